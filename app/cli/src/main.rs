@@ -1,0 +1,2 @@
+//! cove: Cove from the command line.
+fn main() {}

@@ -1,0 +1,166 @@
+//! What it takes to start a process of a container: everything resolved, nothing left to look up but what only the
+//! container's own root file system can say (users, the executable).
+
+use std::path::PathBuf;
+
+/// A container to start. Built by `containers::start`, carried out by [`super::Processes::start_container`].
+#[derive(Debug, Clone)]
+pub struct ContainerLaunch {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Unpacked layers of the image, the highest first (the order of overlayfs).
+    pub layers: Vec<PathBuf>,
+    /// Writable layer.
+    pub upper: PathBuf,
+    /// overlayfs's work folder, on the file system of `upper`.
+    pub work: PathBuf,
+    /// Host name.
+    pub hostname: String,
+    /// NIS domain name; empty for none.
+    pub domainname: String,
+    /// Files that the container sees in /etc.
+    pub etc: EtcFiles,
+    /// What network it has.
+    pub network: Network,
+    /// What it may use.
+    pub resources: Resources,
+    /// Whether the root file system is read-only.
+    pub read_only_rootfs: bool,
+    /// Paths hidden from it, absolute.
+    pub masked_paths: Vec<String>,
+    /// Paths read-only for it, absolute.
+    pub read_only_paths: Vec<String>,
+    /// Size of /dev/shm in bytes.
+    pub shm_bytes: u64,
+    /// Whether it has all devices, and /sys and cgroups writable.
+    pub privileged: bool,
+    /// Its first process.
+    pub process: ProcessSpec,
+}
+
+/// Files of the guest that are bind-mounted over the container's.
+#[derive(Debug, Clone)]
+pub struct EtcFiles {
+    /// /etc/hostname.
+    pub hostname: PathBuf,
+    /// /etc/hosts.
+    pub hosts: PathBuf,
+    /// /etc/resolv.conf.
+    pub resolv_conf: PathBuf,
+}
+
+/// What network a container has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// A namespace of its own with loopback.
+    Loopback,
+    /// The guest's.
+    Host,
+}
+
+/// Limits of a container's cgroup. `None` is the kernel's default, no limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// cpu.max: (quota, period) in microseconds.
+    pub cpu_max: Option<(u64, u64)>,
+    /// Docker's cpu-shares, 2 to 262144; becomes cpu.weight.
+    pub cpu_shares: Option<u64>,
+    /// cpuset.cpus.
+    pub cpuset_cpus: Option<String>,
+    /// memory.max in bytes.
+    pub memory_bytes: Option<u64>,
+    /// memory.swap.max in bytes: swap alone, unlike Docker's field.
+    pub swap_bytes: Option<u64>,
+    /// memory.low in bytes.
+    pub memory_reservation_bytes: Option<u64>,
+    /// pids.max.
+    pub pids: Option<u64>,
+}
+
+/// A further process in a container that runs.
+#[derive(Debug, Clone)]
+pub struct ExecLaunch {
+    /// Id of the exec, 64 hexadecimal digits.
+    pub id: String,
+    /// Id of the container.
+    pub container_id: String,
+    /// The process.
+    pub process: ProcessSpec,
+    /// Whether the container is privileged (its devices and filter are then not restricted for the exec either).
+    pub privileged: bool,
+}
+
+/// A process.
+#[derive(Debug, Clone)]
+pub struct ProcessSpec {
+    /// Program and arguments, at least one.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<String>,
+    /// Folder that it starts in; absolute.
+    pub working_dir: String,
+    /// "user", "uid", "user:group", "uid:gid", or empty for root; looked up in the container's /etc/passwd and /etc/group.
+    pub user: String,
+    /// Its standard streams.
+    pub stdio: StdioSpec,
+    /// The capabilities it is bounded by and, if root, has; bit n is capability n.
+    pub capabilities: u64,
+    /// PR_SET_NO_NEW_PRIVS.
+    pub no_new_privileges: bool,
+    /// The system call filter.
+    pub seccomp: Seccomp,
+    /// setrlimit(2).
+    pub rlimits: Vec<Rlimit>,
+    /// /proc/self/oom_score_adj.
+    pub oom_score_adj: i32,
+}
+
+/// The standard streams of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StdioSpec {
+    /// A terminal of this size (rows, columns; 0 × 0 is left as the kernel makes it).
+    Terminal {
+        /// Rows.
+        rows: u16,
+        /// Columns.
+        columns: u16,
+    },
+    /// A pipe for each stream that is asked for, /dev/null for the others.
+    Pipes {
+        /// Standard input.
+        stdin: bool,
+        /// Standard output.
+        stdout: bool,
+        /// Standard error.
+        stderr: bool,
+    },
+}
+
+/// A system call filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seccomp {
+    /// Docker's default profile for the process's capabilities.
+    Default,
+    /// None but for what keeps containers away from the control channel (AF_VSOCK).
+    ControlChannelOnly,
+}
+
+/// A limit of setrlimit(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rlimit {
+    /// RLIMIT_NOFILE and so on.
+    pub resource: u32,
+    /// Soft limit; `u64::MAX` is unlimited.
+    pub soft: u64,
+    /// Hard limit.
+    pub hard: u64,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ExitStatus {
+    /// 0-255; 128 plus the signal's number when a signal ended it.
+    pub code: i32,
+    /// When PID 1 reaped it: nanoseconds since 1970.
+    pub finished_at_nanos: i64,
+}

