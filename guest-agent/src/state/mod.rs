@@ -1,0 +1,243 @@
+//! The engine's database: one redb file on the data disk, in which containers and images keep their records.
+//!
+//! A record is postcard under a string key, in a table of its owner ([`Records`]); who owns a table decides what is in it,
+//! and may also use redb's own types through [`Database::raw`]. Every change is one transaction. Writers take turns on a
+//! blocking thread, so that no worker of the runtime waits for a disk.
+
+mod records;
+
+use std::{io, path::Path, sync::Arc};
+
+use redb::{ReadableDatabase, ReadableTable, TableDefinition};
+
+pub use self::records::Records;
+
+/// redb's default of 1 GiB would be most of the guest's memory.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
+/// What the records look like. A change that an older agent could not read raises it.
+const SCHEMA: u64 = 1;
+
+const META: TableDefinition<'static, &'static str, u64> = TableDefinition::new("meta");
+const SCHEMA_KEY: &str = "schema";
+
+/// A handle to the database; clones share it.
+#[derive(Clone)]
+pub struct Database(Arc<redb::Database>);
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Database(..)")
+    }
+}
+
+/// A change that is being made; see [`Database::write`].
+pub type Changes = redb::WriteTransaction;
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The file cannot be opened or made.
+    #[error("cannot open the database {path}")]
+    Open {
+        /// The file.
+        path: String,
+        /// What redb says.
+        #[source]
+        source: redb::DatabaseError,
+    },
+    /// A later version of Cove wrote it.
+    #[error(
+        "the database was written by a newer version of Cove (schema {found}, this one knows {SCHEMA}); update Cove, or remove the data disk"
+    )]
+    Schema {
+        /// The version found.
+        found: u64,
+    },
+    /// Reading or writing failed.
+    #[error("the database failed")]
+    Storage(#[source] Box<redb::Error>),
+    /// A record cannot be read.
+    #[error("the record {key} of {table} is damaged")]
+    Decode {
+        /// Its table.
+        table: &'static str,
+        /// Its key.
+        key: String,
+        /// What postcard says.
+        #[source]
+        source: postcard::Error,
+    },
+    /// A record cannot be written.
+    #[error("the record {key} of {table} cannot be encoded")]
+    Encode {
+        /// Its table.
+        table: &'static str,
+        /// Its key.
+        key: String,
+        /// What postcard says.
+        #[source]
+        source: postcard::Error,
+    },
+    /// The thread that wrote is gone: the agent is shutting down.
+    #[error("the agent is shutting down")]
+    Shutdown,
+}
+
+impl<E: Into<redb::Error>> From<E> for StateError {
+    fn from(error: E) -> Self {
+        Self::Storage(Box::new(error.into()))
+    }
+}
+
+impl StateError {
+    /// Whether the data disk is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Storage(error)
+            if matches!(&**error, redb::Error::Io(e) if e.kind() == io::ErrorKind::StorageFull))
+    }
+}
+
+impl Database {
+    /// Opens the database, and makes it if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be used, or a newer Cove wrote it.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        let database = redb::Builder::new()
+            .set_cache_size(CACHE_BYTES)
+            .create(path)
+            .map_err(|source| StateError::Open { path: path.display().to_string(), source })?;
+        let database = Self(Arc::new(database));
+        database.check_schema()?;
+        Ok(database)
+    }
+
+    fn check_schema(&self) -> Result<(), StateError> {
+        self.write_blocking(|changes| {
+            let mut meta = changes.open_table(META)?;
+            let found = meta.get(SCHEMA_KEY)?.map(|value| value.value());
+            match found {
+                Some(SCHEMA) => Ok(()),
+                Some(found) if found > SCHEMA => Err(StateError::Schema { found }),
+                _ => {
+                    meta.insert(SCHEMA_KEY, SCHEMA)?;
+                    Ok(())
+                }
+            }
+        })
+    }
+
+    /// redb itself, for tables that are not [`Records`].
+    #[must_use]
+    pub fn raw(&self) -> &redb::Database {
+        &self.0
+    }
+
+    /// Makes a change: all of it, on the disk when this returns, or nothing.
+    ///
+    /// # Errors
+    /// Those of `change`, and if it cannot be committed.
+    pub async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StateError> + Send + 'static,
+        F: FnOnce(&Changes) -> Result<T, E> + Send + 'static,
+    {
+        let database = self.clone();
+        match tokio::task::spawn_blocking(move || database.write_blocking(change)).await {
+            Ok(result) => result,
+            Err(_) => Err(StateError::Shutdown.into()),
+        }
+    }
+
+    /// [`Database::write`] for a thread that may block.
+    ///
+    /// # Errors
+    /// Those of `change`, and if it cannot be committed.
+    pub fn write_blocking<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        E: From<StateError>,
+        F: FnOnce(&Changes) -> Result<T, E>,
+    {
+        let changes = self.0.begin_write().map_err(StateError::from)?;
+        // Dropped on an error, a transaction is undone.
+        let value = change(&changes)?;
+        changes.commit().map_err(StateError::from)?;
+        Ok(value)
+    }
+
+    /// The state at this moment, for reading.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read(&self) -> Result<redb::ReadTransaction, StateError> {
+        Ok(self.0.begin_read()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Note {
+        text: String,
+    }
+
+    const NOTES: Records<Note> = Records::new("notes");
+
+    fn note(text: &str) -> Note {
+        Note { text: text.to_owned() }
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_there_after_opening_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.redb");
+        let database = Database::open(&path).unwrap();
+        database.write(|changes| NOTES.put(changes, "a", &note("one"))).await.unwrap();
+        drop(database);
+        let database = Database::open(&path).unwrap();
+        assert_eq!(NOTES.get(&database, "a").unwrap(), Some(note("one")));
+        assert_eq!(NOTES.all(&database).unwrap(), [("a".to_owned(), note("one"))]);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_fails_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("state.redb")).unwrap();
+        let failed: Result<(), StateError> = database
+            .write(|changes| {
+                NOTES.put(changes, "a", &note("one"))?;
+                Err(StateError::Shutdown)
+            })
+            .await;
+        assert!(matches!(failed, Err(StateError::Shutdown)));
+        assert_eq!(NOTES.get(&database, "a").unwrap(), None);
+    }
+
+    #[test]
+    fn a_table_that_nobody_wrote_to_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("state.redb")).unwrap();
+        assert_eq!(NOTES.all(&database).unwrap(), []);
+        assert_eq!(NOTES.get(&database, "a").unwrap(), None);
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.redb");
+        let database = Database::open(&path).unwrap();
+        database
+            .write_blocking(|changes| {
+                changes.open_table(META)?.insert(SCHEMA_KEY, SCHEMA + 1)?;
+                Ok::<_, StateError>(())
+            })
+            .unwrap();
+        drop(database);
+        assert!(matches!(Database::open(&path), Err(StateError::Schema { found }) if found == SCHEMA + 1));
+    }
+}
