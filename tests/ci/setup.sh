@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Installs what building and running Cove needs on Debian and Ubuntu: `setup.sh run`; and what its checks need on top:
+# `setup.sh checks`. Each thing is looked for first, so that a second call does nothing and costs no time.
+set -euo pipefail
+source "$(dirname "$0")/places.sh"
+
+export DEBIAN_FRONTEND=noninteractive
+apt_is_fresh=
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+give_up() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+installed() { dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# apt_install PACKAGE...: those that are not there yet, in one call.
+apt_install() {
+    have apt-get || give_up "this system has no apt; install these yourself and call again: $*"
+    say "apt: $*"
+    if [ -z "$apt_is_fresh" ]; then as_root apt-get update -qq; apt_is_fresh=1; fi
+    as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# mirror: where this Debian takes its packages from.
+mirror() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 -E '/debian/?$' ||
+        give_up "apt knows no Debian mirror; add one to its sources"
+}
+
+codename() { (. /etc/os-release && echo "${VERSION_CODENAME:-}"); }
+
+# ── to build and run ──
+
+c_linker() { have cc || apt_install gcc libc6-dev; }
+
+rust() {
+    local wanted found
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -1)
+    found=$(rustc --version 2>/dev/null | cut -d' ' -f2 || true)
+    if [ -n "$found" ] && [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -1)" = "$wanted" ]; then return; fi
+    if [ -z "$found" ] && apt-cache show cargo-web >/dev/null 2>&1; then
+        # Debian's build of a current Rust, made for its web browsers.
+        apt_install cargo-web rustc-web
+    else
+        give_up "Rust $wanted or newer is needed and ${found:-none} was found; get it from https://rustup.rs"
+    fi
+}
+
+qemu() {
+    have qemu-system-x86_64 && return
+    if [ "$(codename)" = bookworm ]; then
+        # Stable's 7.2 would do; backports' 10 is what the tests run.
+        if ! apt-get indextargets --format '$(RELEASE)' | grep -q bookworm-backports; then
+            echo "deb $(mirror) bookworm-backports main" | as_root tee /etc/apt/sources.list.d/cove-backports.list >/dev/null
+            apt_is_fresh=
+        fi
+        apt_install -t bookworm-backports qemu-system-x86
+    else
+        apt_install qemu-system-x86
+    fi
+}
+
+archive_keyring() {
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || [ -e /usr/share/keyrings/debian-archive-keyring.pgp ] ||
+        apt_install debian-archive-keyring
+}
+
+# The docker command line alone: no engine is installed or started.
+docker_cli() {
+    have docker && return
+    if [ "$(codename)" != bookworm ]; then apt_install docker-cli 2>/dev/null || apt_install docker.io; return; fi
+    # Bookworm's package is the engine and the command line of 2022 in one; trixie's command line runs here as it is.
+    say "docker: the command line of Debian trixie, unpacked into $tools"
+    local scratch; scratch=$(mktemp -d); mkdir -p "$scratch/lists/partial" "$tools/bin"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) trixie main" >"$scratch/sources.list"
+    local apt=(-o Dir::Etc::sourcelist="$scratch/sources.list" -o Dir::Etc::sourceparts=/dev/null
+        -o Dir::State::Lists="$scratch/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root)
+    apt-get "${apt[@]}" update -qq
+    (cd "$scratch" && apt-get "${apt[@]}" download -qq docker-cli && dpkg-deb -x docker-cli_*.deb unpacked)
+    install -m 755 "$scratch/unpacked/usr/bin/docker" "$tools/bin/docker"
+    rm -rf "$scratch"
+}
+
+# cargo_tool NAME VERSION [ARGUMENT...]: a program of crates.io, into the tools folder.
+cargo_tool() {
+    local name=$1 version=$2; shift 2
+    grep -qs "\"$name $version " "$tools/.crates2.json" && [ -x "$tools/bin/$name" ] && return
+    say "cargo: $name $version (a few minutes, once)"
+    CARGO_TARGET_DIR=$cache/tools-target cargo install --quiet --locked --root "$tools" --version "$version" "$@" "$name"
+    rm -rf "$cache/tools-target"
+}
+
+# ── to check ──
+
+packages_for_checks() {
+    local missing=()
+    have busybox || missing+=(busybox-static)
+    have python3 || missing+=(python3)
+    have setpriv || missing+=(util-linux)
+    if have apt-cache; then
+        # rustc with the sources of std: type-checks the other hosts' code without their toolchains.
+        for package in rustc-web rust-web-src rust-web-clippy; do installed $package || missing+=("$package"); done
+        have npm || missing+=(npm)
+    fi
+    [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
+}
+
+buf() {
+    [ "$(cat "$buf_dir/version" 2>/dev/null)" = $buf_version ] && return
+    say "npm: @bufbuild/buf $buf_version"
+    mkdir -p "$buf_dir" "$tools/bin"
+    npm install --silent --no-audit --no-fund --prefix "$buf_dir" "@bufbuild/buf@$buf_version"
+    ln -sf "$buf_dir/node_modules/.bin/buf" "$tools/bin/buf"
+    echo $buf_version >"$buf_dir/version"
+}
+
+grpcio() {
+    [ "$(cat "$venv/version" 2>/dev/null)" = $grpcio_version ] && return
+    say "pip: grpcio $grpcio_version"
+    python3 -m venv "$venv" 2>/dev/null || { apt_install python3-venv; python3 -m venv "$venv"; }
+    "$venv/bin/pip" install --quiet "grpcio==$grpcio_version" "grpcio-tools==$grpcio_version"
+    echo $grpcio_version >"$venv/version"
+}
+
+case ${1:-} in
+run)
+    c_linker; rust; qemu; archive_keyring; docker_cli
+    cargo_tool vhost-device-vsock $vhost_device_vsock_version
+    ;;
+checks)
+    packages_for_checks; buf; grpcio
+    # Without its advisory and fetching parts, which need the network.
+    cargo_tool cargo-deny $cargo_deny_version --no-default-features
+    ;;
+*) give_up "usage: setup.sh run|checks" ;;
+esac

@@ -1,0 +1,84 @@
+//! Where code may differ between operating systems, and where it may be unsafe. Both are read by fewer people and run in
+//! fewer places than the rest, so they are few and known.
+
+use crate::{none, rust_files};
+
+/// Where `cfg` may ask for the operating system: a file, or a folder with a slash at its end.
+const OS_DEPENDENT: &[&str] = &[
+    // What differs between hosts is this crate's subject.
+    "app/platform/",
+    // The terminal and the detached daemon: a `windows` and a `unix` file behind one interface.
+    "app/cli/src/terminal/",
+    // Chooses the hypervisor of this host.
+    "app/daemon/src/helper/",
+    // A backend is a crate of one system: `#![cfg(...)]` on its first line.
+    "app/hypervisor-qemu/",
+    // File modes of what it builds.
+    "vm-image/src/write.rs",
+];
+
+/// Where `unsafe` may be written.
+const UNSAFE: &[&str] = &[
+    // System calls that no crate wraps.
+    "guest-agent/src/sys/",
+    // A child that leaves the session of its parent.
+    "app/platform/src/process.rs",
+];
+
+#[test]
+fn code_differs_between_operating_systems_in_known_places_only() {
+    let violations = lines_that(asks_for_the_system, OS_DEPENDENT);
+    none(&violations, "cfg on the operating system belongs into the places that platforms.rs lists:");
+}
+
+#[test]
+fn unsafe_code_is_in_known_places_only() {
+    let violations = lines_that(is_unsafe, UNSAFE);
+    none(&violations, "unsafe code belongs into the places that platforms.rs lists:");
+}
+
+#[test]
+fn a_place_that_is_listed_is_used() {
+    let files = rust_files();
+    let unused = |places: &'static [&str], holds: fn(&str) -> bool| {
+        places
+            .iter()
+            .filter(move |place| !files.iter().any(|(path, text)| path.starts_with(**place) && text.lines().any(holds)))
+    };
+    let unused: Vec<String> = unused.clone()(OS_DEPENDENT, asks_for_the_system)
+        .chain(unused(UNSAFE, is_unsafe))
+        .map(ToString::to_string)
+        .collect();
+    none(&unused, "take these out of platforms.rs, nothing there needs to be listed any more:");
+}
+
+fn asks_for_the_system(line: &str) -> bool {
+    let code = line.trim_start();
+    let asks = ["target_os", "target_family", "unix", "windows", "target_vendor"];
+    !code.starts_with("//")
+        && (code.contains("cfg(") || code.contains("cfg!(") || code.contains("cfg_attr("))
+        && asks.iter().any(|word| words(code).any(|found| found == *word))
+}
+
+fn is_unsafe(line: &str) -> bool {
+    let code = line.trim_start();
+    !code.starts_with("//")
+        && !code.starts_with('"')
+        && words(code.split("//").next().unwrap_or("")).any(|w| w == "unsafe")
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
+/// "path:line: text" of each line that holds and is in none of the places. Tests of a crate may do as they need.
+fn lines_that(holds: fn(&str) -> bool, places: &[&str]) -> Vec<String> {
+    rust_files()
+        .iter()
+        .filter(|(path, _)| !path.starts_with("tests/") && !places.iter().any(|place| path.starts_with(place)))
+        .flat_map(|(path, text)| {
+            let lines = text.lines().enumerate().filter(|(_, line)| holds(line));
+            lines.map(|(number, line)| format!("{path}:{}: {}", number + 1, line.trim())).collect::<Vec<_>>()
+        })
+        .collect()
+}
