@@ -1,0 +1,1 @@
+//! The data disk. Surface: see `images/mod.rs`.
