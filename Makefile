@@ -1,0 +1,54 @@
+# `make help` lists what there is. The work is done by scripts in tests/ci, so that it can be called without make too.
+
+.DEFAULT_GOAL := help
+.PHONY: help run dist setup setup-checks test check bench proto clean
+CHECKS := fmt tidy deny proto-compat clippy unit cross vm e2e
+.PHONY: $(CHECKS)
+
+help: ## List the targets.
+	@awk -F':.*## ' '/^[a-z][a-z0-9 -]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ── to see it ──
+
+run: dist ## Set up, build, boot the VM, run a container by docker and by cove, show who is who, stop.
+	@tests/ci/show.sh
+
+dist: setup ## Build a runnable tree: dist/bin/{cove,coved}, dist/share/cove/{vmlinux,initramfs.cpio,...}.
+	@tests/ci/dist.sh
+
+setup: ## Install what building and running needs (Debian, Ubuntu); done once, then only looked at.
+	@tests/ci/setup.sh run
+
+# ── to work on it ──
+
+check: ## The quick checks: formatting, rules, lints, unit tests. No VM.
+	@tests/ci/checks.sh fmt tidy clippy unit
+
+test: ## All checks, as CI runs them; the end-to-end tests boot a real VM.
+	@tests/ci/checks.sh
+
+setup-checks: setup ## Install what the checks need on top.
+	@tests/ci/setup.sh checks
+
+bench: dist ## Measure Cove beside dockerd in the same kind of VM, in one run.
+	@tests/ci/bench.sh
+
+proto: ## Regenerate the code from proto/cove/v1.
+	@. tests/ci/places.sh && COVE_UPDATE=1 cargo test -q -p cove-proto --test generated
+
+clean: ## Remove what was built here; downloads and tools outside the checkout stay.
+	rm -rf dist target
+
+# ── each check alone ──
+
+fmt: ## Formatting.
+tidy: ## Rules of the repository: dependencies, platforms, names.
+deny: ## Licences and sources of dependencies.
+proto-compat: ## cove.v1: lint, and no breaking change since the baseline.
+clippy: ## Lints of the whole workspace; a warning is an error.
+unit: ## Unit tests of every crate.
+cross: ## The host half type-checked and linted for macOS and Windows.
+vm: ## The hypervisor's conformance suite, in QEMU.
+e2e: ## End to end: the real docker in front, a real VM behind.
+$(CHECKS):
+	@tests/ci/checks.sh $@
