@@ -101,6 +101,10 @@ pub struct Platform {
     pub vsock: String,
     /// The guest's vsock context id.
     pub cid: u32,
+    /// The process that owns the machine: on a desktop, its helper.
+    pub owner_pid: u32,
+    /// What works but has a drawback that the user should know, one sentence each: no hardware acceleration.
+    pub warnings: Vec<String>,
 }
 
 /// Why a backend could not do something.
@@ -134,6 +138,26 @@ pub trait Hypervisor: Send + Sync {
     /// # Errors
     /// [`HypervisorError::Host`] if the host lacks something; nothing is left behind on any error.
     fn start(&self, spec: MachineSpec) -> BoxFuture<'_, Result<Arc<dyn Vm>, HypervisorError>>;
+}
+
+/// What an earlier process left behind.
+pub enum Adoption {
+    /// A machine that runs.
+    Living(Arc<dyn Vm>),
+    /// A machine that has ended since, and how.
+    Ended(Exit),
+    /// Nothing.
+    Nothing,
+}
+
+/// A hypervisor whose machines outlive the process that started them.
+pub trait Adopt: Hypervisor {
+    /// Finds the machine of an earlier process by its [`MachineSpec::runtime_dir`]. What cannot be adopted is ended, so
+    /// that a start afterwards finds a free place. An end is told once.
+    ///
+    /// # Errors
+    /// [`HypervisorError::Operation`] if what was left behind can neither be adopted nor ended.
+    fn adopt(&self, runtime_dir: PathBuf) -> BoxFuture<'_, Result<Adoption, HypervisorError>>;
 }
 
 /// A machine.
