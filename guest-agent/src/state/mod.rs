@@ -135,6 +135,12 @@ impl Database {
         &self.0
     }
 
+    /// redb itself, to keep.
+    #[must_use]
+    pub fn shared(&self) -> Arc<redb::Database> {
+        Arc::clone(&self.0)
+    }
+
     /// Makes a change: all of it, on the disk when this returns, or nothing.
     ///
     /// # Errors

@@ -1,0 +1,70 @@
+//! Carries what a process writes from its pipe or terminal into its log.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+};
+
+use tokio::io::Interest;
+
+use super::{Log, Stream};
+use crate::{
+    clock,
+    streams::{self, Got},
+};
+
+/// What a pipe holds before its writer has to wait; Linux grants an unprivileged process no more either.
+const PIPE_BYTES: usize = 1024 * 1024;
+/// One read.
+const READ_BYTES: usize = 256 * 1024;
+/// How much is read before the runtime gets a say again.
+const TURN_BYTES: usize = 16 * 1024 * 1024;
+
+/// Reads `output` to its end. The log is written on a blocking thread: when the disk stalls, only this container waits.
+///
+/// When the log cannot be written (the disk is full), output is dropped, as dockerd does: a container must not hang
+/// because nobody can keep what it says.
+///
+/// # Errors
+/// If the descriptor cannot be read.
+pub async fn pump(output: impl AsFd, stream: Stream, log: Log) -> io::Result<()> {
+    let source = streams::watch(output, Interest::READABLE)?;
+    // A terminal is no pipe, and then this has no meaning; a pipe that stays at 64 KiB works as well.
+    let _ = rustix::pipe::fcntl_setpipe_size(source.get_ref(), PIPE_BYTES);
+    let mut complained = false;
+    loop {
+        let mut ready = source.readable().await?;
+        let (fd, to) = (Arc::clone(source.get_ref()), log.clone());
+        let turn = tokio::task::spawn_blocking(move || take_turn(&fd, stream, &to, complained));
+        let Ok(turn) = turn.await else { return Ok(()) };
+        let (came_to, failed) = turn?;
+        complained |= failed;
+        match came_to {
+            Got::Data => {}
+            Got::Nothing => ready.clear_ready(),
+            Got::End => return Ok(()),
+        }
+    }
+}
+
+/// Reads until there is nothing at the moment, or for a while; says whether the log failed.
+fn take_turn(fd: &OwnedFd, stream: Stream, log: &Log, complained: bool) -> io::Result<(Got, bool)> {
+    let mut buffer = Vec::with_capacity(READ_BYTES);
+    let (mut taken, mut failed) = (0, false);
+    while taken < TURN_BYTES {
+        buffer.clear();
+        let got = streams::read_into(fd, &mut buffer)?;
+        if got != Got::Data {
+            return Ok((got, failed));
+        }
+        taken += buffer.len();
+        if let Err(error) = log.append(stream, &buffer, clock::now_nanos()) {
+            if !complained && !failed {
+                tracing::warn!(log = %log.path().display(), error = &error as &dyn std::error::Error, "output is lost");
+            }
+            failed = true;
+        }
+    }
+    Ok((Got::Data, failed))
+}

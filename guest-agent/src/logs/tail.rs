@@ -1,0 +1,58 @@
+//! Where to begin reading: the last lines, or the first record of a time. Walks the log backwards.
+
+use std::{fs::File, os::unix::fs::FileExt};
+
+use super::{
+    Log, LogError,
+    lines::Skip,
+    record::{self, HEADER, Mark},
+};
+
+/// Where to begin.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The offset of a record.
+    pub offset: u64,
+    /// What to drop from there on.
+    pub skip: Skip,
+}
+
+/// Finds where the last `tail` lines before `end` begin (all lines if `None`), as dockerd does: counted over both streams.
+/// What is older than `since` need not be read; records at or after it are never left out. Blocks on the disk.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn start_of(log: &Log, end: u64, tail: Option<u64>, since: Option<i64>) -> Result<Start, LogError> {
+    let nothing = |offset| Start { offset, skip: Skip::nothing() };
+    if tail == Some(0) || end == 0 {
+        return Ok(nothing(end));
+    }
+    if tail.is_none() && since.is_none() {
+        return Ok(nothing(0));
+    }
+    let file = log.file()?;
+    let (mut at, mut lines) = (end, 0);
+    while let Some((offset, header)) = record::header_before(&file, at).map_err(LogError::Read)? {
+        if since.is_some_and(|since| header.time < since) {
+            // Lines that began before are dropped by their time, or not at all.
+            return Ok(nothing(at));
+        }
+        if let (Mark::Chunk { continues, .. }, Some(wanted)) = (header.mark, tail) {
+            lines += line_starts(&file, offset, header.length, continues)?;
+            if lines >= wanted {
+                return Ok(Start { offset, skip: Skip::lines(lines - wanted) });
+            }
+        }
+        at = offset;
+    }
+    if at == 0 { Ok(nothing(0)) } else { Err(LogError::Damaged { offset: at }) }
+}
+
+/// How many lines begin in a chunk.
+fn line_starts(file: &File, offset: u64, length: u32, continues: bool) -> Result<u64, LogError> {
+    let mut data = vec![0; length as usize];
+    file.read_exact_at(&mut data, offset + HEADER as u64).map_err(LogError::Read)?;
+    let Some((_, before)) = data.split_last() else { return Ok(0) };
+    let pieces = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+    Ok(pieces - u64::from(continues))
+}
