@@ -1,0 +1,54 @@
+//! What differs between the architectures of the guest.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// An architecture that the image can be built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arch {
+    /// 64-bit x86.
+    Amd64,
+}
+
+impl Arch {
+    /// The name that Debian and Docker use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+        }
+    }
+
+    /// The target that the guest's programs are compiled for.
+    #[must_use]
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64-unknown-linux-gnu",
+        }
+    }
+
+    /// Debian's meta package that depends on the newest kernel for virtual machines.
+    #[must_use]
+    pub fn kernel_package(self) -> &'static str {
+        match self {
+            Self::Amd64 => "linux-image-cloud-amd64",
+        }
+    }
+
+    /// Where Debian keeps the architecture's shared libraries, below the root.
+    #[must_use]
+    pub fn library_dir(self) -> &'static str {
+        match self {
+            Self::Amd64 => "lib/x86_64-linux-gnu",
+        }
+    }
+
+    /// `e_machine` of its ELF files.
+    #[must_use]
+    pub fn elf_machine(self) -> object::elf::Machine {
+        match self {
+            Self::Amd64 => object::elf::EM_X86_64,
+        }
+    }
+}

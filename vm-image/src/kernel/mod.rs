@@ -1,0 +1,50 @@
+//! The kernel of the guest: the uncompressed image out of Debian's compressed one ([`bzimage`]), and the modules that
+//! are loaded, in an order in which they can be ([`modules`]).
+
+pub mod bzimage;
+pub mod modules;
+
+use std::{collections::BTreeSet, path::Path};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{debian::deb::Contents, elf};
+use modules::Module;
+
+/// A kernel, ready for the guest.
+#[derive(Debug)]
+pub struct Kernel {
+    /// What `uname -r` will say.
+    pub release: String,
+    /// The uncompressed ELF image.
+    pub vmlinux: Vec<u8>,
+    /// The modules that are loaded, in that order.
+    pub modules: Vec<Module>,
+}
+
+impl Kernel {
+    /// Takes a kernel out of Debian's package.
+    ///
+    /// # Errors
+    /// If the package is damaged, or the kernel cannot be started by QEMU or lacks a module.
+    pub fn read(deb: &Path) -> Result<Self> {
+        let wanted = |path: &str| path.starts_with("boot/vmlinuz-") || path.starts_with("lib/modules/");
+        let contents = Contents::read(deb, wanted)?;
+        let release = release(&contents).with_context(|| format!("unpack {}", deb.display()))?;
+        let compressed = contents.file(&format!("boot/vmlinuz-{release}")).context("the package has no vmlinuz")?;
+        let vmlinux = bzimage::vmlinux(compressed).context("uncompress the kernel")?;
+        if !elf::has_pvh_entry(&vmlinux)? {
+            bail!("kernel {release} has no PVH entry, by which QEMU starts it");
+        }
+        let modules = modules::choose(&contents, &release)?;
+        Ok(Self { release, vmlinux, modules })
+    }
+}
+
+fn release(contents: &Contents) -> Result<String> {
+    let releases: BTreeSet<&str> = contents.paths().filter_map(|path| path.strip_prefix("boot/vmlinuz-")).collect();
+    match releases.into_iter().collect::<Vec<_>>().as_slice() {
+        [release] => Ok((*release).to_owned()),
+        found => bail!("one kernel expected, found {found:?}"),
+    }
+}

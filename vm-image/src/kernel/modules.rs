@@ -1,0 +1,232 @@
+//! Which modules the guest loads, and in which order.
+//!
+//! A module says in its section .modinfo which others it depends on ("depends") and which should be there before it
+//! ("softdep"); that is all depmod knows too. PID 1 loads the result one by one and then forbids any more.
+
+use std::{collections::BTreeMap, io::Read};
+
+use anyhow::{Context, Result, bail};
+use lzma_rust2::XzReader;
+
+use crate::{debian::deb::Contents, elf};
+
+/// What the guest needs of the kernel that Debian does not build in; the first ones are needed first.
+const WANTED: [&str; 11] = [
+    "virtio_blk",                 // the data disk
+    "vsock",                      // the way to the host
+    "vmw_vsock_virtio_transport", // ... on virtio
+    "ext4",                       // the data disk's file system
+    "overlay",                    // root file systems of containers
+    "virtio_balloon",             // gives freed memory back to the host
+    "pvpanic",                    // tells the host of a panic
+    "pvpanic-pci",                // ... on PCI
+    "virtio-rng",                 // random bytes at boot
+    "veth",                       // networks of containers
+    "bridge",                     // ... and what joins them
+];
+
+/// What a container must not find, whatever comes to depend on it: AF_ALG has a long history of holes, and over a vsock
+/// loopback a container would reach the agent's ports.
+const REFUSED: [&str; 3] = ["af_alg", "vsock_loopback", "vsock_diag"];
+
+/// A module for the guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// Its file name, `virtio_blk.ko`.
+    pub file_name: String,
+    /// The module, uncompressed.
+    pub bytes: Vec<u8>,
+}
+
+/// Takes the modules for the guest out of a kernel package.
+///
+/// # Errors
+/// If the kernel lacks one, or one is damaged, or one that must not be there would be loaded.
+pub fn choose(contents: &Contents, release: &str) -> Result<Vec<Module>> {
+    let builtin = contents
+        .file(&format!("lib/modules/{release}/modules.builtin"))
+        .with_context(|| format!("kernel {release} has no modules.builtin"))?;
+    let builtin = String::from_utf8_lossy(builtin).lines().map(name_of).collect();
+    let paths = contents.paths().filter(|path| path.contains(".ko")).map(|path| (name_of(path), path)).collect();
+    let mut plan = Plan { builtin, paths, contents, chosen: Vec::new(), open: Vec::new() };
+    for wanted in WANTED {
+        plan.add(&name_of(wanted)).with_context(|| format!("the guest needs the kernel module {wanted}"))?;
+    }
+    Ok(plan.chosen.into_iter().map(|(_, module)| module).collect())
+}
+
+struct Plan<'a> {
+    builtin: Vec<String>,
+    paths: BTreeMap<String, &'a str>,
+    contents: &'a Contents,
+    chosen: Vec<(String, Module)>,
+    /// Modules whose dependencies are being added.
+    open: Vec<String>,
+}
+
+impl Plan<'_> {
+    fn add(&mut self, name: &str) -> Result<()> {
+        if self.builtin.iter().any(|known| known == name) || self.chosen.iter().any(|(known, _)| known == name) {
+            return Ok(());
+        }
+        if REFUSED.contains(&name) || name.starts_with("algif_") {
+            bail!("module {name} must not come into the guest");
+        }
+        if self.open.iter().any(|known| known == name) {
+            bail!("modules depend on each other in a circle: {} {name}", self.open.join(" "));
+        }
+        let path = *self.paths.get(name).with_context(|| format!("there is no module {name}"))?;
+        let bytes = self.uncompressed(path)?;
+        let info = Info::parse(&bytes).with_context(|| format!("read {path}"))?;
+        self.open.push(name.to_owned());
+        for dependency in info.depends {
+            self.add(&dependency).with_context(|| format!("{name} depends on it"))?;
+        }
+        for dependency in info.before {
+            // A soft dependency is used where it exists.
+            if self.paths.contains_key(&dependency) {
+                self.add(&dependency).with_context(|| format!("{name} wants it first"))?;
+            }
+        }
+        self.open.pop();
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let file_name = file.split_once(".ko").map_or(file, |(stem, _)| stem).to_owned() + ".ko";
+        self.chosen.push((name.to_owned(), Module { file_name, bytes }));
+        Ok(())
+    }
+
+    fn uncompressed(&self, path: &str) -> Result<Vec<u8>> {
+        let bytes = self.contents.file(path).with_context(|| format!("{path} is missing"))?;
+        if path.ends_with(".ko") {
+            return Ok(bytes.to_vec());
+        }
+        if !path.ends_with(".ko.xz") {
+            bail!("{path} is compressed in a way that is not known here");
+        }
+        let mut plain = Vec::new();
+        XzReader::new(bytes, false).read_to_end(&mut plain).with_context(|| format!("uncompress {path}"))?;
+        Ok(plain)
+    }
+}
+
+/// The name of the module in a file: dashes are the same as underscores.
+fn name_of(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.split_once(".ko").map_or(file, |(stem, _)| stem).replace('-', "_")
+}
+
+/// What a module says about others.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Info {
+    depends: Vec<String>,
+    before: Vec<String>,
+}
+
+impl Info {
+    fn parse(module: &[u8]) -> Result<Self> {
+        let section = elf::section(module, ".modinfo")?.context("not a kernel module")?;
+        Ok(Self::from_section(section))
+    }
+
+    /// The section is "key=value" strings that end in a zero byte.
+    fn from_section(section: &[u8]) -> Self {
+        let mut info = Self::default();
+        for entry in section.split(|&byte| byte == 0) {
+            let entry = String::from_utf8_lossy(entry);
+            match entry.split_once('=') {
+                Some(("depends", names)) => {
+                    info.depends.extend(names.split(',').filter(|name| !name.is_empty()).map(name_of));
+                }
+                // "pre: a b post: c"
+                Some(("softdep", text)) => {
+                    let mut before = false;
+                    for word in text.split_whitespace() {
+                        match word {
+                            "pre:" => before = true,
+                            "post:" => before = false,
+                            name if before => info.before.push(name_of(name)),
+                            _ => {}
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        info
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An ELF file with nothing but a section .modinfo.
+    fn module(modinfo: &str) -> Vec<u8> {
+        let names = b"\0.modinfo\0.shstrtab\0";
+        let mut bytes = crate::elf::static_program();
+        let info_at = bytes.len();
+        bytes.extend_from_slice(modinfo.as_bytes());
+        let names_at = bytes.len();
+        bytes.extend_from_slice(names);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        let table = bytes.len() as u64;
+        for (name, kind, at, size) in [(0, 0, 0, 0), (1, 1, info_at, modinfo.len()), (10, 3, names_at, names.len())] {
+            let mut header = [0; 64];
+            header[0] = name;
+            header[4] = kind;
+            header[24..32].copy_from_slice(&(at as u64).to_le_bytes());
+            header[32..40].copy_from_slice(&(size as u64).to_le_bytes());
+            bytes.extend_from_slice(&header);
+        }
+        bytes[40..48].copy_from_slice(&table.to_le_bytes());
+        bytes[58] = 64; // size of a section header
+        bytes[60] = 3; // number of sections
+        bytes[62] = 2; // the one with names
+        bytes
+    }
+
+    fn plan(modules: &[(&str, &str)], builtin: &[&str], wanted: &str) -> Result<Vec<String>> {
+        let files = modules.iter().map(|(name, info)| (format!("lib/modules/1/{name}.ko"), module(info)));
+        let contents = Contents::of_files(files);
+        let paths = contents.paths().map(|path| (name_of(path), path)).collect();
+        let builtin = builtin.iter().map(|&name| name.to_owned()).collect();
+        let mut plan = Plan { builtin, paths, contents: &contents, chosen: Vec::new(), open: Vec::new() };
+        plan.add(wanted)?;
+        Ok(plan.chosen.into_iter().map(|(_, module)| module.file_name).collect())
+    }
+
+    #[test]
+    fn what_a_module_needs_is_loaded_before_it_and_once() {
+        let modules = [
+            ("transport-virtio", "license=GPL\0depends=common,vsock\0"),
+            ("common", "depends=vsock\0"),
+            ("vsock", "depends=\0"),
+        ];
+        let order = plan(&modules, &[], "transport_virtio").unwrap();
+        assert_eq!(order, ["vsock.ko", "common.ko", "transport-virtio.ko"]);
+    }
+
+    #[test]
+    fn soft_dependencies_are_loaded_first_where_they_exist() {
+        let modules = [("fs", "softdep=pre: crc absent post: later\0"), ("crc", ""), ("later", "")];
+        assert_eq!(plan(&modules, &[], "fs").unwrap(), ["crc.ko", "fs.ko"]);
+    }
+
+    #[test]
+    fn what_is_built_in_is_not_loaded() {
+        let modules = [("fs", "depends=crc\0"), ("crc", "")];
+        assert_eq!(plan(&modules, &["crc"], "fs").unwrap(), ["fs.ko"]);
+        assert!(plan(&modules, &["fs"], "fs").unwrap().is_empty());
+    }
+
+    #[test]
+    fn missing_circular_and_refused_modules_are_errors() {
+        let chain = |error: anyhow::Error| format!("{error:#}");
+        let missing = chain(plan(&[("a", "depends=b\0")], &[], "a").unwrap_err());
+        assert_eq!(missing, "a depends on it: there is no module b");
+        let circle = chain(plan(&[("a", "depends=b\0"), ("b", "depends=a\0")], &[], "a").unwrap_err());
+        assert!(circle.ends_with("in a circle: a b a"), "{circle}");
+        let refused = chain(plan(&[("a", "depends=af_alg\0"), ("af_alg", "")], &[], "a").unwrap_err());
+        assert!(refused.ends_with("module af_alg must not come into the guest"), "{refused}");
+    }
+}
