@@ -135,7 +135,7 @@ fn assemble(out: &Path, packages: &Packages, programs: &Programs, options: &Opti
     .sealed()?;
     write::whole(&out.join(KERNEL), &kernel.vmlinux)?;
     write::whole(&out.join(INITRAMFS), &initramfs)?;
-    write::whole(&out.join(manifest::FILE_NAME), &serde_json::to_vec_pretty(&manifest)?)?;
+    write::whole(&out.join(manifest::FILE_NAME), &manifest.to_json()?)?;
     Ok(manifest)
 }
 

@@ -66,6 +66,16 @@ impl Manifest {
         self.digest = format!("sha256:{}", digest::of_bytes(&serde_json::to_vec(&self)?));
         Ok(self)
     }
+
+    /// The file's text.
+    ///
+    /// # Errors
+    /// None that a value could cause.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use crate::facts::{Facts, Limit, NAMESPACES};
 
 const UNKNOWN: &str = "(cannot be read here)";
+/// The kind of namespace that a container has in common with the machine: its root is the machine's, with less power.
+const SHARED: &str = "user";
 
 /// The whole text.
 pub(crate) fn render(facts: &Facts) -> String {
@@ -17,11 +19,15 @@ pub(crate) fn render(facts: &Facts) -> String {
     section(&mut text, "Shared with the machine");
     let kernel = [or_unknown(&facts.kernel), or_unknown(&facts.kernel_release), facts.architecture.to_owned()];
     line(&mut text, "kernel", &kernel.join(" "));
+    let namespaces = || NAMESPACES.iter().zip(&facts.namespaces);
+    for (kind, id) in namespaces().filter(|(kind, _)| **kind == SHARED) {
+        line(&mut text, &format!("{kind} namespace"), &or_unknown(id));
+    }
 
-    section(&mut text, "Its own");
+    section(&mut text, "Behind walls");
     line(&mut text, "process", &process(facts.pid));
     line(&mut text, "hostname", &or_unknown(&facts.hostname));
-    for (kind, id) in NAMESPACES.iter().zip(&facts.namespaces) {
+    for (kind, id) in namespaces().filter(|(kind, _)| **kind != SHARED) {
         line(&mut text, &format!("{kind} namespace"), &or_unknown(id));
     }
 
