@@ -1,1 +1,13 @@
-//! What differs between host operating systems: places for files, local sockets and pipes, the single-instance lock.
+//! What differs between host operating systems, behind one face for all of them.
+//!
+//! * [`home`] — the folder of one user's Cove and the places in it.
+//! * [`local`] — sockets and named pipes that only this user may open.
+//! * [`lock`] — one daemon per home, held by the operating system.
+//! * [`process`] — starting a program that outlives its starter; being asked to stop.
+//! * [`disk`] — free space.
+
+pub mod disk;
+pub mod home;
+pub mod local;
+pub mod lock;
+pub mod process;

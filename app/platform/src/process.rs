@@ -1,0 +1,138 @@
+//! Starting a program that outlives its starter, and being asked to stop.
+
+use std::{io, process::Command};
+
+/// Makes `command` start a program with no tie to this one's terminal: closing the terminal or Ctrl+C there does not
+/// reach it. Standard streams are the caller's to set; what is inherited stays open.
+pub fn detach(command: &mut Command) -> &mut Command {
+    imp::detach(command)
+}
+
+/// Asks to stop: SIGTERM or SIGINT; on Windows Ctrl+C, the end of the session and the shutdown of the machine.
+#[derive(Debug)]
+pub struct StopRequests(imp::Signals);
+
+impl StopRequests {
+    /// Listens from now on, so that a request that comes early is not lost.
+    ///
+    /// # Errors
+    /// If the system does not let us listen.
+    pub fn listen() -> io::Result<Self> {
+        imp::Signals::listen().map(Self)
+    }
+
+    /// Waits for the next request and says what it was: "SIGTERM".
+    pub async fn next(&mut self) -> &'static str {
+        self.0.next().await
+    }
+}
+
+#[cfg(unix)]
+mod imp {
+    #![expect(unsafe_code, reason = "setsid has to run in the child between fork and exec")]
+
+    use std::{io, os::unix::process::CommandExt, process::Command};
+
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    pub(super) fn detach(command: &mut Command) -> &mut Command {
+        // SAFETY: setsid(2) is async-signal-safe and the closure neither allocates nor takes a lock.
+        unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from)) }
+    }
+
+    #[derive(Debug)]
+    pub(super) struct Signals {
+        terminate: Signal,
+        interrupt: Signal,
+    }
+
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        }
+
+        pub(super) async fn next(&mut self) -> &'static str {
+            let (terminate, interrupt) = (&mut self.terminate, &mut self.interrupt);
+            // The streams of signals never end.
+            std::future::poll_fn(|cx| {
+                if terminate.poll_recv(cx).is_ready() {
+                    return std::task::Poll::Ready("SIGTERM");
+                }
+                interrupt.poll_recv(cx).map(|_| "SIGINT")
+            })
+            .await
+        }
+    }
+}
+
+#[cfg(windows)]
+mod imp {
+    use std::{io, os::windows::process::CommandExt, process::Command, task::Poll};
+
+    use tokio::signal::windows::{CtrlC, CtrlClose, CtrlShutdown, ctrl_c, ctrl_close, ctrl_shutdown};
+
+    /// DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP, from Windows' processthreadsapi.h.
+    const DETACHED_IN_A_GROUP_OF_ITS_OWN: u32 = 0x0000_0008 | 0x0000_0200;
+
+    pub(super) fn detach(command: &mut Command) -> &mut Command {
+        command.creation_flags(DETACHED_IN_A_GROUP_OF_ITS_OWN)
+    }
+
+    #[derive(Debug)]
+    pub(super) struct Signals {
+        interrupt: CtrlC,
+        close: CtrlClose,
+        shutdown: CtrlShutdown,
+    }
+
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            Ok(Self { interrupt: ctrl_c()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
+        }
+
+        pub(super) async fn next(&mut self) -> &'static str {
+            let Self { interrupt, close, shutdown } = self;
+            std::future::poll_fn(|cx| {
+                if interrupt.poll_recv(cx).is_ready() {
+                    return Poll::Ready("Ctrl+C");
+                }
+                if close.poll_recv(cx).is_ready() {
+                    return Poll::Ready("the end of the session");
+                }
+                shutdown.poll_recv(cx).map(|_| "the shutdown of the computer")
+            })
+            .await
+        }
+    }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use nix::{
+        sys::signal::{Signal, kill},
+        unistd::Pid,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn sigterm_is_a_request_to_stop() {
+        let mut requests = StopRequests::listen().unwrap();
+        kill(Pid::this(), Signal::SIGTERM).unwrap();
+        assert_eq!(requests.next().await, "SIGTERM");
+        kill(Pid::this(), Signal::SIGINT).unwrap();
+        assert_eq!(requests.next().await, "SIGINT");
+    }
+
+    #[test]
+    fn a_detached_program_leads_a_session_of_its_own() {
+        let mut command = Command::new("sleep");
+        let mut child = detach(command.arg("60")).spawn().unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        let session = nix::unistd::getsid(Some(pid)).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(session, pid);
+    }
+}
