@@ -4537,6 +4537,9 @@ pub struct Image {
     /// Number of containers that were made from it.
     #[prost(uint32, tag = "12")]
     pub containers: u32,
+    /// Bytes of each unpacked layer, in the order of their digests.
+    #[prost(uint64, repeated, tag = "13")]
+    pub layer_bytes: ::prost::alloc::vec::Vec<u64>,
 }
 /// A piece of an archive.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
