@@ -1,2 +1,47 @@
-//! cove: Cove from the command line.
-fn main() {}
+//! `cove`: Cove from the command line. A client of `cove.v1` like any other; it knows nothing that a script could not
+//! find out.
+//!
+//! * [`arguments`] — the command line: which commands there are.
+//! * [`machine`], [`containers`], [`images`] — a file per command, by noun and verb.
+//! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
+//! * [`engine`] — the way to the daemon, and starting it.
+//! * [`docker`] — making the `docker` command use Cove.
+//! * [`stdio`] — the streams between this terminal and a container.
+//! * [`terminal`] — what differs between systems: raw mode, size, signals.
+//! * [`output`] — tables, colours, numbers for people, JSON.
+//! * [`failure`] — what failed, why, what to do, and the exit code.
+
+mod arguments;
+mod completion;
+mod containers;
+mod docker;
+mod engine;
+mod explain;
+mod failure;
+mod images;
+mod machine;
+mod output;
+mod stdio;
+mod terminal;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{arguments::Arguments, failure::Failure};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::new("start").because(error).report(),
+    };
+    let outcome = runtime.block_on(arguments.run());
+    // A read of the terminal that nobody waits for any more must not keep the program alive.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line. Docker's words where docker has the same command.
+
+use clap::{Parser, Subcommand};
+
+use crate::{completion, containers, explain, failure::Outcome, images, machine, output::Format, version};
+
+/// Runs Linux containers in a small virtual machine of its own.
+#[derive(Debug, Parser)]
+#[command(name = "cove", version, propagate_version = false, disable_help_subcommand = true)]
+#[command(after_help = "The docker command works too: `cove start` offers to set it up.")]
+pub(crate) struct Arguments {
+    /// For whom output is made.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the machine, and the daemon if need be.
+    Start(machine::start::Arguments),
+    /// Stop the machine; or, with names, containers.
+    Stop(machine::stop::Arguments),
+    /// Say how the machine is. Starts nothing.
+    Status(machine::status::Arguments),
+    /// Say the versions of both halves.
+    Version,
+    /// Show who is who: the way from a command to the kernel, and what walls a container off.
+    Explain(explain::Arguments),
+    /// Make a container and run it.
+    Run(Box<containers::run::Arguments>),
+    /// List containers.
+    Ps(containers::list::Arguments),
+    /// Show what a container wrote.
+    Logs(containers::logs::Arguments),
+    /// Run a command in a container that runs.
+    Exec(containers::exec::Arguments),
+    /// Remove containers.
+    Rm(containers::remove::Arguments),
+    /// List images.
+    Images(images::list::Arguments),
+    /// Load images from an archive.
+    Load(images::load::Arguments),
+    /// Save images to an archive.
+    Save(images::save::Arguments),
+    /// Remove images.
+    Rmi(images::remove::Arguments),
+    /// Check what this computer has and lacks.
+    Doctor,
+    /// Show the console of the machine.
+    MachineLog(machine::log::Arguments),
+    /// Print a completion script for a shell.
+    Completion(completion::Arguments),
+}
+
+impl Arguments {
+    /// Does what the command line says.
+    pub(crate) async fn run(self) -> Outcome {
+        let format = self.format;
+        match self.command {
+            Command::Start(arguments) => machine::start::run(arguments, format).await,
+            Command::Stop(arguments) => machine::stop::run(arguments, format).await,
+            Command::Status(arguments) => machine::status::run(&arguments, format).await,
+            Command::Version => version::run(format).await,
+            Command::Explain(arguments) => explain::run(arguments, format).await,
+            Command::Run(arguments) => containers::run::run(*arguments).await,
+            Command::Ps(arguments) => containers::list::run(arguments, format).await,
+            Command::Logs(arguments) => containers::logs::run(arguments).await,
+            Command::Exec(arguments) => containers::exec::run(arguments).await,
+            Command::Rm(arguments) => containers::remove::run(arguments).await,
+            Command::Images(arguments) => images::list::run(&arguments, format).await,
+            Command::Load(arguments) => images::load::run(arguments).await,
+            Command::Save(arguments) => images::save::run(arguments).await,
+            Command::Rmi(arguments) => images::remove::run(arguments).await,
+            Command::Doctor => machine::doctor::run(format).await,
+            Command::MachineLog(arguments) => machine::log::run(&arguments).await,
+            Command::Completion(arguments) => completion::run(&arguments),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_image_belongs_to_the_container() {
+        let parsed =
+            Arguments::try_parse_from(["cove", "run", "--rm", "busybox", "ls", "-l", "--format", "x"]).unwrap();
+        let Command::Run(run) = parsed.command else { panic!("not run") };
+        assert_eq!(run.command(), ["ls", "-l", "--format", "x"]);
+        assert_eq!(parsed.format, Format::Text);
+    }
+}

@@ -1,0 +1,16 @@
+//! Commands about containers.
+
+mod attach;
+mod quantities;
+mod spec;
+
+pub(crate) mod exec;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod remove;
+pub(crate) mod run;
+
+/// The exit code of this program for that of a container's: the low eight bits, as the system would keep of it.
+fn exit_code(code: i32) -> u8 {
+    u8::try_from(code & 0xff).unwrap_or(u8::MAX)
+}

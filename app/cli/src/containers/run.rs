@@ -1,0 +1,143 @@
+//! `cove run`: make a container, start it, and stay with it to its end. Exit codes are docker's: the container's own; 125
+//! when the engine refused, 126 when the program cannot be run, 127 when it is not there.
+
+use std::{env, io::IsTerminal as _};
+
+use cove_proto::v1::{
+    CreateContainerRequest, GetContainerRequest, RemoveContainerRequest, StartContainerRequest, WaitCondition,
+    WaitContainerRequest, WaitContainerResponse,
+};
+use tonic::{Code, Status, Streaming};
+
+use super::{
+    attach::Attachment,
+    exit_code,
+    spec::{Options, Streams},
+};
+use crate::{
+    engine::Engine,
+    failure::{ENGINE_REFUSED, Failure, Outcome},
+    output,
+};
+
+/// Arguments of `cove run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Connect standard input.
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give it a terminal.
+    #[arg(short, long)]
+    tty: bool,
+    /// Leave it running and print its id.
+    #[arg(short, long, conflicts_with = "interactive")]
+    detach: bool,
+    /// Remove it when it has ended.
+    #[arg(long)]
+    rm: bool,
+    /// Its name.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    #[command(flatten)]
+    options: Options,
+    /// The image.
+    image: String,
+    /// Program and arguments, instead of the image's.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+impl Arguments {
+    /// What follows the image.
+    #[cfg(test)]
+    pub(crate) fn command(&self) -> &[String] {
+        &self.command
+    }
+}
+
+/// Runs it.
+pub(crate) async fn run(arguments: Arguments) -> Outcome {
+    let streams = Streams { stdin: arguments.interactive, tty: arguments.tty, attached: !arguments.detach };
+    if streams.tty && streams.stdin && !std::io::stdin().is_terminal() {
+        return Err(Failure::new("standard input is not a terminal").advice("leave out -t").exit_code(1));
+    }
+    let refused = |failure: Failure| failure.exit_code(ENGINE_REFUSED);
+    let engine = Engine::reach().await.map_err(refused)?;
+    let (auto_remove, detach, name) = (arguments.rm, arguments.detach, arguments.name);
+    let image = arguments.image.clone();
+    let variable = |name: &str| env::var(name).ok();
+    let spec = arguments.options.into_spec(arguments.image, arguments.command, streams, auto_remove, variable);
+    let created = engine.containers().create_container(CreateContainerRequest { name, spec: Some(spec) }).await;
+    let created = created.map_err(|status| refused(not_created(status, &image)))?.into_inner();
+    for warning in &created.warnings {
+        output::aside(&format!("warning: {warning}"));
+    }
+    if detach {
+        start(&engine, &created.id, auto_remove).await?;
+        output::text(&format!("{}\n", created.id))?;
+        return Ok(0);
+    }
+    foreground(&engine, &created.id, streams, auto_remove).await
+}
+
+/// Attached and waited for before it starts, so that neither output nor end can be missed.
+async fn foreground(engine: &Engine, id: &str, streams: Streams, auto_remove: bool) -> Outcome {
+    let attachment = Attachment::open(engine, id, streams).await?;
+    let mut end = wait(engine, id, auto_remove).await?;
+    start(engine, id, auto_remove).await?;
+    attachment.connect(engine).await?;
+    let end = end.message().await?.unwrap_or_default();
+    if end.error.is_empty() {
+        Ok(exit_code(end.exit_code))
+    } else {
+        Err(Failure::new(end.error).exit_code(ENGINE_REFUSED))
+    }
+}
+
+/// With --rm the removal is waited for, so that its name is free when this command ends.
+async fn wait(engine: &Engine, id: &str, auto_remove: bool) -> Result<Streaming<WaitContainerResponse>, Failure> {
+    let condition = if auto_remove { WaitCondition::Removed } else { WaitCondition::NextExit };
+    let request = WaitContainerRequest { container: id.to_owned(), condition: condition.into() };
+    Ok(engine.containers().wait_container(request).await?.into_inner())
+}
+
+/// Starts it. A program that cannot be run leaves its exit code in the container, from which it is read; then, with
+/// --rm, the container goes.
+async fn start(engine: &Engine, id: &str, auto_remove: bool) -> Result<(), Failure> {
+    let Err(status) = engine.containers().start_container(StartContainerRequest { container: id.to_owned() }).await
+    else {
+        return Ok(());
+    };
+    let code = match status.code() {
+        Code::InvalidArgument | Code::FailedPrecondition => start_code(engine, id).await,
+        _ => ENGINE_REFUSED,
+    };
+    if auto_remove {
+        let request = RemoveContainerRequest { container: id.to_owned(), force: true, volumes: true };
+        // The engine may have removed it already; what failed first is what is told.
+        let _ = engine.containers().remove_container(request).await;
+    }
+    Err(Failure::from(status).exit_code(code))
+}
+
+async fn start_code(engine: &Engine, id: &str) -> u8 {
+    let request = GetContainerRequest { container: id.to_owned(), sizes: false };
+    let state = match engine.containers().get_container(request).await {
+        Ok(answer) => answer.into_inner().container.and_then(|container| container.state),
+        Err(_) => None,
+    };
+    match state.map(|state| exit_code(state.exit_code)) {
+        None | Some(0) => ENGINE_REFUSED,
+        Some(code) => code,
+    }
+}
+
+fn not_created(status: Status, image: &str) -> Failure {
+    let missing = status.code() == Code::NotFound;
+    let failure = Failure::from(status);
+    if missing {
+        failure.advice(format!("see what is here: cove images; load {image} from an archive: cove load -i FILE"))
+    } else {
+        failure
+    }
+}

@@ -1,0 +1,155 @@
+//! The options of `cove run` and what they mean to the engine.
+
+use cove_proto::v1::{ContainerSpec, Resources, SeccompProfile, Security, StringList};
+
+use super::quantities;
+use crate::terminal;
+
+/// What to make: docker's options under docker's names.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Set an environment variable: NAME=VALUE, or NAME to take it from here.
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Folder to start in.
+    #[arg(short, long, value_name = "FOLDER", default_value = "", hide_default_value = true)]
+    workdir: String,
+    /// User to run as: a name or an id, optionally ":" and a group.
+    #[arg(short, long, default_value = "", hide_default_value = true)]
+    user: String,
+    /// Most memory it may use: 64m, 1g.
+    #[arg(short, long, value_name = "BYTES", value_parser = quantities::bytes)]
+    memory: Option<i64>,
+    /// Most CPUs it may use: 0.5, 2.
+    #[arg(long, value_name = "NUMBER", value_parser = quantities::nano_cpus)]
+    cpus: Option<i64>,
+    /// Most processes and threads it may have.
+    #[arg(long, value_name = "NUMBER")]
+    pids_limit: Option<i64>,
+    /// Its host name.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    hostname: String,
+    /// Program to run instead of the image's.
+    #[arg(long, value_name = "PROGRAM")]
+    entrypoint: Option<String>,
+    /// Network: "none" or "host" (the machine's, not this computer's).
+    #[arg(long, value_name = "NETWORK", default_value = "", hide_default_value = true)]
+    network: String,
+    /// Set a label: NAME=VALUE.
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    label: Vec<String>,
+    /// Capability to add.
+    #[arg(long, value_name = "NAME")]
+    cap_add: Vec<String>,
+    /// Capability to drop.
+    #[arg(long, value_name = "NAME")]
+    cap_drop: Vec<String>,
+    /// May do in the machine whatever the machine can. Still nothing on this computer.
+    #[arg(long)]
+    privileged: bool,
+    /// The root file system cannot be written to.
+    #[arg(long)]
+    read_only: bool,
+    /// Signal that asks it to stop.
+    #[arg(long, value_name = "SIGNAL", default_value = "", hide_default_value = true)]
+    stop_signal: String,
+    /// Seconds between that signal and SIGKILL.
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    stop_timeout: Option<i32>,
+}
+
+/// How it is connected to this terminal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Streams {
+    /// Standard input stays open.
+    pub(crate) stdin: bool,
+    /// The streams are a terminal.
+    pub(crate) tty: bool,
+    /// Somebody is attached.
+    pub(crate) attached: bool,
+}
+
+impl Options {
+    /// The specification. `variable` looks up an environment variable of this program.
+    pub(crate) fn into_spec(
+        self,
+        image: String,
+        command: Vec<String>,
+        streams: Streams,
+        auto_remove: bool,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> ContainerSpec {
+        ContainerSpec {
+            image,
+            entrypoint: self.entrypoint.map(entrypoint),
+            cmd: (!command.is_empty()).then_some(StringList { values: command }),
+            env: self.env.into_iter().filter_map(|entry| environment(entry, &variable)).collect(),
+            working_dir: self.workdir,
+            user: self.user,
+            hostname: self.hostname,
+            tty: streams.tty,
+            open_stdin: streams.stdin,
+            stdin_once: streams.stdin && streams.attached,
+            labels: self.label.into_iter().map(label).collect(),
+            stop_signal: self.stop_signal,
+            stop_timeout_seconds: self.stop_timeout,
+            auto_remove,
+            network_mode: self.network,
+            resources: Some(Resources {
+                nano_cpus: self.cpus.unwrap_or_default(),
+                memory_bytes: self.memory.unwrap_or_default(),
+                pids_limit: self.pids_limit.unwrap_or_default(),
+                ..Default::default()
+            }),
+            security: Some(Security {
+                privileged: self.privileged,
+                cap_add: self.cap_add,
+                cap_drop: self.cap_drop,
+                seccomp: if self.privileged { SeccompProfile::Unconfined } else { SeccompProfile::Default }.into(),
+                read_only_rootfs: self.read_only,
+                ..Default::default()
+            }),
+            terminal: if streams.tty { terminal::size() } else { None },
+            ..Default::default()
+        }
+    }
+}
+
+/// `--entrypoint ""` takes the image's away.
+fn entrypoint(program: String) -> StringList {
+    StringList { values: if program.is_empty() { Vec::new() } else { vec![program] } }
+}
+
+/// A name alone stands for this program's value, and for nothing if it has none, as docker does.
+pub(super) fn environment(entry: String, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    if entry.contains('=') {
+        return Some(entry);
+    }
+    variable(&entry).map(|value| format!("{entry}={value}"))
+}
+
+fn label(entry: String) -> (String, String) {
+    match entry.split_once('=') {
+        Some((name, value)) => (name.to_owned(), value.to_owned()),
+        None => (entry, String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_takes_this_programs_value_or_none() {
+        let variable = |name: &str| (name == "SET").then(|| "1".to_owned());
+        assert_eq!(environment("A=b".into(), variable), Some("A=b".into()));
+        assert_eq!(environment("SET".into(), variable), Some("SET=1".into()));
+        assert_eq!(environment("UNSET".into(), variable), None);
+    }
+
+    #[test]
+    fn an_empty_entrypoint_is_not_an_absent_one() {
+        assert!(entrypoint(String::new()).values.is_empty());
+        assert_eq!(entrypoint("sh".into()).values, ["sh"]);
+    }
+}

@@ -1,0 +1,6 @@
+//! Commands about images.
+
+pub(crate) mod list;
+pub(crate) mod load;
+pub(crate) mod remove;
+pub(crate) mod save;
