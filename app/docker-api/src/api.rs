@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::connection;
+
 /// Any error of the engine's transport.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -29,16 +31,25 @@ pub enum ServeError {
     Hijacked(#[from] std::io::Error),
 }
 
+/// What the requests of all connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Where calls go.
+    pub(crate) engine: Engine,
+    /// What every answer says.
+    pub(crate) host: HostFacts,
+}
+
 /// The Docker Engine API over one engine. A clone is cheap.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Api {
-    shared: Arc<(Engine, HostFacts)>,
+    shared: Arc<Shared>,
 }
 
 impl Api {
     /// Makes the API of an engine.
     pub fn new(engine: Engine, host: HostFacts) -> Self {
-        Self { shared: Arc::new((engine, host)) }
+        Self { shared: Arc::new(Shared { engine, host }) }
     }
 
     /// Serves one connection until it ends. Dropping the future ends the connection and cancels what it waits for.
@@ -49,7 +60,6 @@ impl Api {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let _ = (&self.shared, stream);
-        Ok(())
+        connection::serve(Arc::clone(&self.shared), stream).await
     }
 }

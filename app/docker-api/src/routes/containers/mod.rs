@@ -1,0 +1,16 @@
+//! Containers, a file per verb.
+
+pub(super) mod attach;
+pub(super) mod create;
+pub(super) mod inspect;
+pub(super) mod kill;
+pub(super) mod list;
+pub(super) mod logs;
+pub(super) mod remove;
+pub(super) mod rename;
+pub(super) mod resize;
+pub(super) mod restart;
+pub(super) mod start;
+pub(super) mod stop;
+pub(super) mod top;
+pub(super) mod wait;

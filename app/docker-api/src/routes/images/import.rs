@@ -1,0 +1,38 @@
+//! `POST /images/create`: importing the tar of a file system. Pulling, which has the same path, comes with the registry.
+
+use cove_proto::v1::{self, import_image_request::Message};
+use futures::StreamExt as _;
+use serde_json::json;
+
+use crate::call::{Call, Upload};
+use crate::error::{Error, unsupported};
+use crate::reply::Reply;
+use crate::routes::images::{load, tag};
+
+/// Makes an image from the body.
+pub(in crate::routes) async fn import(call: Call) -> Result<Reply, Error> {
+    let image = call.query.get("fromImage");
+    if !image.is_empty() {
+        return Err(Error::NotImplemented(format!(
+            "cannot pull {}: pulling is not supported by this version of Cove yet; use docker load or docker import",
+            tag::reference(image, call.query.get("tag"))
+        )));
+    }
+    if call.query.get("fromSrc") != "-" {
+        return Err(unsupported("importing from a URL"));
+    }
+    let open = v1::ImportOpen {
+        reference: tag::reference(call.query.get("repo"), call.query.get("tag")),
+        message: call.query.get("message").to_owned(),
+        changes: call.query.all("changes"),
+        platform: call.query.get("platform").to_owned(),
+    };
+    let mut images = call.images();
+    let Upload { pieces, broken } = call.upload();
+    let first = v1::ImportImageRequest { message: Some(Message::Open(open)) };
+    let data = pieces.map(|data| v1::ImportImageRequest { message: Some(Message::Data(data)) });
+    let requests = futures::stream::once(std::future::ready(first)).chain(data);
+    let imported = Upload::during(broken, async move { images.import_image(requests).await });
+    let line = Ok::<_, Error>(load::line(&json!({"status": imported.await?.into_inner().id})));
+    Ok(Reply::stream("application/json", futures::stream::once(std::future::ready(line))))
+}

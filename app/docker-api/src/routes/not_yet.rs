@@ -1,0 +1,98 @@
+//! Endpoints of Docker's API that this version of Cove does not have: each says so in its own words, so that nobody
+//! takes an answer for more than it is. Lookups of single things answer that there are none, because `docker inspect`
+//! goes through all kinds.
+
+use http::Method;
+
+use crate::error::{Error, unsupported};
+
+/// A row of the table.
+pub(super) struct Row {
+    /// The method.
+    pub(super) method: Method,
+    /// The path, as in the table of routes.
+    pub(super) path: &'static str,
+    /// Makes the error from the parts of the path that the pattern names.
+    pub(super) why: fn(&[String]) -> Error,
+}
+
+macro_rules! not_yet {
+    ($method:ident $path:literal $what:literal) => {
+        Row { method: Method::$method, path: $path, why: |_| unsupported($what) }
+    };
+}
+
+macro_rules! not_found {
+    ($method:ident $path:literal $format:literal) => {
+        Row {
+            method: Method::$method,
+            path: $path,
+            why: |places| Error::NotFound(format!($format, places.first().map_or("", String::as_str))),
+        }
+    };
+}
+
+macro_rules! no_swarm {
+    ($method:ident $path:literal) => {
+        Row { method: Method::$method, path: $path, why: |_| Error::NoSwarm }
+    };
+}
+
+/// The table.
+pub(super) static ROWS: &[Row] = &[
+    not_yet!(GET "/events" "docker events"),
+    not_yet!(GET "/system/df" "docker system df"),
+    not_yet!(POST "/auth" "docker login"),
+    not_yet!(POST "/session" "BuildKit (docker build)"),
+    not_yet!(POST "/grpc" "BuildKit (docker build)"),
+    not_yet!(POST "/build" "docker build"),
+    not_yet!(POST "/build/prune" "docker builder prune"),
+    not_yet!(POST "/build/cancel" "docker build"),
+    not_yet!(POST "/commit" "docker commit"),
+    not_yet!(GET "/distribution/{*}/json" "asking a registry"),
+    // Containers.
+    not_yet!(POST "/containers/prune" "docker container prune"),
+    not_yet!(GET "/containers/{}/attach/ws" "attaching by WebSocket"),
+    not_yet!(POST "/containers/{}/pause" "docker pause"),
+    not_yet!(POST "/containers/{}/unpause" "docker unpause"),
+    not_yet!(POST "/containers/{}/update" "docker update"),
+    not_yet!(GET "/containers/{}/stats" "docker stats"),
+    not_yet!(GET "/containers/{}/changes" "docker diff"),
+    not_yet!(GET "/containers/{}/export" "docker export"),
+    not_yet!(HEAD "/containers/{}/archive" "docker cp"),
+    not_yet!(GET "/containers/{}/archive" "docker cp"),
+    not_yet!(PUT "/containers/{}/archive" "docker cp"),
+    not_yet!(GET "/containers/{}/checkpoints" "docker checkpoint"),
+    not_yet!(POST "/containers/{}/checkpoints" "docker checkpoint"),
+    // Images.
+    not_yet!(GET "/images/search" "docker search"),
+    not_yet!(POST "/images/prune" "docker image prune"),
+    not_yet!(POST "/images/{*}/push" "docker push"),
+    // Networks and volumes.
+    not_yet!(GET "/networks" "docker network"),
+    not_yet!(POST "/networks/create" "docker network"),
+    not_yet!(POST "/networks/prune" "docker network"),
+    not_found!(GET "/networks/{}" "network {} not found"),
+    not_found!(DELETE "/networks/{}" "network {} not found"),
+    not_found!(POST "/networks/{}/connect" "network {} not found"),
+    not_found!(POST "/networks/{}/disconnect" "network {} not found"),
+    not_yet!(GET "/volumes" "docker volume"),
+    not_yet!(POST "/volumes/create" "docker volume"),
+    not_yet!(POST "/volumes/prune" "docker volume"),
+    not_found!(GET "/volumes/{}" "get {}: no such volume"),
+    not_found!(DELETE "/volumes/{}" "get {}: no such volume"),
+    // Plugins and swarm.
+    not_yet!(GET "/plugins" "docker plugin"),
+    not_found!(GET "/plugins/{*}/json" "plugin \"{}\" not found"),
+    no_swarm!(GET "/swarm"),
+    no_swarm!(GET "/nodes"),
+    no_swarm!(GET "/nodes/{}"),
+    no_swarm!(GET "/services"),
+    no_swarm!(GET "/services/{}"),
+    no_swarm!(GET "/tasks"),
+    no_swarm!(GET "/tasks/{}"),
+    no_swarm!(GET "/secrets"),
+    no_swarm!(GET "/secrets/{}"),
+    no_swarm!(GET "/configs"),
+    no_swarm!(GET "/configs/{}"),
+];

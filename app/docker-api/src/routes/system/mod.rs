@@ -1,0 +1,5 @@
+//! The engine as a whole.
+
+pub(super) mod info;
+pub(super) mod ping;
+pub(super) mod version;

@@ -1,0 +1,156 @@
+//! The `HostConfig` of an inspected container. What this version refuses at create has its default here.
+
+use cove_proto::v1::{ContainerSpec, SeccompProfile, Security, StringList};
+use serde_json::{Value, json};
+
+use crate::shapes::{list_or_null, network_settings};
+
+/// Hidden unless the client said otherwise; moby's list.
+const MASKED_PATHS: [&str; 12] = [
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+];
+
+/// Read-only unless the client said otherwise; moby's list.
+const READ_ONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// Size of /dev/shm unless the client said otherwise.
+const SHM_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What the container may use and do.
+pub(super) fn shape(spec: &ContainerSpec) -> Value {
+    let security = spec.security.clone().unwrap_or_default();
+    let mut host = json!({
+        "Binds": null,
+        "ContainerIDFile": "",
+        "LogConfig": {"Type": "json-file", "Config": {}},
+        "NetworkMode": network_settings::mode(spec),
+        "PortBindings": {},
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "AutoRemove": spec.auto_remove,
+        "VolumeDriver": "",
+        "VolumesFrom": null,
+        "ConsoleSize": spec.terminal.map_or([0, 0], |size| [size.rows, size.columns]),
+        "CapAdd": capabilities(&security.cap_add),
+        "CapDrop": capabilities(&security.cap_drop),
+        "CgroupnsMode": "private",
+        "Dns": [],
+        "DnsOptions": [],
+        "DnsSearch": [],
+        "ExtraHosts": null,
+        "GroupAdd": null,
+        "IpcMode": "private",
+        "Cgroup": "",
+        "Links": null,
+        "OomScoreAdj": spec.resources.as_ref().map_or(0, |resources| resources.oom_score_adj),
+        "PidMode": "",
+        "Privileged": security.privileged,
+        "PublishAllPorts": false,
+        "ReadonlyRootfs": security.read_only_rootfs,
+        "SecurityOpt": list_or_null(&security_options(&security)),
+        "UTSMode": "",
+        "UsernsMode": "",
+        "ShmSize": if spec.shm_bytes == 0 { SHM_BYTES } else { spec.shm_bytes },
+        "Runtime": "cove",
+        "Isolation": "",
+    });
+    append(&mut host, resources(spec));
+    append(
+        &mut host,
+        json!({
+            "MaskedPaths": paths(security.masked_paths.as_ref(), &MASKED_PATHS, security.privileged),
+            "ReadonlyPaths": paths(security.read_only_paths.as_ref(), &READ_ONLY_PATHS, security.privileged),
+        }),
+    );
+    host
+}
+
+fn resources(spec: &ContainerSpec) -> Value {
+    let resources = spec.resources.clone().unwrap_or_default();
+    // dockerd fills in the swap that a container gets when only its memory is limited.
+    let swap = match (resources.memory_bytes, resources.memory_swap_bytes) {
+        (memory @ 1.., 0) => memory.saturating_mul(2),
+        (_, swap) => swap,
+    };
+    json!({
+        "CpuShares": resources.cpu_shares,
+        "Memory": resources.memory_bytes,
+        "NanoCpus": resources.nano_cpus,
+        "CgroupParent": "",
+        "BlkioWeight": 0,
+        "BlkioWeightDevice": [],
+        "BlkioDeviceReadBps": [],
+        "BlkioDeviceWriteBps": [],
+        "BlkioDeviceReadIOps": [],
+        "BlkioDeviceWriteIOps": [],
+        "CpuPeriod": resources.cpu_period_micros,
+        "CpuQuota": resources.cpu_quota_micros,
+        "CpuRealtimePeriod": 0,
+        "CpuRealtimeRuntime": 0,
+        "CpusetCpus": resources.cpuset_cpus,
+        "CpusetMems": "",
+        "Devices": [],
+        "DeviceCgroupRules": null,
+        "DeviceRequests": null,
+        "MemoryReservation": resources.memory_reservation_bytes,
+        "MemorySwap": swap,
+        "MemorySwappiness": null,
+        "OomKillDisable": false,
+        "PidsLimit": if resources.pids_limit == 0 { Value::Null } else { json!(resources.pids_limit) },
+        "Ulimits": ulimits(spec),
+        "CpuCount": 0,
+        "CpuPercent": 0,
+        "IOMaximumIOps": 0,
+        "IOMaximumBandwidth": 0,
+    })
+}
+
+fn ulimits(spec: &ContainerSpec) -> Vec<Value> {
+    spec.ulimits.iter().map(|limit| json!({"Name": limit.name, "Hard": limit.hard, "Soft": limit.soft})).collect()
+}
+
+/// dockerd writes capabilities in the kernel's way.
+fn capabilities(names: &[String]) -> Value {
+    let names: Vec<_> = names
+        .iter()
+        .map(|name| name.to_ascii_uppercase())
+        .map(|name| if name == "ALL" || name.starts_with("CAP_") { name } else { format!("CAP_{name}") })
+        .collect();
+    list_or_null(&names)
+}
+
+fn security_options(security: &Security) -> Vec<&'static str> {
+    let mut options = Vec::new();
+    if security.no_new_privileges {
+        options.push("no-new-privileges");
+    }
+    if security.seccomp() == SeccompProfile::Unconfined {
+        options.push("seccomp=unconfined");
+    }
+    options
+}
+
+fn paths(chosen: Option<&StringList>, default: &[&str], privileged: bool) -> Value {
+    match chosen {
+        Some(paths) => json!(paths.values),
+        None if privileged => Value::Null,
+        None => json!(default),
+    }
+}
+
+/// Appends the members of one object to another.
+fn append(into: &mut Value, more: Value) {
+    if let (Value::Object(into), Value::Object(more)) = (into, more) {
+        into.extend(more);
+    }
+}

@@ -1,0 +1,108 @@
+//! The part of a create request that is read. Every member may be absent or null, as Go's clients send them.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One string or a list of strings: old clients send commands as one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    /// One.
+    One(String),
+    /// A list.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// As a list.
+    pub(crate) fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl Default for OneOrMany {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+/// Docker's `Config`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Config {
+    pub(crate) image: Option<String>,
+    pub(crate) entrypoint: Option<OneOrMany>,
+    pub(crate) cmd: Option<OneOrMany>,
+    pub(crate) env: Option<Vec<String>>,
+    pub(crate) working_dir: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) hostname: Option<String>,
+    pub(crate) domainname: Option<String>,
+    pub(crate) tty: Option<bool>,
+    pub(crate) open_stdin: Option<bool>,
+    pub(crate) stdin_once: Option<bool>,
+    pub(crate) attach_stdin: Option<bool>,
+    pub(crate) attach_stdout: Option<bool>,
+    pub(crate) attach_stderr: Option<bool>,
+    pub(crate) labels: Option<HashMap<String, String>>,
+    pub(crate) stop_signal: Option<String>,
+    pub(crate) stop_timeout: Option<i32>,
+    pub(crate) exposed_ports: Option<serde_json::Map<String, Value>>,
+}
+
+/// Docker's `HostConfig`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct HostConfig {
+    pub(crate) auto_remove: Option<bool>,
+    pub(crate) network_mode: Option<String>,
+    pub(crate) shm_size: Option<i64>,
+    pub(crate) console_size: Option<[u32; 2]>,
+    pub(crate) ulimits: Option<Vec<Ulimit>>,
+    pub(crate) nano_cpus: Option<i64>,
+    pub(crate) cpu_quota: Option<i64>,
+    pub(crate) cpu_period: Option<i64>,
+    pub(crate) cpu_shares: Option<i64>,
+    pub(crate) cpuset_cpus: Option<String>,
+    pub(crate) memory: Option<i64>,
+    pub(crate) memory_swap: Option<i64>,
+    pub(crate) memory_reservation: Option<i64>,
+    pub(crate) pids_limit: Option<i64>,
+    pub(crate) oom_score_adj: Option<i32>,
+    pub(crate) oom_kill_disable: Option<bool>,
+    pub(crate) privileged: Option<bool>,
+    pub(crate) cap_add: Option<Vec<String>>,
+    pub(crate) cap_drop: Option<Vec<String>>,
+    pub(crate) security_opt: Option<Vec<String>>,
+    pub(crate) readonly_rootfs: Option<bool>,
+    pub(crate) masked_paths: Option<Vec<String>>,
+    pub(crate) readonly_paths: Option<Vec<String>>,
+}
+
+/// Docker's `Ulimit`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Ulimit {
+    pub(crate) name: String,
+    pub(crate) soft: i64,
+    pub(crate) hard: i64,
+}
+
+impl Config {
+    /// Reads the members that stand beside `HostConfig`.
+    pub(crate) fn deserialize_from(body: &Value) -> Result<Self, serde_json::Error> {
+        Self::deserialize(body)
+    }
+}
+
+impl HostConfig {
+    /// Reads `HostConfig`; absent and null are all defaults.
+    pub(crate) fn deserialize_from(value: &Value) -> Result<Self, serde_json::Error> {
+        Ok(Option::<Self>::deserialize(value)?.unwrap_or_default())
+    }
+}

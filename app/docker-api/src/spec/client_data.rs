@@ -1,0 +1,32 @@
+//! Facts that the engine keeps for us and does not read: what `docker inspect` shows and no container needs.
+
+use std::collections::HashMap;
+
+use crate::spec::body::Config;
+
+/// "true" when the creating client attached standard input.
+pub(crate) const ATTACH_STDIN: &str = "docker.attach_stdin";
+/// "true" when the creating client attached standard output.
+pub(crate) const ATTACH_STDOUT: &str = "docker.attach_stdout";
+/// "true" when the creating client attached standard error.
+pub(crate) const ATTACH_STDERR: &str = "docker.attach_stderr";
+/// The exposed ports, JSON: `{"80/tcp":{}}`. They are documentation: nothing is published.
+pub(crate) const EXPOSED_PORTS: &str = "docker.exposed_ports";
+
+/// The facts of a body.
+pub(crate) fn of(config: &Config) -> HashMap<String, String> {
+    let attached = [
+        (ATTACH_STDIN, config.attach_stdin),
+        (ATTACH_STDOUT, config.attach_stdout),
+        (ATTACH_STDERR, config.attach_stderr),
+    ];
+    let mut facts: HashMap<_, _> = attached
+        .into_iter()
+        .filter(|(_, attached)| *attached == Some(true))
+        .map(|(key, _)| (key.to_owned(), "true".to_owned()))
+        .collect();
+    if let Some(ports) = config.exposed_ports.as_ref().filter(|ports| !ports.is_empty()) {
+        facts.insert(EXPOSED_PORTS.to_owned(), serde_json::Value::Object(ports.clone()).to_string());
+    }
+    facts
+}

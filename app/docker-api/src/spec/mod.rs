@@ -1,0 +1,89 @@
+//! The body of `POST /containers/create` to a `ContainerSpec`.
+//!
+//! Nothing is dropped in silence: what a body asks for and this version lacks is an error that names the option.
+//!
+//! * [`body`] — the part of the body that is read.
+//! * `unsupported` — the table of what is refused.
+//! * `resources`, `security`, `network` — parts of the specification.
+
+pub(crate) mod body;
+pub(crate) mod client_data;
+mod network;
+mod resources;
+mod security;
+mod unsupported;
+
+use cove_proto::v1::{ContainerSpec, StringList, TerminalSize};
+use serde_json::Value;
+
+use crate::call::invalid_json;
+use crate::error::Error;
+use body::{Config, HostConfig, OneOrMany};
+
+/// What a body asks for.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// The container.
+    pub(crate) spec: ContainerSpec,
+    /// What was left out, in dockerd's words.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads a body.
+pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
+    if body.as_object().is_none_or(serde_json::Map::is_empty) {
+        return Err(Error::BadRequest("config cannot be empty in order to create a container".to_owned()));
+    }
+    unsupported::check(&body)?;
+    network::check_endpoints(&body)?;
+    let config = Config::deserialize_from(&body).map_err(invalid_json)?;
+    let host = HostConfig::deserialize_from(&body["HostConfig"]).map_err(invalid_json)?;
+    let mut warnings = Vec::new();
+    if host.oom_kill_disable.unwrap_or(false) {
+        warnings.push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".to_owned());
+    }
+    Ok(Wanted { spec: spec(config, host)?, warnings })
+}
+
+fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
+    let client_data = client_data::of(&config);
+    let tty = config.tty.unwrap_or(false);
+    Ok(ContainerSpec {
+        image: config.image.unwrap_or_default(),
+        entrypoint: entrypoint(config.entrypoint),
+        cmd: config.cmd.map(OneOrMany::into_vec).filter(|cmd| !cmd.is_empty()).map(|values| StringList { values }),
+        env: config.env.unwrap_or_default(),
+        working_dir: config.working_dir.unwrap_or_default(),
+        user: config.user.unwrap_or_default(),
+        hostname: config.hostname.unwrap_or_default(),
+        domainname: config.domainname.unwrap_or_default(),
+        tty,
+        open_stdin: config.open_stdin.unwrap_or(false),
+        stdin_once: config.stdin_once.unwrap_or(false),
+        labels: config.labels.unwrap_or_default(),
+        stop_signal: config.stop_signal.unwrap_or_default(),
+        stop_timeout_seconds: config.stop_timeout,
+        auto_remove: host.auto_remove.unwrap_or(false),
+        network_mode: network::mode(host.network_mode.as_deref())?,
+        shm_bytes: host.shm_size.map_or(0, |bytes| u64::try_from(bytes).unwrap_or(0)),
+        terminal: host.console_size.filter(|_| tty).and_then(terminal_size),
+        ulimits: resources::ulimits(host.ulimits.as_deref().unwrap_or_default()),
+        resources: Some(resources::resources(&host)),
+        security: Some(security::security(host)?),
+        client_data,
+    })
+}
+
+/// Absent: the image's. `[""]` is how clients take the image's away.
+fn entrypoint(entrypoint: Option<OneOrMany>) -> Option<StringList> {
+    let values = entrypoint?.into_vec();
+    Some(StringList { values: if values == [""] { Vec::new() } else { values } })
+}
+
+/// `[height, width]`; zeros mean that the client does not know.
+pub(crate) fn terminal_size([rows, columns]: [u32; 2]) -> Option<TerminalSize> {
+    (rows > 0 && columns > 0).then_some(TerminalSize { rows, columns })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! What bodies become, and which are refused with which words.
+
+use cove_proto::v1::SeccompProfile;
+use serde_json::json;
+
+use super::*;
+
+fn refusal(body: Value) -> String {
+    from_body(body).unwrap_err().to_string()
+}
+
+#[test]
+fn the_body_of_docker_run_is_understood() {
+    let body = serde_json::from_str(include_str!("../../tests/data/create.json")).unwrap();
+    let Wanted { spec, warnings } = from_body(body).unwrap();
+    assert!(warnings.is_empty());
+    assert_eq!(spec.image, "busybox");
+    assert_eq!(spec.cmd.unwrap().values, ["echo", "hi"]);
+    assert_eq!(spec.entrypoint, None);
+    assert!(spec.auto_remove);
+    assert_eq!(spec.network_mode, "");
+    assert_eq!(spec.client_data.len(), 2, "{:?}", spec.client_data);
+    assert_eq!(spec.client_data[client_data::ATTACH_STDOUT], "true");
+}
+
+#[test]
+fn limits_and_rights_are_taken_over() {
+    let body = json!({"Image": "x", "Tty": true, "Entrypoint": [""], "Cmd": "sh", "StopTimeout": 3, "HostConfig": {
+        "NanoCpus": 1_500_000_000, "Memory": 67_108_864, "MemorySwap": -1, "PidsLimit": 50, "OomScoreAdj": 7,
+        "CapAdd": ["NET_ADMIN"], "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges:true", "seccomp=unconfined"],
+        "ReadonlyRootfs": true, "ConsoleSize": [24, 80], "NetworkMode": "none", "MaskedPaths": [],
+        "Ulimits": [{"Name": "nofile", "Soft": 100, "Hard": 200}], "OomKillDisable": true}});
+    let Wanted { spec, warnings } = from_body(body).unwrap();
+    assert_eq!(warnings.len(), 1);
+    let (resources, security) = (spec.resources.unwrap(), spec.security.unwrap());
+    assert_eq!((resources.nano_cpus, resources.memory_bytes, resources.pids_limit), (1_500_000_000, 67_108_864, 50));
+    assert_eq!((resources.memory_swap_bytes, resources.oom_score_adj), (-1, 7));
+    assert!(security.no_new_privileges && security.read_only_rootfs);
+    assert_eq!(security.seccomp(), SeccompProfile::Unconfined);
+    assert_eq!(security.masked_paths.unwrap().values, Vec::<String>::new());
+    assert_eq!(security.read_only_paths, None);
+    assert_eq!((spec.network_mode.as_str(), spec.stop_timeout_seconds), ("none", Some(3)));
+    assert_eq!(spec.entrypoint.unwrap().values, Vec::<String>::new());
+    assert_eq!(spec.cmd.unwrap().values, ["sh"]);
+    assert_eq!(spec.terminal, Some(TerminalSize { rows: 24, columns: 80 }));
+    assert_eq!(spec.ulimits[0].hard, 200);
+}
+
+#[test]
+fn what_is_not_built_is_refused_by_the_name_of_its_option() {
+    for (host_config, option) in [
+        (json!({"Binds": ["/home:/x"]}), "bind source path /home (/home:/x): host folders are"),
+        (json!({"Binds": ["data:/x"]}), "volume data (data:/x): volumes are"),
+        (json!({"Mounts": [{"Type": "bind", "Source": "/etc", "Target": "/x"}]}), "bind source path /etc"),
+        (json!({"Mounts": [{"Type": "volume", "Target": "/x"}]}), "--mount type=volume"),
+        (json!({"Tmpfs": {"/x": ""}}), "--tmpfs"),
+        (json!({"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}), "publishing ports (-p)"),
+        (json!({"PublishAllPorts": true}), "publishing ports (-P)"),
+        (json!({"RestartPolicy": {"Name": "always"}}), "--restart"),
+        (json!({"NetworkMode": "back"}), "--network back"),
+        (json!({"NetworkMode": "container:x"}), "--network container:x"),
+        (json!({"Devices": [{"PathOnHost": "/dev/fuse"}]}), "--device"),
+        (json!({"Init": true}), "--init"),
+        (json!({"PidMode": "host"}), "--pid"),
+        (json!({"IpcMode": "host"}), "--ipc"),
+        (json!({"UTSMode": "host"}), "--uts"),
+        (json!({"CgroupnsMode": "host"}), "--cgroupns"),
+        (json!({"LogConfig": {"Type": "syslog"}}), "--log-driver"),
+        (json!({"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}}), "--log-opt"),
+        (json!({"VolumesFrom": ["x"]}), "--volumes-from"),
+        (json!({"Links": ["a:b"]}), "--link"),
+        (json!({"ExtraHosts": ["a:1.2.3.4"]}), "--add-host"),
+        (json!({"Dns": ["1.1.1.1"]}), "--dns"),
+        (json!({"GroupAdd": ["1"]}), "--group-add"),
+        (json!({"Sysctls": {"a": "b"}}), "--sysctl"),
+        (json!({"MemorySwappiness": 3}), "--memory-swappiness"),
+        (json!({"SecurityOpt": ["seccomp={}"]}), "--security-opt seccomp="),
+        (json!({"SecurityOpt": ["apparmor=x"]}), "--security-opt apparmor=x"),
+        (json!({"Runtime": "runc"}), "--runtime"),
+    ] {
+        let error = from_body(json!({"Image": "x", "HostConfig": host_config.clone()})).unwrap_err();
+        assert_eq!(error.status(), 501, "{host_config}");
+        let text = error.to_string();
+        assert!(text.starts_with(option) && text.ends_with("not supported by this version of Cove yet"), "{text}");
+    }
+    assert!(refusal(json!({"Image": "x", "Volumes": {"/x": {}}})).starts_with("-v with an anonymous volume"));
+    assert!(refusal(json!({"Image": "x", "Healthcheck": {"Test": ["CMD", "true"]}})).starts_with("--health-cmd"));
+}
+
+#[test]
+fn what_asks_for_nothing_is_let_through() {
+    for body in [
+        json!({"Image": "x", "HostConfig": null}),
+        json!({"Image": "x", "Healthcheck": {"Test": ["NONE"]}, "Volumes": {}, "HostConfig": {
+            "RestartPolicy": {"Name": "no"}, "IpcMode": "private", "MemorySwappiness": -1, "Init": false,
+            "Binds": [], "LogConfig": {"Type": "json-file", "Config": {}}, "SecurityOpt": ["label=disable"]}}),
+        json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": {"default": {"Aliases": null, "GwPriority": 0}}}}),
+    ] {
+        assert_eq!(from_body(body.clone()).unwrap().spec.image, "x", "{body}");
+    }
+}
+
+#[test]
+fn endpoints_may_only_be_on_built_in_networks() {
+    let body = |endpoints: Value| json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": endpoints}});
+    assert!(refusal(body(json!({"back": {}}))).starts_with("--network back"));
+    assert!(refusal(body(json!({"bridge": {"Aliases": ["a"]}}))).contains("--network-alias"));
+}
+
+#[test]
+fn nonsense_is_a_bad_request() {
+    let error = from_body(json!({})).unwrap_err();
+    assert_eq!(
+        (error.status().as_u16(), error.to_string().as_str()),
+        (400, "config cannot be empty in order to create a container")
+    );
+    let error = from_body(json!({"Image": "x", "HostConfig": {"Memory": "a"}})).unwrap_err();
+    assert_eq!(error.status(), 400);
+    assert!(error.to_string().starts_with("invalid JSON: "), "{error}");
+    let error = from_body(json!({"Image": "x", "HostConfig": {"SecurityOpt": ["zork"]}})).unwrap_err();
+    assert_eq!(error.to_string(), "invalid --security-opt 1: \"zork\"");
+}
