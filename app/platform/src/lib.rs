@@ -4,10 +4,12 @@
 //! * [`local`] — sockets and named pipes that only this user may open.
 //! * [`lock`] — one daemon per home, held by the operating system.
 //! * [`process`] — starting a program that outlives its starter; being asked to stop.
-//! * [`disk`] — free space.
+//! * [`disk`] — free space, and what a sparse file takes.
+//! * [`memory`] — how much there is.
 
 pub mod disk;
 pub mod home;
 pub mod local;
 pub mod lock;
+pub mod memory;
 pub mod process;
