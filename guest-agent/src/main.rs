@@ -1,2 +1,31 @@
-//! The Linux half: PID 1, the agent and the first steps of every container, in one static binary.
-fn main() {}
+//! One binary, three lives: PID 1, the agent, and (as a child of PID 1, without executing anything in between) the
+//! first steps of a container.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some("agent") => agent(),
+        _ if std::process::id() == 1 => cove_guest::init::run(),
+        _ => {
+            complain("cove-guest is the first process of Cove's virtual machine; it does nothing elsewhere");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn agent() -> ExitCode {
+    match cove_guest::agent::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Standard error is all there is here; when it is closed there is nobody to tell.
+fn complain(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "cove-guest: {text}");
+}

@@ -1,5 +1,178 @@
 //! What the agent and PID 1 say to each other, over one SOCK_SEQPACKET pair that PID 1 makes for each agent.
 //!
-//! A message is postcard in a sealed memfd (a request may be larger than a packet), announced by a small packet that
-//! carries the memfd and the other descriptors by SCM_RIGHTS. PID 1 holds what must outlive an agent: the pidfd, the
-//! exit status and the engine's ends of the standard streams of each process. A new agent is told of all of them first.
+//! A message is postcard in one packet; one that is too long for that is in a sealed memfd that the packet carries
+//! ([`packet`](super::packet)). Other descriptors travel beside it by SCM_RIGHTS. PID 1 holds what must outlive an agent:
+//! the pidfd, the exit status and the engine's ends of the standard streams of each process. A new agent is told of all
+//! of them first.
+//!
+//! ```text
+//! PID 1 → agent   Held*  Adopted                        once, at the start
+//! agent → PID 1   Start ──► Started | Failed            by sequence number; several may be under way
+//! agent → PID 1   CloseStdin | Release | Listening | PowerOff
+//! PID 1 → agent   Exited                                once per process, also right after Held
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::processes::{
+    error::LaunchFailure,
+    launch::{ExitStatus, Network, ProcessSpec},
+    process::Kind,
+};
+
+/// From the agent to PID 1.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Start a process. Descriptors: [`ContainerSetup`] or [`ExecSetup`] says which.
+    Start(Box<StartRequest>),
+    /// Close PID 1's copy of the process's standard input.
+    CloseStdin {
+        /// Which process.
+        id: String,
+    },
+    /// Forget a process. One that still runs is killed.
+    Release {
+        /// Which process.
+        id: String,
+    },
+    /// The agent serves: tell the console.
+    Listening,
+    /// End everything and power off.
+    PowerOff,
+}
+
+/// A process to start.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StartRequest {
+    /// Comes back with the answer.
+    pub sequence: u64,
+    /// Id of the container or the exec.
+    pub id: String,
+    /// What it becomes.
+    pub setup: Setup,
+    /// The program, its user, its streams.
+    pub process: ProcessSpec,
+    /// The system call filter as the kernel takes it: `struct sock_filter[]`.
+    pub filter: Vec<u8>,
+}
+
+/// What a process becomes.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Setup {
+    /// The first process of a container.
+    Container(Box<ContainerSetup>),
+    /// A further one.
+    Exec(ExecSetup),
+}
+
+/// The first process of a container. Descriptors, in this order: cgroup folder, detached root file system, detached
+/// mounts of hostname, hosts, resolv.conf.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ContainerSetup {
+    /// Host name.
+    pub hostname: String,
+    /// NIS domain name; empty for none.
+    pub domainname: String,
+    /// What network it has.
+    pub network: Network,
+    /// Whether the root file system is made read-only at the end.
+    pub read_only_rootfs: bool,
+    /// Paths hidden from it.
+    pub masked_paths: Vec<String>,
+    /// Paths read-only for it.
+    pub read_only_paths: Vec<String>,
+    /// Size of /dev/shm in bytes.
+    pub shm_bytes: u64,
+    /// Whether it has all devices, and /sys and cgroups writable.
+    pub privileged: bool,
+}
+
+/// A further process of a container. Descriptors, in this order: cgroup folder, pidfd of the container's first process.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ExecSetup {
+    /// Id of the container.
+    pub container_id: String,
+}
+
+impl Setup {
+    /// What the process is to its container.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Container(_) => Kind::Container,
+            Self::Exec(exec) => Kind::Exec { container_id: exec.container_id.clone() },
+        }
+    }
+}
+
+/// From PID 1 to the agent.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// A process that PID 1 holds for the agent to adopt. Descriptors: see [`HeldProcess`].
+    Held(HeldProcess),
+    /// That was all of them.
+    Adopted,
+    /// The program was executed. Descriptors: see [`HeldProcess`].
+    Started {
+        /// Of the request.
+        sequence: u64,
+        /// The process.
+        process: HeldProcess,
+    },
+    /// The program was not executed; nothing is left of the process.
+    Failed {
+        /// Of the request.
+        sequence: u64,
+        /// Why, if the process said so.
+        failure: Option<LaunchFailure>,
+    },
+    /// A process has ended.
+    Exited {
+        /// Which one.
+        id: String,
+        /// How.
+        status: ExitStatus,
+    },
+}
+
+/// A process that PID 1 holds. Descriptors, in this order: the pidfd, then those of [`Streams`] that are there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HeldProcess {
+    /// Id of the container or the exec.
+    pub id: String,
+    /// What it is to its container.
+    pub kind: Kind,
+    /// Its process id in the guest.
+    pub pid: u32,
+    /// When its program was executed: nanoseconds since 1970.
+    pub started_at_nanos: i64,
+    /// Which of the engine's ends there are.
+    pub streams: Streams,
+}
+
+/// Which of the engine's ends of the standard streams there are, in the order in which their descriptors are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streams {
+    /// Standard input.
+    pub stdin: bool,
+    /// Standard output.
+    pub stdout: bool,
+    /// Standard error.
+    pub stderr: bool,
+    /// The master of a terminal, instead of the three.
+    pub terminal: bool,
+}
+
+/// From a process on its way to its program, to PID 1. The end of the stream means that the program was executed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Report {
+    /// The helper of an exec has made the process. Descriptor: its pidfd.
+    Process {
+        /// Its process id in the guest.
+        pid: u32,
+    },
+    /// The process has made its terminal. Descriptor: the master.
+    Terminal,
+    /// The process gives up.
+    Failed(LaunchFailure),
+}

@@ -50,7 +50,7 @@ pub struct EtcFiles {
 }
 
 /// What network a container has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Network {
     /// A namespace of its own with loopback.
     Loopback,
@@ -91,7 +91,7 @@ pub struct ExecLaunch {
 }
 
 /// A process.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct ProcessSpec {
     /// Program and arguments, at least one.
     pub args: Vec<String>,
@@ -116,7 +116,7 @@ pub struct ProcessSpec {
 }
 
 /// The standard streams of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum StdioSpec {
     /// A terminal of this size (rows, columns; 0 × 0 is left as the kernel makes it).
     Terminal {
@@ -137,7 +137,7 @@ pub enum StdioSpec {
 }
 
 /// A system call filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Seccomp {
     /// Docker's default profile for the process's capabilities.
     Default,
@@ -146,7 +146,7 @@ pub enum Seccomp {
 }
 
 /// A limit of setrlimit(2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Rlimit {
     /// RLIMIT_NOFILE and so on.
     pub resource: u32,

@@ -1,0 +1,163 @@
+//! The cgroup of each container: `/sys/fs/cgroup/containers/ID`.
+//!
+//! cgroups-rs writes the limits that it covers ([`limits`]); what it lacks stands beside it: the device program
+//! ([`devices`]), waiting for a cgroup to become empty ([`remove`]), cgroup.kill and the count of kills for want of memory
+//! ([`kill`]). [`layout`] is what PID 1 makes at boot.
+
+pub mod devices;
+pub mod kill;
+pub mod layout;
+pub mod limits;
+pub mod remove;
+
+use std::{
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Mode, OFlags};
+
+pub use kill::{kill, oom_kills};
+pub use remove::{remove, remove_all_but};
+
+use crate::processes::launch::Resources;
+
+/// Where the one cgroup hierarchy of the guest is mounted.
+pub const ROOT: &str = "/sys/fs/cgroup";
+
+/// The cgroup that those of containers are in.
+pub const CONTAINERS: &str = "/sys/fs/cgroup/containers";
+
+/// Why something about a container's cgroup failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CgroupError {
+    /// It could not be made.
+    #[error("create cgroup {path}")]
+    Create {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It could not be opened.
+    #[error("open cgroup {path}")]
+    Open {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A limit was refused.
+    #[error("set {file} to {value}")]
+    Limit {
+        /// The file.
+        file: &'static str,
+        /// What was written.
+        value: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Its devices could not be restricted.
+    #[error("restrict the devices of cgroup {path}")]
+    Devices {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of it could not be written.
+    #[error("write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Processes are left in it.
+    #[error("processes in cgroup {path} do not end")]
+    Busy {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// It could not be removed.
+    #[error("remove cgroup {path}")]
+    Remove {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The cgroup of a process is not known.
+    #[error("find the cgroup of process {pid}")]
+    OfProcess {
+        /// Which process.
+        pid: u32,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn folder(id: &str) -> PathBuf {
+    Path::new(CONTAINERS).join(id)
+}
+
+/// Makes the cgroup of a container with its limits and its device program in force, and opens it.
+///
+/// # Errors
+/// When any of that fails; the cgroup may be left, to be removed by [`remove()`].
+pub fn create(id: &str, resources: &Resources, privileged: bool) -> Result<OwnedFd, CgroupError> {
+    let path = folder(id);
+    let make = || std::fs::create_dir(&path);
+    let made = match make() {
+        // A run that nobody cleaned up behind: the agent was killed in the middle of it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            remove::remove_now(&path)?;
+            make()
+        }
+        made => made,
+    };
+    made.map_err(|source| CgroupError::Create { path: path.clone(), source })?;
+    limits::set(&path, resources)?;
+    let cgroup = open_folder(&path)?;
+    if !privileged {
+        devices::restrict(&cgroup)
+            .map_err(|errno| CgroupError::Devices { path: path.clone(), source: errno.into() })?;
+    }
+    Ok(cgroup)
+}
+
+/// Opens the cgroup of a container.
+///
+/// # Errors
+/// When there is none.
+pub fn open(id: &str) -> Result<OwnedFd, CgroupError> {
+    open_folder(&folder(id))
+}
+
+/// Opens the cgroup that a process of a container is in: its container's, or one below that.
+///
+/// # Errors
+/// When the process has ended, or is in no container.
+pub fn open_of_process(pid: u32) -> Result<OwnedFd, CgroupError> {
+    let failed = |source| CgroupError::OfProcess { pid, source };
+    let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).map_err(failed)?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
+    let path = PathBuf::from(format!("{ROOT}{path}"));
+    if !path.starts_with(CONTAINERS) {
+        return Err(failed(io::ErrorKind::NotFound.into()));
+    }
+    open_folder(&path)
+}
+
+fn open_folder(path: &Path) -> Result<OwnedFd, CgroupError> {
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| CgroupError::Open { path: path.to_owned(), source: errno.into() })
+}

@@ -1,0 +1,145 @@
+//! The two lists: what the first process of a container does, and what a further one does, before its program runs.
+
+use std::{
+    convert::Infallible,
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    mount::MountAttrFlags,
+};
+
+use super::{Newcomer, Step, identity, program, streams, working_dir};
+use crate::{
+    init::protocol::ContainerSetup,
+    namespaces,
+    processes::{error::LaunchFailure, launch::Network},
+    rlimits,
+    rootfs::{devices, etc, masked_paths, mounts, pivot, system},
+    sys,
+};
+
+/// The mounts that the agent has prepared for a container.
+pub(crate) struct PreparedMounts {
+    pub(crate) rootfs: OwnedFd,
+    pub(crate) etc: [OwnedFd; 3],
+}
+
+/// Becomes the first process of a container. It is in new namespaces and in the container's cgroup already.
+pub(crate) fn become_container(newcomer: Newcomer, setup: &ContainerSetup, mounts: PreparedMounts) -> ! {
+    let kept: Vec<_> = mounts.etc.iter().chain([&mounts.rootfs, &newcomer.status]).map(AsRawFd::as_raw_fd).collect();
+    let failure = match close_others(&newcomer, kept) {
+        Ok(()) => container(&newcomer, setup, mounts),
+        Err(failure) => Err(failure),
+    };
+    match failure {
+        Err(failure) => newcomer.give_up(failure),
+    }
+}
+
+fn container(newcomer: &Newcomer, setup: &ContainerSetup, prepared: PreparedMounts) -> Result<Infallible, LaunchFailure> {
+    new_session()?;
+    sys::clone::unshare_cgroup_namespace().step("make a cgroup namespace")?;
+    let root = pivot::stage(prepared.rootfs)?;
+    let proc = system::mount_proc(&root)?;
+    set_up_network(setup.network, &proc)?;
+    devices::mount(&root, setup.shm_bytes, setup.privileged)?;
+    system::mount_sys(&root, setup.privileged)?;
+    etc::mount(&root, prepared.etc)?;
+    masked_paths::hide(&root, &setup.masked_paths)?;
+    masked_paths::protect(&root, &setup.read_only_paths)?;
+    pivot::pivot(&root)?;
+    set_names(setup)?;
+    if let Some(terminal) = streams::connect(newcomer)? {
+        devices::mount_console(&root, terminal)?;
+    }
+    working_dir::make(&root, &newcomer.process.working_dir)?;
+    if setup.read_only_rootfs {
+        pivot::make_read_only()?;
+    }
+    become_program(newcomer, &proc)
+}
+
+/// Becomes a further process of a container. It is in the container's namespaces and cgroup already.
+pub(super) fn become_exec(newcomer: &Newcomer) -> Result<Infallible, LaunchFailure> {
+    new_session()?;
+    // Not the container's /proc, which it may have replaced: the same processes, on a mount that nobody else sees.
+    let proc = mounts::new("proc", &[], MountAttrFlags::empty()).step("mount proc")?;
+    streams::connect(newcomer)?;
+    become_program(newcomer, &proc)
+}
+
+/// What both have in common, from here on in the container.
+fn become_program(newcomer: &Newcomer, proc: &OwnedFd) -> Result<Infallible, LaunchFailure> {
+    let process = &newcomer.process;
+    set_oom_score(process.oom_score_adj, proc)?;
+    rlimits::set(&process.rlimits).map_err(|(name, errno)| LaunchFailure::Step {
+        step: format!("error setting rlimits for ready process: set {name}"),
+        errno: errno.raw_os_error(),
+    })?;
+    let user = identity::find(&process.user)?;
+    streams::give_to(&user)?;
+    identity::bound(newcomer)?;
+    let entered = working_dir::enter(&process.working_dir);
+    identity::become_user(newcomer, &user)?;
+    if entered.is_err() {
+        // A folder that only its owner may enter: root without DAC_OVERRIDE could not, the user can.
+        working_dir::enter(&process.working_dir)?;
+    }
+    let program = program::find(&process.args[0], &process.env)?;
+    identity::confine(newcomer)?;
+    program::execute(&program, newcomer, &user)
+}
+
+/// First of all: what is open from now on is what this process needs.
+pub(super) fn close_others(newcomer: &Newcomer, mut kept: Vec<i32>) -> Result<(), LaunchFailure> {
+    kept.extend(newcomer.streams.numbers());
+    sys::descriptors::close_all_but(&kept).step("close descriptors")?;
+    sys::execute::reset_signals();
+    Ok(())
+}
+
+fn new_session() -> Result<(), LaunchFailure> {
+    rustix::process::setsid().step("make a session")?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    sys::keys::new_session_keyring().step("make a session keyring")
+}
+
+/// Loopback, and what Docker's containers may do in a network of their own: ports below 1024 and pings for all users.
+fn set_up_network(network: Network, proc: &OwnedFd) -> Result<(), LaunchFailure> {
+    if network == Network::Host {
+        return Ok(());
+    }
+    sys::loopback::bring_up().step("bring up loopback")?;
+    write(proc, "sys/net/ipv4/ip_unprivileged_port_start", "0")?;
+    write(proc, "sys/net/ipv4/ping_group_range", "0 2147483647")
+}
+
+fn set_names(setup: &ContainerSetup) -> Result<(), LaunchFailure> {
+    rustix::system::sethostname(setup.hostname.as_bytes()).step("sethostname")?;
+    if setup.domainname.is_empty() {
+        return Ok(());
+    }
+    rustix::system::setdomainname(setup.domainname.as_bytes()).step("setdomainname")
+}
+
+fn set_oom_score(adjustment: i32, proc: &OwnedFd) -> Result<(), LaunchFailure> {
+    match adjustment {
+        0 => Ok(()),
+        adjustment => write(proc, "self/oom_score_adj", &adjustment.to_string()),
+    }
+}
+
+fn write(proc: &OwnedFd, path: &str, value: &str) -> Result<(), LaunchFailure> {
+    let write = || -> Result<(), rustix::io::Errno> {
+        let file = rustix::fs::openat(proc, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::io::write(file, value.as_bytes()).map(drop)
+    };
+    write().step(format!("write /proc/{path}"))
+}
+
+/// Joins what cannot be joined before the process is in its cgroup.
+pub(super) fn join_cgroup_namespace(container: &OwnedFd) -> Result<(), LaunchFailure> {
+    namespaces::join_cgroup_namespace(container).step("join the cgroup namespace")
+}

@@ -1,0 +1,137 @@
+//! From a launch to a request: what the agent prepares, so that PID 1 and the process itself look nothing up.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::io::Errno;
+
+use super::{
+    connection::Processes,
+    error::{LaunchError, LaunchFailure},
+    launch::{ContainerLaunch, ExecLaunch, ProcessSpec},
+    process::{Kind, Process},
+};
+use crate::{
+    cgroups,
+    init::protocol::{ContainerSetup, ExecSetup, Setup, StartRequest},
+    rootfs::overlay,
+};
+
+impl Processes {
+    /// Starts a container, and answers when its program has been executed.
+    ///
+    /// # Errors
+    /// When it was not; nothing is left behind then but the writable layer.
+    pub async fn start_container(&self, launch: ContainerLaunch) -> Result<Process, LaunchError> {
+        check(&launch.process)?;
+        let id = launch.id.clone();
+        let started = self.start_in_new_cgroup(launch).await;
+        if started.is_err() {
+            if let Err(error) = cgroups::remove(&id).await {
+                tracing::warn!(container = %id, %error, "the cgroup of a failed start stays behind");
+            }
+        }
+        started
+    }
+
+    async fn start_in_new_cgroup(&self, launch: ContainerLaunch) -> Result<Process, LaunchError> {
+        let filter = self.filters.get(launch.process.seccomp, launch.process.capabilities);
+        // Files and cgroups are quick, but they are files.
+        let prepared = tokio::task::spawn_blocking(move || prepare(launch)).await.map_err(|_| LaunchError::Gone)??;
+        let (id, setup, process, descriptors) = prepared;
+        let setup = Setup::Container(Box::new(setup));
+        self.connection.start(StartRequest { sequence: 0, id, setup, process, filter }, descriptors).await
+    }
+
+    /// Starts a further process in a container that runs, and answers when its program has been executed.
+    ///
+    /// # Errors
+    /// When it was not.
+    pub async fn start_exec(&self, launch: ExecLaunch) -> Result<Process, LaunchError> {
+        check(&launch.process)?;
+        let not_running = || LaunchError::NotRunning { container_id: launch.container_id.clone() };
+        let container = self.connection.find(&launch.container_id).await.ok_or_else(not_running)?;
+        if container.exited().is_some() || !matches!(container.kind(), Kind::Container) {
+            return Err(not_running());
+        }
+        let cgroup = cgroups::open(&launch.container_id)?;
+        match self.start_exec_in(&launch, &container, cgroup).await {
+            // The container has handed controllers down (an init system, an engine of its own): processes may then be in
+            // the leaves only. runc, too, joins the leaf that the first process is in.
+            Err(LaunchError::Process(LaunchFailure::Step { errno, .. })) if errno == Errno::BUSY.raw_os_error() => {
+                let leaf = cgroups::open_of_process(container.pid())?;
+                self.start_exec_in(&launch, &container, leaf).await
+            }
+            Err(_) if container.exited().is_some() => Err(not_running()),
+            started => started,
+        }
+    }
+
+    async fn start_exec_in(
+        &self,
+        launch: &ExecLaunch,
+        container: &Process,
+        cgroup: OwnedFd,
+    ) -> Result<Process, LaunchError> {
+        let pidfd = container.pidfd().try_clone().map_err(LaunchError::Control)?;
+        let request = StartRequest {
+            sequence: 0,
+            id: launch.id.clone(),
+            setup: Setup::Exec(ExecSetup { container_id: launch.container_id.clone() }),
+            filter: self.filters.get(launch.process.seccomp, launch.process.capabilities),
+            process: launch.process.clone(),
+        };
+        self.connection.start(request, vec![cgroup, pidfd]).await
+    }
+}
+
+type Prepared = (String, ContainerSetup, ProcessSpec, Vec<OwnedFd>);
+
+/// Makes what only a name is given of: the cgroup with its limits in force, the root file system, the files of /etc.
+fn prepare(launch: ContainerLaunch) -> Result<Prepared, LaunchError> {
+    let cgroup = cgroups::create(&launch.id, &launch.resources, launch.privileged)?;
+    let mut descriptors = vec![cgroup, overlay::mount(&launch.layers, &launch.upper, &launch.work)?];
+    for path in [&launch.etc.hostname, &launch.etc.hosts, &launch.etc.resolv_conf] {
+        descriptors.push(detached(path)?);
+    }
+    let setup = ContainerSetup {
+        hostname: launch.hostname,
+        domainname: launch.domainname,
+        network: launch.network,
+        read_only_rootfs: launch.read_only_rootfs,
+        masked_paths: launch.masked_paths,
+        read_only_paths: launch.read_only_paths,
+        shm_bytes: launch.shm_bytes,
+        privileged: launch.privileged,
+    };
+    Ok((launch.id, setup, launch.process, descriptors))
+}
+
+fn detached(path: &Path) -> Result<OwnedFd, LaunchError> {
+    let open = || -> Result<OwnedFd, Errno> {
+        let file = rustix::fs::open(path, rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, 0.into())?;
+        crate::rootfs::mounts::detached_copy(file.as_fd())
+    };
+    open().map_err(|errno| LaunchError::EtcFile { path: path.to_owned(), source: errno.into() })
+}
+
+/// The kernel takes no string with a NUL byte, and a process needs a program.
+fn check(process: &ProcessSpec) -> Result<(), LaunchError> {
+    if process.args.first().is_none_or(String::is_empty) {
+        return Err(LaunchError::NoProgram);
+    }
+    let nul = |texts: &[String]| texts.iter().any(|text| text.contains('\0'));
+    for (what, found) in [
+        ("an argument", nul(&process.args)),
+        ("an environment variable", nul(&process.env)),
+        ("the working directory", process.working_dir.contains('\0')),
+        ("the user", process.user.contains('\0')),
+    ] {
+        if found {
+            return Err(LaunchError::Nul { what });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Limits of processes, setrlimit(2).
+
+use rustix::{
+    io::Errno,
+    process::{Resource, Rlimit as Limits},
+};
+
+use crate::processes::launch::Rlimit;
+
+/// Docker's names, and the kernel's numbers (the same on every architecture of ours).
+const NAMES: [(&str, u32, Resource); 16] = [
+    ("cpu", 0, Resource::Cpu),
+    ("fsize", 1, Resource::Fsize),
+    ("data", 2, Resource::Data),
+    ("stack", 3, Resource::Stack),
+    ("core", 4, Resource::Core),
+    ("rss", 5, Resource::Rss),
+    ("nproc", 6, Resource::Nproc),
+    ("nofile", 7, Resource::Nofile),
+    ("memlock", 8, Resource::Memlock),
+    ("as", 9, Resource::As),
+    ("locks", 10, Resource::Locks),
+    ("sigpending", 11, Resource::Sigpending),
+    ("msgqueue", 12, Resource::Msgqueue),
+    ("nice", 13, Resource::Nice),
+    ("rtprio", 14, Resource::Rtprio),
+    ("rttime", 15, Resource::Rttime),
+];
+
+/// What dockerd's containers have when nothing is asked for: as many open files as systemd gives it.
+const DEFAULT_OPEN_FILES: u64 = 1_048_576;
+
+/// The number of a limit by Docker's name for it, "nofile".
+#[must_use]
+pub fn by_name(name: &str) -> Option<u32> {
+    NAMES.iter().find(|(known, ..)| *known == name).map(|(_, number, _)| *number)
+}
+
+/// Docker's name of a limit.
+#[must_use]
+pub fn name(number: u32) -> Option<&'static str> {
+    NAMES.iter().find(|(_, known, _)| *known == number).map(|(name, ..)| *name)
+}
+
+/// Sets the limits of the calling process: those asked for, and the defaults of a container for the others.
+///
+/// # Errors
+/// The limit that was refused, and why: EPERM above the hard limit without CAP_SYS_RESOURCE, EINVAL for an unknown number
+/// or a soft limit above the hard one.
+pub fn set(limits: &[Rlimit]) -> Result<(), (String, Errno)> {
+    let open_files = Rlimit { resource: 7, soft: DEFAULT_OPEN_FILES, hard: DEFAULT_OPEN_FILES };
+    let asked = |number| limits.iter().any(|limit| limit.resource == number);
+    for limit in limits.iter().chain((!asked(open_files.resource)).then_some(&open_files)) {
+        let named = || name(limit.resource).map_or_else(|| limit.resource.to_string(), str::to_owned);
+        set_one(limit).map_err(|errno| (named(), errno))?;
+    }
+    Ok(())
+}
+
+fn set_one(limit: &Rlimit) -> Result<(), Errno> {
+    let (.., resource) = NAMES.iter().find(|(_, number, _)| *number == limit.resource).ok_or(Errno::INVAL)?;
+    let bounded = |value: u64| (value != u64::MAX).then_some(value);
+    rustix::process::setrlimit(*resource, Limits { current: bounded(limit.soft), maximum: bounded(limit.hard) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_the_kernels() {
+        for (name_, number) in [("nofile", libc::RLIMIT_NOFILE), ("core", libc::RLIMIT_CORE), ("rttime", libc::RLIMIT_RTTIME)] {
+            assert_eq!(by_name(name_), Some(number));
+            assert_eq!(name(number), Some(name_));
+        }
+        assert_eq!(by_name("nosuch"), None);
+    }
+
+    #[test]
+    fn a_soft_limit_above_the_hard_one_is_refused_by_name() {
+        let limit = Rlimit { resource: 4, soft: 2, hard: 1 };
+        assert_eq!(set(&[limit]), Err(("core".into(), Errno::INVAL)));
+    }
+}

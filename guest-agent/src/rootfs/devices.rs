@@ -1,0 +1,101 @@
+//! /dev of a container: a file system of its own with the usual nodes, terminals, shared memory and message queues.
+//!
+//! Nodes are made on the descriptor of that file system before it is attached, so nothing of the image is on their way.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::{
+    fs::{CWD, Dir, FileType, Mode, OFlags, makedev, mknodat, openat, statat, symlinkat},
+    io::Errno,
+    mount::MountAttrFlags,
+};
+
+use super::{RootfsError, Step, mounts, target};
+
+const NODES: [(&str, u32, u32); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+
+const LINKS: [(&str, &str); 6] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+    ("core", "/proc/kcore"),
+];
+
+/// What a privileged container does not get of the guest's devices: they are, or point to, what /dev has of its own.
+const OWN: [&str; 9] = ["console", "core", "fd", "mqueue", "ptmx", "pts", "shm", "stderr", "stdin"];
+
+/// Mounts /dev. A privileged container has the guest's devices beside the usual ones.
+///
+/// # Errors
+/// When /dev of the image is no folder.
+pub fn mount(root: impl AsFd, shm_bytes: u64, privileged: bool) -> Result<(), RootfsError> {
+    let options = [("mode", "755"), ("size", "65536k")];
+    let dev = mounts::new("tmpfs", &options, MountAttrFlags::MOUNT_ATTR_NOSUID).step("mount tmpfs for /dev")?;
+    for (name, major, minor) in NODES {
+        make_node(&dev, name, major, minor).step(format!("make /dev/{name}"))?;
+    }
+    for (name, goal) in LINKS {
+        symlinkat(goal, &dev, name).step(format!("make /dev/{name}"))?;
+    }
+    if privileged {
+        copy_nodes(&dev).step("copy the guest's devices")?;
+    }
+    let place = target::plain_folder(root, "dev").step("open /dev")?;
+    mounts::attach(&dev, place).step("mount tmpfs on /dev")?;
+    mount_below(&dev, shm_bytes)
+}
+
+fn mount_below(dev: &OwnedFd, shm_bytes: u64) -> Result<(), RootfsError> {
+    let terminals = [("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")];
+    let no_programs = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let size = shm_bytes.to_string();
+    let memory = [("mode", "1777"), ("size", size.as_str())];
+    let mounts: [(&str, &str, &[(&str, &str)], MountAttrFlags); 3] = [
+        ("pts", "devpts", &terminals, no_programs),
+        ("shm", "tmpfs", &memory, mounts::inert()),
+        ("mqueue", "mqueue", &[], mounts::inert()),
+    ];
+    for (name, kind, options, attributes) in mounts {
+        let mount = mounts::new(kind, options, attributes).step(format!("mount {kind}"))?;
+        let place = target::plain_folder(dev, name).step(format!("open /dev/{name}"))?;
+        mounts::attach(mount, place).step(format!("mount {kind} on /dev/{name}"))?;
+    }
+    Ok(())
+}
+
+fn make_node(dev: &OwnedFd, name: &str, major: u32, minor: u32) -> Result<(), Errno> {
+    mknodat(dev, name, FileType::CharacterDevice, Mode::from_raw_mode(0o666), makedev(major, minor))
+}
+
+/// Copies the nodes right in the guest's /dev, which is still in sight.
+fn copy_nodes(dev: &OwnedFd) -> Result<(), Errno> {
+    let guest = openat(CWD, "/dev", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    for entry in Dir::read_from(&guest)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let own = name.to_str().is_ok_and(|name| OWN.contains(&name) || NODES.iter().any(|(node, ..)| *node == name));
+        let node = matches!(entry.file_type(), FileType::CharacterDevice | FileType::BlockDevice);
+        if own || !node {
+            continue;
+        }
+        let facts = statat(&guest, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+        let mode = Mode::from_raw_mode(facts.st_mode & 0o7777);
+        mknodat(dev, name, FileType::from_raw_mode(facts.st_mode), mode, facts.st_rdev)?;
+    }
+    Ok(())
+}
+
+/// Mounts a terminal over /dev/console, as programs expect that are the first of their system.
+///
+/// # Errors
+/// What the kernel says.
+pub fn mount_console(root: impl AsFd, terminal: impl AsFd) -> Result<(), RootfsError> {
+    let copy = mounts::detached_copy(terminal).step("open the terminal as /dev/console")?;
+    // Nobody has run in the container yet, and /dev is ours: there is nothing to race with.
+    let dev = target::plain_folder(root, "dev").step("open /dev")?;
+    let place = target::find_or_make(&dev, "console", target::Make::File).step("make /dev/console")?;
+    mounts::attach(copy, place).step("mount the terminal on /dev/console")
+}

@@ -1,0 +1,50 @@
+//! The union of an image's layers and a writable one.
+
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+    mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen},
+};
+
+use super::mounts::detached_copy;
+use crate::processes::LaunchError;
+
+/// Makes the union, attached nowhere. `layers` are the highest first; without any, the writable one is all there is.
+///
+/// # Errors
+/// Which of them the kernel refuses, and why.
+pub fn mount(layers: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd, LaunchError> {
+    if layers.is_empty() {
+        let open = || detached_copy(rustix::fs::open(upper, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?);
+        return open().map_err(failed(format!("open the writable layer {}", upper.display())));
+    }
+    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(failed("open overlayfs"))?;
+    let set = |name: &str, value: &Path| {
+        let what = format!("overlayfs: set {name} to {}", value.display());
+        fsconfig_set_string(&context, name, value).map_err(failed(what))
+    };
+    set("source", Path::new("overlay"))?;
+    for layer in layers {
+        // One at a time: together they would not fit into the 4096 bytes of an option.
+        set("lowerdir+", layer)?;
+    }
+    set("upperdir", upper)?;
+    set("workdir", work)?;
+    // What an image says in extended attributes must not redirect lookups, and a layer is used by many at once.
+    for option in ["index", "metacopy"] {
+        set(option, Path::new("off"))?;
+    }
+    fsconfig_create(&context).map_err(failed("mount the root file system"))?;
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+        .map_err(failed("mount the root file system"))
+}
+
+fn failed(what: impl Into<String>) -> impl FnOnce(Errno) -> LaunchError {
+    let what = what.into();
+    |errno| LaunchError::Rootfs { what, source: errno.into() }
+}

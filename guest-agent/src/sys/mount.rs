@@ -1,0 +1,32 @@
+//! mount_setattr(2).
+#![expect(unsafe_code, reason = "rustix lists mount_setattr as not implemented")]
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use rustix::{io::Errno, mount::MountAttrFlags};
+
+/// Sets attributes of a mount.
+///
+/// # Errors
+/// What the kernel says.
+pub fn set_attributes(mount: impl AsFd, attributes: MountAttrFlags, recursive: bool) -> Result<(), Errno> {
+    let change = libc::mount_attr {
+        attr_set: u64::from(attributes.bits()),
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: the path is a string that ends with NUL, the structure is the kernel's and of the size given.
+    super::checked(unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_fd().as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const change,
+            std::mem::size_of::<libc::mount_attr>(),
+        )
+    })
+    .map(drop)
+}
