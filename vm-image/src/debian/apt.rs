@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{arch::Arch, write};
 
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// Debian's archive keys: under the first name in releases up to trixie, under the second from then on.
+const KEYRINGS: [&str; 2] =
+    ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"];
 
 /// An apt for one suite and architecture.
 #[derive(Debug)]
@@ -30,19 +32,20 @@ impl Apt {
     /// # Errors
     /// If apt or Debian's keys are missing, or a list cannot be fetched or its signature is not Debian's.
     pub fn update(dir: &Path, suite: &str, arch: Arch, mirrors: &Chosen) -> Result<Self> {
-        if !Path::new(KEYRING).exists() {
-            bail!(
-                "Debian's archive keys ({KEYRING}) are missing, so no package can be verified: \
-                 install the package debian-archive-keyring"
-            );
-        }
+        let keyring = KEYRINGS.into_iter().find(|path| Path::new(path).exists()).with_context(|| {
+            format!(
+                "Debian's archive keys ({}) are missing, so no package can be verified: \
+                 install the package debian-archive-keyring",
+                KEYRINGS[0]
+            )
+        })?;
         // apt writes into folders that exist.
         for folder in ["lists/partial", "cache/archives/partial"] {
             let path = dir.join(folder);
             fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
         }
         let apt = Self { config: dir.join("apt.conf") };
-        write::whole(&dir.join("sources.list"), sources(suite, arch, mirrors).as_bytes())?;
+        write::whole(&dir.join("sources.list"), sources(suite, arch, mirrors, keyring).as_bytes())?;
         // An empty status file: apt must not think that this host's packages are installed in the guest.
         write::whole(&dir.join("status"), b"")?;
         write::whole(&apt.config, configuration(dir, arch, &host_transport()?)?.as_bytes())?;
@@ -134,11 +137,11 @@ fn transport_of(dump: &str) -> String {
     dump.lines().filter(kept).fold(String::new(), |text, line| text + line + "\n")
 }
 
-fn sources(suite: &str, arch: Arch, mirrors: &Chosen) -> String {
+fn sources(suite: &str, arch: Arch, mirrors: &Chosen, keyring: &str) -> String {
     let main = [suite.to_owned(), format!("{suite}-updates")].map(|suite| (&mirrors.main, suite));
     let security = mirrors.security.iter().map(|url| (url, format!("{suite}-security")));
     let lines = main.into_iter().chain(security);
-    lines.map(|(url, suite)| format!("deb [arch={} signed-by={KEYRING}] {url} {suite} main\n", arch.name())).collect()
+    lines.map(|(url, suite)| format!("deb [arch={} signed-by={keyring}] {url} {suite} main\n", arch.name())).collect()
 }
 
 fn configuration(dir: &Path, arch: Arch, transport: &str) -> Result<String> {
@@ -189,11 +192,11 @@ mod tests {
     #[test]
     fn every_source_is_bound_to_debians_keys() {
         let mirrors = Chosen { main: "http://m/debian".into(), security: Some("http://m/debian-security".into()) };
-        let text = sources("trixie", Arch::Amd64, &mirrors);
+        let text = sources("trixie", Arch::Amd64, &mirrors, "/keys.gpg");
         let expected = [
-            "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://m/debian trixie main",
-            "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://m/debian trixie-updates main",
-            "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://m/debian-security trixie-security main",
+            "deb [arch=amd64 signed-by=/keys.gpg] http://m/debian trixie main",
+            "deb [arch=amd64 signed-by=/keys.gpg] http://m/debian trixie-updates main",
+            "deb [arch=amd64 signed-by=/keys.gpg] http://m/debian-security trixie-security main",
         ];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
     }

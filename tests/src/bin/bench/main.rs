@@ -1,0 +1,86 @@
+//! Measures Cove beside dockerd in the same kind of VM, in one run: `make bench`. What is measured and how is in
+//! tests/bench/README.md.
+//!
+//! * [`cove`]: coved and its machine.
+//! * [`peer`]: the VM with dockerd in it.
+//! * [`docker`]: the few calls of the Docker API, the same for both.
+//! * [`http`]: HTTP/1.1 on a stream.
+//! * [`busybox`]: the image that both run.
+//! * [`measure`]: what is done with them, in turns.
+//! * [`report`]: the numbers for people.
+
+mod busybox;
+mod cove;
+mod docker;
+mod http;
+mod measure;
+mod peer;
+mod report;
+
+use std::{
+    env,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+const USAGE: &str = "usage: bench --dist FOLDER --peer FOLDER --buf PROGRAM [--busybox PROGRAM] [--runs N]";
+
+/// What the bench is given.
+#[derive(Debug)]
+struct Arguments {
+    /// The runnable tree with bin/coved and share/cove.
+    dist: PathBuf,
+    /// What tests/bench/peer/build.sh made.
+    peer: PathBuf,
+    /// The program `buf`, whose `buf curl` asks the agent for its memory.
+    buf: PathBuf,
+    /// A static busybox.
+    busybox: PathBuf,
+    /// Containers per engine and kind of network.
+    runs: usize,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(report) => {
+            // A report that nobody takes is no failure of the measurement.
+            let _ = io::stdout().write_all(report.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<String> {
+    let arguments = Arguments::parse(env::args().skip(1))?;
+    let figures = measure::all(&arguments)?;
+    Ok(report::render(&figures))
+}
+
+impl Arguments {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
+        let (mut dist, mut peer, mut buf) = (None, None, None);
+        let mut busybox = PathBuf::from("/bin/busybox");
+        let mut runs = 30;
+        while let Some(option) = words.next() {
+            let value = words.next().context(USAGE)?;
+            match option.as_str() {
+                "--dist" => dist = Some(value.into()),
+                "--peer" => peer = Some(value.into()),
+                "--buf" => buf = Some(value.into()),
+                "--busybox" => busybox = value.into(),
+                "--runs" => {
+                    runs = value.parse().ok().filter(|&runs| runs > 0).context("--runs wants a number above 0")?;
+                }
+                _ => bail!(USAGE),
+            }
+        }
+        Ok(Self { dist: dist.context(USAGE)?, peer: peer.context(USAGE)?, buf: buf.context(USAGE)?, busybox, runs })
+    }
+}
