@@ -119,9 +119,15 @@ fn output_of(mut command: Command) -> Result<String> {
         _ => anyhow::Error::new(e).context(format!("run {program}")),
     })?;
     if !output.status.success() {
-        bail!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; "));
+        bail!("{program}: {}", errors_of(&String::from_utf8_lossy(&output.stderr)));
     }
     String::from_utf8(output.stdout).with_context(|| format!("what {program} prints is not UTF-8"))
+}
+
+/// The errors among what apt says, or all of it if nothing is marked as one.
+fn errors_of(stderr: &str) -> String {
+    let errors: Vec<_> = stderr.lines().filter_map(|line| line.strip_prefix("E: ")).collect();
+    if errors.is_empty() { stderr.trim().replace('\n', "; ") } else { errors.join("; ") }
 }
 
 /// How this host reaches archives: proxies, certificates, timeouts. Nothing that touches the verification.
@@ -208,6 +214,12 @@ mod tests {
         let kept =
             "Acquire::http::Proxy \"http://p:3128\";\nAcquire::https::CaInfo \"/c.pem\";\nAcquire::Retries \"3\";\n";
         assert_eq!(transport_of(dump), kept);
+    }
+
+    #[test]
+    fn an_error_is_told_without_the_warnings_around_it() {
+        assert_eq!(errors_of("W: unsandboxed\nE: no route\nE: not signed\n"), "no route; not signed");
+        assert_eq!(errors_of("killed\n"), "killed");
     }
 
     #[test]
