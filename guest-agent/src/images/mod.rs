@@ -1,24 +1,51 @@
-//! Images.
-//
-// Surface that `agent`, `containers` and `rpc` build on (bodies follow within the hour; these shapes stay). All calls
-// block (disk, database): wrap them in `spawn_blocking`; `ImageStore` is a cheap `Clone + Send + Sync` handle.
-//
-// pub struct StoreConfig { root: PathBuf /* /var/lib/cove */, builtin_archive: Option<PathBuf> /* /usr/share/cove/hello.tar */,
-//                          limits: Limits /* Default */, privilege: Privilege /* Full in the agent */ }
-// impl ImageStore {
-//   pub fn open(config: StoreConfig, database: Arc<redb::Database>) -> Result<ImageStore, ImagesError>  // sweeps left-overs, loads the built-in image once
-//   pub fn hold(&self, image: &str, container_id: &str) -> Result<HeldImage, ImagesError>  // resolves and registers a user of the image, in one step, durable; at container create
-//   pub fn held(&self, container_id: &str) -> Result<HeldImage, ImagesError>   // the same again, after a restart (id, config, layers), even if the image was removed by force
-//   pub fn release(&self, container_id: &str) -> Result<(), ImagesError>       // at container remove; idempotent
-//   pub fn retain_holds(&self, exists: impl Fn(&str) -> bool) -> Result<(), ImagesError> // at agent start: drops holds of containers that the engine does not know
-//   pub fn set_running(&self, container_id: &str, running: bool)               // in memory; decides the words and the force rule of image removal
-//   pub fn resolve(&self, image: &str) -> Result<ImageSummary, ImagesError>    // name, id, id prefix → image (for ps filter `ancestor`: .id, .tags)
-// }
-// pub struct HeldImage { pub id: String /* sha256:... */, pub config: ImageConfig, pub layers: Vec<PathBuf> /* the highest first, as ContainerLaunch::layers */ }
-// pub struct ImageConfig { user: String, env: Vec<String>, entrypoint: Option<Vec<String>>, cmd: Option<Vec<String>>, working_dir: String,
-//                          labels: BTreeMap<String, String>, stop_signal: Option<String>, exposed_ports: BTreeSet<String>, volumes: BTreeSet<String>,
-//                          on_build: Vec<String>, shell: Option<Vec<String>> }   // config::ImageConfig
-// ImagesError::kind() -> images::Kind { NotFound, Invalid, Conflict, Full, Internal }; Display + source chain in Docker's words ("No such image: x:latest").
-//
-// disk: pub fn prepare(config: &DiskConfig) -> Result<DataDisk, DiskError>      // blocking; DiskConfig::default() = serial "data", mount point /var/lib/cove
-// rpc/images.rs: pub struct ImagesService; ImagesService::new(store: ImageStore) implements cove.v1.Images
+//! Images: what there is, what it is called, and where its layers are.
+//!
+//! * [`reference`], [`digest`], [`config`] — names, content addresses and the configuration document.
+//! * [`catalogue`] — the record of images in the agent's database.
+//! * [`store`] — folders, left-overs, layers that come and go, [`space`] on the disk.
+//! * [`lookup`], [`hold`] — from a name to an image; which container uses which.
+//! * [`load`], [`save`], [`import`], [`builtin`] — archives in and out; [`changes`], [`words`] — Dockerfile instructions.
+//! * [`list`], [`pattern`], [`tag`], [`remove`] — the other verbs.
+//! * [`layers`] — from a tar to a folder for overlayfs and back.
+//!
+//! All calls block; callers on the runtime use `spawn_blocking`.
+
+mod builtin;
+mod catalogue;
+mod changes;
+mod config;
+mod digest;
+mod error;
+mod hold;
+mod import;
+mod layers;
+mod list;
+mod load;
+mod lookup;
+mod pattern;
+mod reference;
+mod remove;
+mod save;
+mod space;
+mod store;
+mod tag;
+mod words;
+
+#[cfg(test)]
+mod archives;
+#[cfg(test)]
+mod tests;
+
+pub use catalogue::CatalogueError;
+pub use config::ImageConfig;
+pub use digest::{Digest, DigestError};
+pub use error::{ImagesError, Kind};
+pub use hold::HeldImage;
+pub use import::ImportRequest;
+pub use layers::{LayerError, Limits, PathError, Privilege, TapeError};
+pub use list::Filters;
+pub use load::LoadedImage;
+pub use lookup::ImageSummary;
+pub use reference::{Reference, ReferenceError};
+pub use remove::Removed;
+pub use store::{ImageStore, StoreConfig};

@@ -1,0 +1,150 @@
+//! Builds a layer: one thread decompresses and hashes, this one unpacks what it hands over.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use super::decompress::plain;
+use super::record::RecordWriter;
+use super::tape::{Tape, TapeError};
+use super::unpack::{Unpacked, Unpacker};
+use super::{LayerError, Limits, Privilege, RECORD, TREE, remove_tree, tree};
+use crate::images::digest::{Digest, HashingReader};
+use crate::images::space::SpaceGuard;
+
+/// Size of the pieces that go from one thread to the other.
+const PIECE: usize = 256 << 10;
+/// How many pieces may wait: the memory that a load takes.
+const PIECES: usize = 8;
+
+/// A layer on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BuiltLayer {
+    /// Digest of its tar, uncompressed.
+    pub(crate) diff_id: Digest,
+    /// Size of its tar, uncompressed.
+    pub(crate) tar_bytes: u64,
+    /// Bytes of its files.
+    pub(crate) content_bytes: u64,
+}
+
+/// Builds the layer of a tar, which may be compressed, in the new folder `folder`. `open` opens the tar; it is called
+/// again in the rare case that the layer overwrites its own files, for the record then needs a copy of every file.
+///
+/// # Errors
+/// The tar is damaged, hostile, or not `expected`; or the disk fails. What is in `folder` then is for the caller to remove.
+pub(crate) fn build<R: Read + Send>(
+    open: impl Fn() -> io::Result<R>,
+    folder: &Path,
+    expected: Option<&Digest>,
+    privilege: Privilege,
+    limits: &Limits,
+) -> Result<BuiltLayer, LayerError> {
+    let (mut built, unpacked) = build_once(open().map_err(TapeError::Read)?, folder, privilege, limits, false)?;
+    if unpacked.lost_content {
+        remove_tree(folder).map_err(own("remove"))?;
+        (built, _) = build_once(open().map_err(TapeError::Read)?, folder, privilege, limits, true)?;
+    }
+    match expected {
+        Some(expected) if *expected != built.diff_id => {
+            Err(LayerError::Digest { expected: expected.clone(), actual: built.diff_id })
+        }
+        _ => Ok(built),
+    }
+}
+
+fn build_once<R: Read + Send>(
+    source: R,
+    folder: &Path,
+    privilege: Privilege,
+    limits: &Limits,
+    record_data: bool,
+) -> Result<(BuiltLayer, Unpacked), LayerError> {
+    let root = folder.join(TREE);
+    fs::create_dir(folder).and_then(|()| fs::create_dir(&root)).map_err(own("make"))?;
+    // What a layer does not say about its root: dockerd's.
+    fs::set_permissions(&root, std::os::unix::fs::PermissionsExt::from_mode(0o755)).map_err(own("set up"))?;
+    let root = tree::open_root(&root).map_err(own("open"))?;
+    let record = RecordWriter::new(File::create_new(folder.join(RECORD)).map_err(own("make"))?);
+
+    thread::scope(|scope| {
+        let (pieces, received) = sync_channel(PIECES);
+        let mut guard = SpaceGuard::new(folder, limits.reserved_bytes);
+        let feeder = scope.spawn(move || feed(source, &pieces, &mut guard));
+        let mut tape = Tape::new(Pieces::new(received), limits.layer_bytes, Some(record));
+        let unpacked = Unpacker::new(root, privilege, limits, record_data).run(&mut tape);
+        let record = tape.into_record();
+        let fed = feeder.join().map_err(|_panic| TapeError::Read(io::Error::other("the decompressor failed")))?;
+        let unpacked = unpacked?;
+        // Without an error of the unpacker the feeder came to its end.
+        let (diff_id, tar_bytes) = fed.ok_or(TapeError::Truncated)?;
+        if let Some(record) = record {
+            record.finish().map_err(TapeError::Record)?;
+        }
+        Ok((BuiltLayer { diff_id, tar_bytes, content_bytes: unpacked.content_bytes }, unpacked))
+    })
+}
+
+type Piece = io::Result<Vec<u8>>;
+
+/// Decompresses and hashes `source` into `pieces`. `None` when it failed or the receiver has gone: the receiver knows why.
+fn feed(source: impl Read, pieces: &SyncSender<Piece>, guard: &mut SpaceGuard) -> Option<(Digest, u64)> {
+    let mut reader = match plain(source) {
+        Ok(reader) => HashingReader::new(reader),
+        Err(error) => {
+            let _receiver_gone = pieces.send(Err(error));
+            return None;
+        }
+    };
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        let read = reader.by_ref().take(PIECE as u64).read_to_end(&mut piece);
+        let read = read.and_then(|count| guard.used(count).map(|()| count));
+        let end = read.as_ref().is_ok_and(|count| *count == 0);
+        let failed = read.is_err();
+        if pieces.send(read.map(|_| piece)).is_err() || failed {
+            return None;
+        }
+        if end {
+            return Some(reader.finish());
+        }
+    }
+}
+
+/// Reads the pieces.
+struct Pieces {
+    received: Receiver<Piece>,
+    piece: io::Cursor<Vec<u8>>,
+    ended: bool,
+}
+
+impl Pieces {
+    fn new(received: Receiver<Piece>) -> Self {
+        Self { received, piece: io::Cursor::default(), ended: false }
+    }
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.piece.read(buffer)?;
+            if count > 0 || buffer.is_empty() || self.ended {
+                return Ok(count);
+            }
+            match self.received.recv() {
+                Ok(piece) => {
+                    let piece = piece?;
+                    self.ended = piece.is_empty();
+                    self.piece = io::Cursor::new(piece);
+                }
+                Err(_feeder_gone) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+    }
+}
+
+fn own(action: &'static str) -> impl Fn(io::Error) -> LayerError {
+    move |source| LayerError::Io { action, path: "/".to_owned(), source }
+}

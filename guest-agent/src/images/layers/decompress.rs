@@ -1,0 +1,182 @@
+//! Streams that may be compressed: recognised by their first bytes, as dockerd does, never by a media type.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+/// Largest zstd window, hence memory, that is accepted: `zstd -19` uses 8 MiB, `zstd --long` asks for 128 MiB.
+const LARGEST_ZSTD_WINDOW: u64 = 32 << 20;
+/// Input is read in pieces of this size.
+const INPUT: usize = 128 << 10;
+
+/// How a stream is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compression {
+    None,
+    Gzip,
+    Zstd,
+    /// Something that dockerd would start a program for, or does not know.
+    Unsupported(&'static str),
+}
+
+/// The plain bytes of `source`.
+///
+/// # Errors
+/// It cannot be read, or is compressed by bzip2 or xz.
+pub(crate) fn plain<'a, R: Read + 'a>(source: R) -> io::Result<Box<dyn Read + 'a>> {
+    let (start, source) = peek(source)?;
+    let input = BufReader::with_capacity(INPUT, io::Cursor::new(start.clone()).chain(source));
+    Ok(match recognise(&start) {
+        Compression::None => Box::new(input),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
+        Compression::Zstd => Box::new(Zstd::new(input)),
+        Compression::Unsupported(name) => {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{name} compression is not supported")));
+        }
+    })
+}
+
+/// The first bytes of `source`, and what comes after them.
+fn peek<R: Read>(mut source: R) -> io::Result<(Vec<u8>, R)> {
+    let mut start = Vec::with_capacity(16);
+    source.by_ref().take(16).read_to_end(&mut start)?;
+    Ok((start, source))
+}
+
+fn recognise(start: &[u8]) -> Compression {
+    let skippable_zstd = start.len() >= 4 && start[0] & 0xf0 == 0x50 && start[1..4] == [0x2a, 0x4d, 0x18];
+    match start {
+        [0x1f, 0x8b, 0x08, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        _ if skippable_zstd => Compression::Zstd,
+        [b'B', b'Z', b'h', ..] => Compression::Unsupported("bzip2"),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Unsupported("xz"),
+        _ => Compression::None,
+    }
+}
+
+/// All frames of a zstd stream, one after the other.
+struct Zstd<R> {
+    input: R,
+    decoder: FrameDecoder,
+    in_frame: bool,
+}
+
+impl<R: BufRead> Zstd<R> {
+    fn new(input: R) -> Self {
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(LARGEST_ZSTD_WINDOW);
+        Self { input, decoder, in_frame: false }
+    }
+
+    /// Opens the next frame that has content. False at the end of the input.
+    fn open_frame(&mut self) -> io::Result<bool> {
+        while !self.input.fill_buf()?.is_empty() {
+            match self.decoder.init(&mut self.input) {
+                Ok(()) => return Ok(true),
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                    let length = u64::from(length);
+                    if io::copy(&mut self.input.by_ref().take(length), &mut io::sink())? < length {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl<R: BufRead> Read for Zstd<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if !self.in_frame {
+                if !self.open_frame()? {
+                    return Ok(0);
+                }
+                self.in_frame = true;
+            }
+            let count = self.decoder.read(buffer)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            if self.decoder.is_finished() {
+                self.in_frame = false;
+                continue;
+            }
+            self.decoder
+                .decode_blocks(&mut self.input, BlockDecodingStrategy::UptoBytes(INPUT))
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(data: &[u8]) -> Vec<u8> {
+        ruzstd::encoding::compress_to_vec(data, ruzstd::encoding::CompressionLevel::Fastest)
+    }
+
+    fn read(data: &[u8]) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        plain(data)?.read_to_end(&mut out)?;
+        Ok(out)
+    }
+
+    fn sample() -> Vec<u8> {
+        (0..600_000_u32).flat_map(|n| (n / 7).to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn plain_gzip_and_zstd_give_the_same_bytes() {
+        for data in [&b""[..], b"x", &sample()] {
+            assert_eq!(read(data).unwrap(), data);
+            assert_eq!(read(&gzip(data)).unwrap(), data);
+            assert_eq!(read(&zstd(data)).unwrap(), data);
+        }
+    }
+
+    #[test]
+    fn members_and_frames_are_read_one_after_the_other() {
+        assert_eq!(read(&[gzip(b"a"), gzip(b"b")].concat()).unwrap(), b"ab");
+        let skippable = [0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+        let frames = [&skippable[..], &zstd(b"a"), &skippable, &zstd(b"b"), &skippable].concat();
+        assert_eq!(read(&frames).unwrap(), b"ab");
+    }
+
+    #[test]
+    fn a_cut_stream_is_an_error() {
+        for data in [gzip(&sample()), zstd(&sample())] {
+            for cut in [12, data.len() / 2, data.len() - 1] {
+                assert!(read(&data[..cut]).is_err(), "{cut} of {}", data.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_that_takes_too_much_memory_is_refused() {
+        // Frame header: no single segment, window descriptor 2^(10 + 21) = 2 GiB.
+        assert!(read(&[0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3, 1, 0, 0]).is_err());
+    }
+
+    #[test]
+    fn other_compressions_are_named_in_the_error() {
+        assert_eq!(read(b"BZh91AY&SY").unwrap_err().to_string(), "bzip2 compression is not supported");
+        assert_eq!(read(b"\xfd7zXZ\0\0\0").unwrap_err().to_string(), "xz compression is not supported");
+    }
+}
