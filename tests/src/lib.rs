@@ -1,1 +1,9 @@
-//! Black-box tests: repository rules, end-to-end tests through the real clients, benches against peers.
+//! Black-box tests: repository rules, end-to-end tests through the real clients, benches against peers. What they share:
+//!
+//! * [`world`] — a daemon with a home of its own, and a machine behind it; taken down in reverse order.
+//! * [`command`] — a client's command, run to its end or watched while it runs.
+//! * [`image`] — images made here, without a registry.
+
+pub mod command;
+pub mod image;
+pub mod world;

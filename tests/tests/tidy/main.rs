@@ -4,6 +4,8 @@
 //! * `platforms` — where code may differ between operating systems, and where it may be unsafe.
 //! * `sources` — how files begin, what they may be called and what they may not say.
 
+#![expect(clippy::unwrap_used, reason = "all of this file is a test")]
+
 mod dependencies;
 mod platforms;
 mod sources;

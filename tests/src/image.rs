@@ -1,0 +1,104 @@
+//! Images made here from the computer's static busybox: no registry is needed, and what is inside is known.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context as _, Result, ensure};
+use sha2::{Digest as _, Sha256};
+
+/// Name of the image that most tests use.
+pub const BUSYBOX: &str = "cove-test/busybox:latest";
+
+/// The tar of a root file system: busybox with a link for each of its programs, users, and what else is given as
+/// (path, content, mode).
+///
+/// # Errors
+/// If the computer has no static busybox.
+pub fn root_tar(extra: &[(&str, Vec<u8>, u32)]) -> Result<Vec<u8>> {
+    let busybox = busybox()?;
+    let listed = Command::new(&busybox).arg("--list").output().context("busybox --list")?;
+    let mut tar = tar::Builder::new(Vec::new());
+    for folder in ["bin/", "etc/", "proc/", "sys/", "dev/", "tmp/", "root/", "var/", "home/"] {
+        entry(&mut tar, folder, tar::EntryType::Directory, &[], if folder == "tmp/" { 0o1777 } else { 0o755 })?;
+    }
+    entry(&mut tar, "bin/busybox", tar::EntryType::Regular, &fs::read(&busybox)?, 0o755)?;
+    for program in String::from_utf8_lossy(&listed.stdout).lines().filter(|name| *name != "busybox") {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        header.set_mode(0o777);
+        tar.append_link(&mut header, format!("bin/{program}"), "busybox")?;
+    }
+    entry(
+        &mut tar,
+        "etc/passwd",
+        tar::EntryType::Regular,
+        b"root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home:/bin/sh\n",
+        0o644,
+    )?;
+    entry(&mut tar, "etc/group", tar::EntryType::Regular, b"root:x:0:\nuser:x:1000:\n", 0o644)?;
+    for (path, content, mode) in extra {
+        entry(&mut tar, path, tar::EntryType::Regular, content, *mode)?;
+    }
+    Ok(tar.into_inner()?)
+}
+
+fn busybox() -> Result<std::path::PathBuf> {
+    let found = ["/bin/busybox", "/usr/bin/busybox"].map(Path::new).into_iter().find(|path| path.exists());
+    found.map(Path::to_owned).context("no busybox on this computer; run: tests/ci/setup.sh checks")
+}
+
+fn entry(tar: &mut tar::Builder<Vec<u8>>, path: &str, kind: tar::EntryType, content: &[u8], mode: u32) -> Result<()> {
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_size(content.len() as u64);
+    header.set_mode(mode);
+    header.set_mtime(1_700_000_000);
+    tar.append_data(&mut header, path, content)?;
+    Ok(())
+}
+
+/// What `docker load` takes: one image of one layer.
+///
+/// # Errors
+/// If an archive cannot be made, for example of a name that is too long.
+pub fn docker_archive(reference: &str, layer: &[u8], config: serde_json::Value) -> Result<Vec<u8>> {
+    let config = serde_json::json!({
+        "architecture": "amd64",
+        "os": "linux",
+        "created": "2026-01-01T00:00:00Z",
+        "config": config,
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(layer))] },
+        "history": [{ "created": "2026-01-01T00:00:00Z", "created_by": "cove-tests" }],
+    });
+    let config = serde_json::to_vec(&config)?;
+    let name = format!("{}.json", digest(&config));
+    let manifest = serde_json::json!([{ "Config": name, "RepoTags": [reference], "Layers": ["layer.tar"] }]);
+    let mut tar = tar::Builder::new(Vec::new());
+    entry(&mut tar, &name, tar::EntryType::Regular, &config, 0o644)?;
+    entry(&mut tar, "layer.tar", tar::EntryType::Regular, layer, 0o644)?;
+    entry(&mut tar, "manifest.json", tar::EntryType::Regular, &serde_json::to_vec(&manifest)?, 0o644)?;
+    Ok(tar.into_inner()?)
+}
+
+/// SHA-256 in hexadecimal digits.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Compiles a program of tests/programs into a static executable that runs in any image.
+///
+/// # Errors
+/// With what the compiler said.
+pub fn static_program(name: &str, folder: &Path) -> Result<Vec<u8>> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(format!("{name}.rs"));
+    let program = folder.join(name);
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let compiled = Command::new(rustc)
+        .args(["--edition", "2024", "-O", "-C", "target-feature=+crt-static", "-C", "strip=symbols", "-o"])
+        .args([&program, &source])
+        .output()
+        .context("start rustc")?;
+    ensure!(compiled.status.success(), "{}: {}", source.display(), String::from_utf8_lossy(&compiled.stderr));
+    Ok(fs::read(program)?)
+}

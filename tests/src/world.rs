@@ -1,0 +1,208 @@
+//! A daemon with a home of its own and a machine behind it, and the clients' commands pointed at it.
+//!
+//! Dropping a world ends, in reverse order of making: the machine, the daemon, the folder. With COVE_TEST_KEEP set the
+//! folder stays.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{
+    command::{self, Done, Watched},
+    image,
+};
+
+/// A home, its daemon and its machine.
+#[derive(Debug)]
+pub struct World {
+    dist: PathBuf,
+    folder: Option<tempfile::TempDir>,
+    home: PathBuf,
+    variables: Vec<(String, String)>,
+    use_of: RwLock<()>,
+}
+
+/// The tree that `make dist` built.
+///
+/// # Errors
+/// If there is none.
+pub fn dist() -> Result<PathBuf> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
+    let dist = env::var_os("COVE_DIST").map_or(default, PathBuf::from);
+    let dist = dist.canonicalize().with_context(|| format!("{} is missing; run: make dist", dist.display()))?;
+    ensure!(dist.join("bin/coved").is_file(), "{} has no bin/coved; run: make dist", dist.display());
+    Ok(dist)
+}
+
+impl World {
+    /// A home in which nothing runs yet.
+    ///
+    /// # Errors
+    /// If there is no dist tree or no folder can be made.
+    pub fn empty() -> Result<Self> {
+        // Directly below /tmp: the paths of sockets are limited.
+        let folder = tempfile::Builder::new().prefix("cove").tempdir_in("/tmp")?;
+        let home = folder.path().join("h");
+        Ok(Self { dist: dist()?, folder: Some(folder), home, variables: Vec::new(), use_of: RwLock::new(()) })
+    }
+
+    /// Sets an environment variable for every command of this world, the daemon among them.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A world whose machine runs and has the image [`image::BUSYBOX`].
+    ///
+    /// # Errors
+    /// With what the daemon and the console said, if it does not come up.
+    pub fn running() -> Result<Self> {
+        let world = Self::empty()?;
+        world.cove(&["start", "--docker-context=no"]).and_then(Done::ok).with_context(|| world.words())?;
+        let root = image::root_tar(&[])?;
+        let config = serde_json::json!({ "Cmd": ["sh"], "Env": ["PATH=/bin"] });
+        let archive = image::docker_archive(image::BUSYBOX, &root, config)?;
+        world.docker_with(&["load"], &archive).and_then(Done::ok).with_context(|| world.words())?;
+        Ok(world)
+    }
+
+    /// For tests that leave the machine and the daemon alone; many at a time.
+    pub fn shared(&self) -> RwLockReadGuard<'_, ()> {
+        self.use_of.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For tests that stop or kill the machine or the daemon; one at a time, and nothing beside it.
+    pub fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.use_of.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folder of this Cove.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// A folder for files of a test, beside the home.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn scratch(&self) -> Result<tempfile::TempDir> {
+        let parent = self.home.parent().context("a home has a parent")?;
+        Ok(tempfile::tempdir_in(parent)?)
+    }
+
+    /// A socket of the daemon: "engine", "docker".
+    #[must_use]
+    pub fn socket(&self, name: &str) -> PathBuf {
+        self.home.join("run").join(format!("{name}.sock"))
+    }
+
+    /// A command that finds this world and none of the user's settings.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("COVE_HOME", &self.home)
+            .env("DOCKER_HOST", format!("unix://{}", self.socket("docker").display()))
+            .env("DOCKER_CONFIG", self.home.with_file_name("docker"))
+            .env_remove("DOCKER_CONTEXT")
+            .env_remove("DOCKER_API_VERSION")
+            .env("NO_COLOR", "1")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// `cove` with arguments, not started.
+    #[must_use]
+    pub fn cove_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(self.dist.join("bin/cove"));
+        command.args(arguments);
+        command
+    }
+
+    /// `docker` with arguments, not started.
+    #[must_use]
+    pub fn docker_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command("docker");
+        command.args(arguments);
+        command
+    }
+
+    /// Runs `cove`.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not end.
+    pub fn cove(&self, arguments: &[&str]) -> Result<Done> {
+        command::run(self.cove_command(arguments), &[])
+    }
+
+    /// Runs `docker`.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not end.
+    pub fn docker(&self, arguments: &[&str]) -> Result<Done> {
+        self.docker_with(arguments, &[])
+    }
+
+    /// Runs `docker` with this standard input.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not end.
+    pub fn docker_with(&self, arguments: &[&str], input: &[u8]) -> Result<Done> {
+        command::run(self.docker_command(arguments), input)
+    }
+
+    /// Runs `docker`, demands success and gives its standard output back.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn says(&self, arguments: &[&str]) -> Result<String> {
+        Ok(self.docker(arguments)?.ok()?.stdout)
+    }
+
+    /// Waits until a container has written a line with this text.
+    ///
+    /// # Errors
+    /// If it ends before that.
+    pub fn log_line(&self, container: &str, text: &str) -> Result<String> {
+        Watched::start(self.docker_command(&["logs", "-f", container]))?.line(text)
+    }
+
+    /// What the daemon and the console said last, for when something has gone wrong.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        for (what, path) in [("coved", "log/coved.log"), ("console", "machine/console.log")] {
+            let text = fs::read(self.home.join(path)).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let lines: Vec<&str> = text.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(40)..];
+            words.push_str(&format!("── the end of {what}'s words\n{}\n", tail.join("\n")));
+        }
+        words
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let stopped = self.cove(&["stop", "--daemon", "--quiet", "--time", "5"]).and_then(Done::ok);
+        if let Err(error) = stopped {
+            eprintln_of_tests(&format!("{error:#}\n{}", self.words()));
+        }
+        if env::var_os("COVE_TEST_KEEP").is_some()
+            && let Some(folder) = self.folder.take()
+        {
+            eprintln_of_tests(&format!("kept: {}", folder.keep().display()));
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a test's way to tell what happened while it cleaned up")]
+fn eprintln_of_tests(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,174 @@
+//! The machine and the daemon come and go; containers and images stay. Each test has the machine for itself and leaves it
+//! running.
+
+use std::{fs, time::Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cove_tests::{
+    command::{DEADLINE, Watched, kill},
+    image::BUSYBOX,
+    world::World,
+};
+use serde_json::Value;
+
+crate::tests![
+    containers_and_images_outlive_a_restart_of_the_machine,
+    containers_and_images_outlive_a_power_cut,
+    a_container_runs_on_when_the_daemon_is_killed,
+    a_stopped_machine_starts_on_the_first_call_that_needs_it,
+    sigterm_ends_daemon_and_machine_in_order,
+];
+
+fn containers_and_images_outlive_a_restart_of_the_machine(world: &World) -> Result<()> {
+    let _use = world.alone();
+    world.says(&[
+        "run",
+        "-d",
+        "--name",
+        "kept",
+        BUSYBOX,
+        "sh",
+        "-c",
+        "echo written > /file; echo ready; sleep 1000",
+    ])?;
+    world.log_line("kept", "ready")?;
+    let images = world.says(&["images", "-q", "--no-trunc"])?;
+    world.cove(&["stop", "--time", "2"])?.ok()?;
+    world.cove(&["start", "--docker-context=no"])?.ok()?;
+    ensure!(world.says(&["images", "-q", "--no-trunc"])? == images, "other images than before");
+    let status = world.says(&["inspect", "-f", "{{.State.Status}}", "kept"])?;
+    ensure!(status == "exited", "{status}");
+    ensure!(world.says(&["logs", "kept"])? == "ready", "its log is not what it was");
+    world.docker(&["start", "kept"])?.ok()?;
+    ensure!(world.says(&["exec", "kept", "cat", "/file"])? == "written", "its file is not what it was");
+    world.docker(&["rm", "-f", "kept"])?.ok()?;
+    Ok(())
+}
+
+fn containers_and_images_outlive_a_power_cut(world: &World) -> Result<()> {
+    let _use = world.alone();
+    world.says(&[
+        "run",
+        "-d",
+        "--name",
+        "cut",
+        BUSYBOX,
+        "sh",
+        "-c",
+        "echo written > /file; sync; echo ready; sleep 1000",
+    ])?;
+    world.log_line("cut", "ready")?;
+    let images = world.says(&["images", "-q", "--no-trunc"])?;
+    let helper = fact(world, "/hypervisor/helper_pid")?;
+    let qemu = child_named(helper, "qemu-system")?;
+    kill(qemu);
+    wait_for_state(world, "failed")?;
+    // The first call boots it again.
+    let status = world.says(&["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "cut"])?;
+    ensure!(status == "exited 255", "{status}");
+    ensure!(world.says(&["images", "-q", "--no-trunc"])? == images, "other images than before");
+    world.docker(&["start", "cut"])?.ok()?;
+    ensure!(world.says(&["exec", "cut", "cat", "/file"])? == "written", "its file is not what it was");
+    world.docker(&["rm", "-f", "cut"])?.ok()?;
+    Ok(())
+}
+
+fn a_container_runs_on_when_the_daemon_is_killed(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let script = "n=0; while :; do n=$((n+1)); echo line $n; sleep 1; done";
+    world.says(&["run", "-d", "--name", "survivor", BUSYBOX, "sh", "-c", script])?;
+    world.log_line("survivor", "line 1")?;
+    let identity = "{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}";
+    let before = world.says(&["inspect", "-f", identity, "survivor"])?;
+    let (daemon, helper) = (fact(world, "/daemon/pid")?, fact(world, "/hypervisor/helper_pid")?);
+    let mut follower = Watched::start(world.docker_command(&["logs", "-f", "survivor"]))?;
+    follower.line("line")?;
+    kill(daemon);
+    // The client's connection ends with the daemon: that is when it is gone.
+    follower.end()?;
+    let daemon_now = {
+        world.cove(&["start", "--docker-context=no"])?.ok()?;
+        fact(world, "/daemon/pid")?
+    };
+    ensure!(daemon_now != daemon, "the daemon is still the old one");
+    ensure!(fact(world, "/hypervisor/helper_pid")? == helper, "the machine is another one");
+    let after = world.says(&["inspect", "-f", identity, "survivor"])?;
+    ensure!(before == after, "{before} became {after}");
+    let last = world.says(&["logs", "--tail", "1", "survivor"])?;
+    let number: u64 = last.trim_start_matches("line ").parse().with_context(|| last.clone())?;
+    world.log_line("survivor", &format!("line {}", number + 2))?;
+    world.docker(&["rm", "-f", "survivor"])?.ok()?;
+    Ok(())
+}
+
+fn a_stopped_machine_starts_on_the_first_call_that_needs_it(world: &World) -> Result<()> {
+    let _use = world.alone();
+    world.cove(&["stop", "--time", "2"])?.ok()?;
+    // These need no machine, so they start none.
+    let server = world.says(&["version", "--format", "{{.Server.Os}}/{{.Server.Arch}} {{.Server.KernelVersion}}"])?;
+    ensure!(server.starts_with("linux/amd64 6."), "{server}");
+    ensure!(state(world)? == "stopped", "docker version started the machine");
+    ensure!(world.says(&["run", "--rm", BUSYBOX, "echo", "up"])? == "up", "it did not run");
+    ensure!(state(world)? == "running", "{}", state(world)?);
+    Ok(())
+}
+
+fn sigterm_ends_daemon_and_machine_in_order(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let helper = fact(world, "/hypervisor/helper_pid")?;
+    world.cove(&["stop", "--daemon", "--time", "2"])?.ok()?;
+    for socket in ["engine", "docker"] {
+        ensure!(!world.socket(socket).exists(), "{socket}.sock was left behind");
+    }
+    ensure!(!std::path::Path::new(&format!("/proc/{helper}")).exists(), "the helper was left behind");
+    world.cove(&["start", "--docker-context=no"])?.ok()?;
+    let exit = world.cove(&["machine-log", "-n", "200"])?.ok()?;
+    ensure!(!exit.stdout.contains("panic"), "{exit}");
+    Ok(())
+}
+
+/// A number out of `cove explain`.
+fn fact(world: &World, path: &str) -> Result<u32> {
+    let told = world.cove(&["explain", "--format", "json"])?.ok()?.json()?;
+    let number = told.pointer(path).and_then(Value::as_u64).with_context(|| format!("{path} in {told}"))?;
+    Ok(u32::try_from(number)?)
+}
+
+fn state(world: &World) -> Result<String> {
+    let status = world.cove(&["status", "--format", "json"])?.ok()?.json()?;
+    Ok(status["state"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Asks until the machine is in this state: the command line has no way to be told.
+fn wait_for_state(world: &World, wanted: &str) -> Result<()> {
+    let until = Instant::now() + DEADLINE;
+    loop {
+        let now = state(world)?;
+        if now == wanted {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            bail!("the machine is {now}, not {wanted}");
+        }
+    }
+}
+
+/// A descendant of a process, by the beginning of its name.
+fn child_named(parent: u32, name: &str) -> Result<u32> {
+    let mut processes = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let (Some(open), Some(close)) = (stat.find('('), stat.rfind(')')) else { continue };
+        let ppid = stat[close + 1..].split_whitespace().nth(1).and_then(|ppid| ppid.parse::<u32>().ok());
+        processes.push((pid, ppid.unwrap_or(0), stat[open + 1..close].to_owned()));
+    }
+    let mut family = vec![parent];
+    let mut at = 0;
+    while let Some(one) = family.get(at).copied() {
+        family.extend(processes.iter().filter(|(_, ppid, _)| *ppid == one).map(|(pid, _, _)| *pid));
+        at += 1;
+    }
+    let found = processes.iter().find(|(pid, _, comm)| family.contains(pid) && comm.starts_with(name));
+    found.map(|(pid, _, _)| *pid).with_context(|| format!("no {name} below process {parent}"))
+}

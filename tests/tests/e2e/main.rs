@@ -1,0 +1,75 @@
+//! End to end: the real `docker`, `cove`, `buf` and a Python script in front, a real machine behind. One machine is
+//! booted for all tests; those that stop or kill something have it for themselves meanwhile.
+//!
+//! `make e2e` runs all of them; `make e2e ARGS=run::` those whose names begin so. Modules are named by docker's nouns and
+//! verbs; `lifecycle`, `isolation`, `clients` and `refusals` by what they put to the test.
+
+mod clients;
+mod containers;
+mod exec;
+mod explain;
+mod images;
+mod isolation;
+mod lifecycle;
+mod limits;
+mod logs;
+mod refusals;
+mod run;
+mod stop;
+mod terminal;
+
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Result;
+use cove_tests::world::World;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A test and its name, which is a sentence.
+type Test = (&'static str, fn(&World) -> Result<()>);
+
+/// The shared machine: booted by the first test that asks, so that a list of tests costs nothing.
+type Shared = Arc<OnceLock<Result<World, String>>>;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let shared = Shared::default();
+    let modules: [(&str, &[Test]); 13] = [
+        ("run", run::TESTS),
+        ("terminal", terminal::TESTS),
+        ("logs", logs::TESTS),
+        ("stop", stop::TESTS),
+        ("containers", containers::TESTS),
+        ("exec", exec::TESTS),
+        ("images", images::TESTS),
+        ("limits", limits::TESTS),
+        ("explain", explain::TESTS),
+        ("isolation", isolation::TESTS),
+        ("clients", clients::TESTS),
+        ("refusals", refusals::TESTS),
+        ("lifecycle", lifecycle::TESTS),
+    ];
+    let trials = modules
+        .iter()
+        .flat_map(|(module, tests)| tests.iter().map(|test| trial(module, *test, Arc::clone(&shared))))
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // The machine goes down before the verdict becomes an exit code.
+    drop(shared);
+    conclusion.exit();
+}
+
+fn trial(module: &str, (name, test): Test, shared: Shared) -> Trial {
+    Trial::test(format!("{module}::{name}"), move || {
+        let world = shared.get_or_init(|| World::running().map_err(|error| format!("{error:#}")));
+        let world = world.as_ref().map_err(|error| Failed::from(format!("no machine to test with: {error}")))?;
+        test(world).map_err(|error| Failed::from(format!("{error:#}\n{}", world.words())))
+    })
+}
+
+/// Names the tests of a module after their functions.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        pub(crate) const TESTS: &[crate::Test] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use tests;
