@@ -54,8 +54,10 @@ impl Config {
             "ENTRYPOINT" => self.entrypoint = Some(command(rest)),
             "ENV" => {
                 for (name, value) in self.pairs(rest).map_err(|why| wrong(&why))? {
-                    self.env.retain(|(known, _)| *known != name);
-                    self.env.push((name, value));
+                    match self.env.iter_mut().find(|(known, _)| *known == name) {
+                        Some((_, known)) => *known = value,
+                        None => self.env.push((name, value)),
+                    }
                 }
             }
             "LABEL" => self.labels.extend(self.pairs(rest).map_err(|why| wrong(&why))?),
@@ -186,7 +188,8 @@ mod tests {
         let config = config(&[
             "CMD [\"a\", \"b c\"]",
             "entrypoint run me",
-            "ENV A=1 B=\"two words\" C='$A' D=$A-${B}",
+            "ENV A=1 B=\"two words\" C='$A' Z=$A",
+            "ENV D=$A-${B}",
             "ENV OLD the old form",
             "ENV A=2",
             "EXPOSE 80 53/udp 90-91",
@@ -204,7 +207,7 @@ mod tests {
         let expected = json!({
             "ExposedPorts": { "53/udp": {}, "80/tcp": {}, "90/tcp": {}, "91/tcp": {} },
             "User": "me",
-            "Env": ["B=two words", "C=$A", "D=1-two words", "OLD=the old form", "A=2"],
+            "Env": ["A=2", "B=two words", "C=$A", "Z=", "D=1-two words", "OLD=the old form"],
             "Cmd": ["a", "b c"],
             "Volumes": { "/a": {}, "/b": {}, "/c d": {} },
             "WorkingDir": "/x/z",

@@ -201,7 +201,7 @@ fn a_file_as_a_folder_is_refused() {
 
 #[test]
 fn the_root_is_a_folder() {
-    refused(&[TarEntry::file("./", "x")], "the root of the layer is not a folder");
+    refused(&[TarEntry::file(".", "x")], "the root of the layer is not a folder");
     refused(&[TarEntry::symlink("/", "/etc")], "the root of the layer is not a folder");
     refused(&[TarEntry::symlink("a/..", "/etc")], "the root of the layer is not a folder");
     let yard = Yard::new();

@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn values_may_hold_newlines_and_equals_signs() {
-        let overrides = Overrides::parse(b"30 SCHILY.xattr.user.a=\n=b\0c\nd\n12 path=a=b\n").unwrap();
+        let overrides = Overrides::parse(b"31 SCHILY.xattr.user.a=\n=b\0c\nd\n12 path=a=b\n").unwrap();
         assert_eq!(overrides.xattrs, [(b"user.a".to_vec(), b"\n=b\0c\nd".to_vec())]);
         assert_eq!(overrides.path.as_deref(), Some(&b"a=b"[..]));
     }

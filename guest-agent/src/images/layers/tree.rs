@@ -6,7 +6,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, mkdirat, openat, openat2, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, XattrFlags, fsetxattr, mkdirat, openat, openat2, statat,
+    unlinkat,
+};
 use rustix::io::Errno;
 
 /// Deepest tree that is removed with a descriptor per level.
@@ -45,6 +48,8 @@ pub(super) fn lookup(parent: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<
 pub(super) struct Folders {
     root: OwnedFd,
     open: Vec<(Vec<u8>, OwnedFd)>,
+    /// Attribute of opaque folders.
+    opaque: &'static str,
 }
 
 /// A folder that an entry goes into.
@@ -56,8 +61,8 @@ pub(super) struct Parent<'a> {
 }
 
 impl Folders {
-    pub(super) fn new(root: OwnedFd) -> Self {
-        Self { root, open: Vec::new() }
+    pub(super) fn new(root: OwnedFd, opaque: &'static str) -> Self {
+        Self { root, open: Vec::new(), opaque }
     }
 
     pub(super) fn root(&self) -> BorrowedFd<'_> {
@@ -107,6 +112,14 @@ impl Folders {
             Err(Errno::NOENT) => {
                 mkdirat(self.deepest(), name, Mode::from_raw_mode(0o755))?;
                 open_child(self.deepest(), name)
+            }
+            Err(Errno::NOTDIR) if lookup(self.deepest(), name)?.is_some_and(|stat| is_whiteout(&stat)) => {
+                // Hidden below and made anew by what is in it: a folder that shows nothing of the one below.
+                unlinkat(self.deepest(), name, AtFlags::empty())?;
+                mkdirat(self.deepest(), name, Mode::from_raw_mode(0o755))?;
+                let folder = open_child(self.deepest(), name)?;
+                fsetxattr(&folder, self.opaque, b"y", XattrFlags::empty())?;
+                Ok(folder)
             }
             other => other,
         }

@@ -50,7 +50,7 @@ pub(super) struct Unpacker<'a> {
 impl<'a> Unpacker<'a> {
     pub(super) fn new(root: OwnedFd, privilege: Privilege, limits: &'a Limits, record_data: bool) -> Self {
         Self {
-            folders: Folders::new(root),
+            folders: Folders::new(root, privilege.opaque_attribute()),
             privilege,
             limits,
             folder_times: Vec::new(),
