@@ -1,7 +1,8 @@
 # `make help` lists what there is. The work is done by scripts in tests/ci, so that it can be called without make too.
 
 .DEFAULT_GOAL := help
-.PHONY: help run dist setup setup-checks test check bench proto clean
+SHELL := bash
+.PHONY: help run dist setup setup-checks test check bench proto proto-baseline clean
 CHECKS := fmt tidy deny proto-compat clippy unit cross vm e2e
 .PHONY: $(CHECKS)
 
@@ -36,6 +37,9 @@ bench: dist ## Measure Cove beside dockerd in the same kind of VM, in one run.
 proto: ## Regenerate the code from proto/cove/v1.
 	@. tests/ci/places.sh && COVE_UPDATE=1 cargo test -q -p cove-proto --test generated
 
+proto-baseline: ## Let the API as it is now be what changes are compared with.
+	@. tests/ci/places.sh && buf build proto --exclude-source-info -o proto/baseline.binpb
+
 clean: ## Remove what was built here; downloads and tools outside the checkout stay.
 	rm -rf dist target
 
@@ -49,6 +53,6 @@ clippy: ## Lints of the whole workspace; a warning is an error.
 unit: ## Unit tests of every crate.
 cross: ## The host half type-checked and linted for macOS and Windows.
 vm: ## The hypervisor's conformance suite, in QEMU.
-e2e: ## End to end: the real docker in front, a real VM behind.
+e2e: ## End to end: the real docker in front, a real VM behind. ARGS=run:: for some of it.
 $(CHECKS):
-	@tests/ci/checks.sh $@
+	@ARGS="$(ARGS)" tests/ci/checks.sh $@

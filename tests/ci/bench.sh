@@ -7,7 +7,7 @@ cd "$root"
 # `buf curl` asks the agent for its memory; busybox is what the containers run.
 tests/ci/setup.sh checks
 kernel=$(sed -n 's/.*"name": "\(linux-image-.*\)",/\1/p' dist/share/cove/manifest.json | head -1)
-deb=$(find "${XDG_CACHE_HOME:-$HOME/.cache}/cove/vm-image" -name "${kernel}_*.deb" | head -1)
+deb=$(find "$cache/vm-image" -name "${kernel}_*.deb" | head -1)
 [ -n "$deb" ] || { echo "bench: the package $kernel is not in the cache: make dist" >&2; exit 1; }
 
 # Files on the peer's disk have owners, which only root can give them.

@@ -24,7 +24,7 @@ vm() {
 }
 e2e() {
     dist && COVE_DIST=$root/dist COVE_TEST_PYTHON=$venv/bin/python COVE_TEST_BUF=$tools/bin/buf \
-        cargo test --locked -p cove-tests --features e2e --test e2e
+        cargo test --locked -p cove-tests --features e2e --test e2e -- ${ARGS:-}
 }
 
 passed=0 failed=() lines=()

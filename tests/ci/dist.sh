@@ -6,7 +6,7 @@ cd "$root"
 dist=${1:-dist}
 
 cargo build --release --locked -p cove-cli -p cove-daemon
-cargo run --quiet --locked -p cove-vm-image -- build
+cargo run --quiet --locked -p cove-vm-image -- build --cache "$cache/vm-image" --out "$CARGO_TARGET_DIR/vm-image/amd64"
 
 # place SOURCE TARGET: a new file instead of new bytes in the old one, which a running program may have open.
 place() {
