@@ -26,6 +26,7 @@ use crate::{
         protocol::{Event, HeldProcess, Request, StartRequest},
     },
     seccomp::FilterCache,
+    sys::watch::watch,
 };
 
 /// Why the connection could not be made.
@@ -66,7 +67,7 @@ impl Processes {
     /// When PID 1 does not talk sense.
     pub async fn connect(control: OwnedFd) -> Result<(Self, Vec<Process>), ConnectError> {
         rustix::fs::fcntl_setfl(&control, rustix::fs::OFlags::NONBLOCK).map_err(io::Error::from)?;
-        let socket = AsyncFd::register_with_interest(control, Interest::READABLE | Interest::WRITABLE)?;
+        let socket = watch(control, Interest::READABLE | Interest::WRITABLE)?;
         let (commands, inbox) = mpsc::channel(64);
         let connection = Connection { commands };
         let mut task = Task {

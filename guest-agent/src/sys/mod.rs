@@ -11,6 +11,7 @@
 //! * [`keys`] — session keyrings.
 //! * [`clock`] — adjtime.
 //! * [`send_signal`] — signals to a pidfd by number.
+//! * [`watch`] — descriptors that tokio watches.
 
 pub mod clock;
 pub mod clone;
@@ -23,6 +24,7 @@ pub mod loopback;
 pub mod mount;
 pub mod send_signal;
 pub mod wait;
+pub mod watch;
 
 /// Turns what a system call returned into a result.
 fn checked(returned: libc::c_long) -> Result<libc::c_long, rustix::io::Errno> {

@@ -1,0 +1,112 @@
+//! A request becomes a process. PID 1 never waits for it: until its program is executed it is a [`Starting`], whose
+//! reports arrive like everything else.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Errno;
+
+use super::{
+    packet,
+    protocol::{Report, Setup, StartRequest},
+};
+use crate::{
+    container_init::{
+        Newcomer, join,
+        steps::{self, PreparedMounts},
+        streams::{self, EngineEnds},
+    },
+    namespaces,
+    processes::{
+        error::LaunchFailure,
+        launch::ExitStatus,
+        process::Kind,
+    },
+    sys::clone::{self, Options, Side},
+};
+
+/// A process on its way to its program.
+pub(super) struct Starting {
+    pub(super) sequence: u64,
+    pub(super) id: String,
+    pub(super) kind: Kind,
+    /// Where it reports.
+    pub(super) status: OwnedFd,
+    /// Itself; of an exec only when the helper has made it.
+    pub(super) process: Option<(u32, OwnedFd)>,
+    pub(super) ends: EngineEnds,
+    pub(super) failure: Option<LaunchFailure>,
+    /// Set when it was reaped before it was known to have started.
+    pub(super) exit: Option<ExitStatus>,
+    /// Set when the agent that asked is gone.
+    pub(super) abandoned: bool,
+}
+
+/// Makes the process, or in an exec's case its helper.
+pub(super) fn spawn(request: StartRequest, descriptors: Vec<OwnedFd>) -> Result<Starting, LaunchFailure> {
+    let StartRequest { sequence, id, setup, process, filter } = request;
+    let step = |step: &str, errno: Errno| LaunchFailure::Step { step: step.into(), errno: errno.raw_os_error() };
+    let (ends, theirs) = streams::make(process.stdio).map_err(|errno| step("make the standard streams", errno))?;
+    let (status, their_status) =
+        packet::pair().map_err(|_| step("make a socket for the process's reports", Errno::MFILE))?;
+    let kind = setup.kind();
+    let newcomer = Newcomer { process, filter, streams: theirs, status: their_status };
+    let process = match setup {
+        Setup::Container(setup) => {
+            let [cgroup, rootfs, hostname, hosts, resolv_conf] = exactly(descriptors)?;
+            let namespaces = namespaces::of_container(setup.network);
+            let options = Options { namespaces, cgroup: Some(cgroup.as_fd()), sibling: false };
+            match clone::clone(&options).map_err(|errno| step("make a process", errno))? {
+                Side::Parent { pid, pidfd } => Some((pid, pidfd)),
+                Side::Child => {
+                    let mounts = PreparedMounts { rootfs, etc: [hostname, hosts, resolv_conf] };
+                    steps::become_container(newcomer, &setup, mounts)
+                }
+            }
+        }
+        Setup::Exec(_) => {
+            let [cgroup, container] = exactly(descriptors)?;
+            match clone::clone(&Options::default()).map_err(|errno| step("make a process", errno))? {
+                // The helper is nobody's business: it is reaped like an orphan.
+                Side::Parent { .. } => None,
+                Side::Child => join::help(newcomer, cgroup, container),
+            }
+        }
+    };
+    Ok(Starting { sequence, id, kind, status, process, ends, failure: None, exit: None, abandoned: false })
+}
+
+fn exactly<const N: usize>(descriptors: Vec<OwnedFd>) -> Result<[OwnedFd; N], LaunchFailure> {
+    let failure = |_| LaunchFailure::Step { step: "read the request".into(), errno: libc::EBADMSG };
+    descriptors.try_into().map_err(failure)
+}
+
+impl Starting {
+    /// Takes in what the process has reported; true at the end of that, when its program was executed or it gave up.
+    pub(super) fn listen(&mut self) -> bool {
+        loop {
+            match packet::receive::<Report>(&self.status) {
+                Ok(Some((report, descriptors))) => self.heard(report, descriptors),
+                Ok(None) => return true,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(libc::EBADMSG);
+                    self.failure = Some(LaunchFailure::Step { step: "read the process's report".into(), errno });
+                    return true;
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, report: Report, descriptors: Vec<OwnedFd>) {
+        let descriptor = descriptors.into_iter().next();
+        match (report, descriptor) {
+            (Report::Process { pid }, Some(pidfd)) => self.process = Some((pid, pidfd)),
+            (Report::Terminal, Some(master)) => self.ends.terminal = Some(master),
+            (Report::Failed(failure), _) => self.failure = Some(failure),
+            (Report::Process { .. } | Report::Terminal, None) => {
+                let step = "read the process's report".into();
+                self.failure = Some(LaunchFailure::Step { step, errno: libc::EBADMSG });
+            }
+        }
+    }
+}
