@@ -7,8 +7,8 @@ use crate::{files, none, root, rust_files};
 /// Words that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 8] = ["util", "utils", "common", "helper", "helpers", "misc", "manager", "service"];
 
-/// `coved machine` is called the helper process throughout; its folder is named after it.
-const NAMED_AFTER_A_TERM: &[&str] = &["app/daemon/src/helper"];
+/// `coved machine` is called the helper process throughout; its folder and its tests are named after it.
+const NAMED_AFTER_A_TERM: &[&str] = &["app/daemon/src/helper", "app/daemon/tests/helper"];
 
 /// Lines of a file above which it should have been split.
 const MOST_LINES: usize = 600;
