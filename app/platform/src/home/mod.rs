@@ -5,7 +5,7 @@
 //!   coved.lock         held by the daemon that runs; coved.pid beside it says which
 //!   run/               engine.sock, docker.sock (on Windows they are named pipes), machine/ for a run of the machine
 //!   log/coved.log      what the daemon says when it is detached
-//!   machine/           settings, data disk, console
+//!   machine/           settings, data disk, console, log of the helper process
 //! ```
 //!
 //! The folder belongs to this user alone. That, the mode of the sockets and the uid of each peer are three walls, each
@@ -146,6 +146,12 @@ impl Home {
     pub fn docker_endpoint(&self) -> Endpoint {
         Endpoint::in_folder(&self.run(), "docker")
     }
+}
+
+/// The folder of this user, where other programs keep their settings.
+#[must_use]
+pub fn user_folder() -> Option<PathBuf> {
+    directories::BaseDirs::new().map(|folders| folders.home_dir().to_owned())
 }
 
 #[cfg(test)]

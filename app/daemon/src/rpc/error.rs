@@ -1,0 +1,75 @@
+//! What went wrong as gRPC says it: the one total match per error of the domain.
+
+use std::error::Error;
+
+use cove_machine::{FailureKind, StartError, StopError, hypervisor::Exit};
+use tonic::Status;
+
+use crate::{agent::DialError, image::ImageError};
+
+/// An error and its sources, once each, as one text.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// The machine did not start.
+#[must_use]
+pub fn start(error: &StartError) -> Status {
+    let text = error.to_string();
+    match error {
+        StartError::Failed(failure) => match failure.kind {
+            FailureKind::Host(_) | FailureKind::Settings | FailureKind::Files => Status::failed_precondition(text),
+            FailureKind::Deadline => Status::deadline_exceeded(text),
+            FailureKind::Monitor | FailureKind::Guest | FailureKind::Ended(_) => Status::unavailable(text),
+        },
+        StartError::Stopped => Status::aborted(text),
+        StartError::Gone => Status::unavailable(text),
+    }
+}
+
+/// The machine did not stop.
+#[must_use]
+pub fn stop(error: &StopError) -> Status {
+    match error {
+        StopError::Unkillable(_) => Status::deadline_exceeded(error.to_string()),
+        StopError::Gone => Status::unavailable(error.to_string()),
+    }
+}
+
+/// There is no image to start.
+#[must_use]
+pub fn image(error: &ImageError) -> Status {
+    Status::failed_precondition(chain(error))
+}
+
+/// The agent cannot be reached.
+#[must_use]
+pub fn dial(error: &DialError) -> Status {
+    Status::unavailable(format!("the agent in the machine cannot be reached: {}", chain(error)))
+}
+
+/// The machine ended under a call.
+#[must_use]
+pub fn ended(exit: &Exit) -> Status {
+    Status::unavailable(format!("the machine ended while the call was under way: {exit}"))
+}
+
+/// The connection to the agent broke under a call, and the machine runs on.
+#[must_use]
+pub fn broken(error: &dyn Error) -> Status {
+    Status::unavailable(format!("the agent hung up while the call was under way: {}", chain(error)))
+}
+
+/// The daemon goes away.
+#[must_use]
+pub fn closing() -> Status {
+    Status::unavailable("coved is stopping")
+}

@@ -1,0 +1,86 @@
+//! `cove.v1.Machine`: decode, make one call, encode. Answered while the machine is stopped.
+
+mod check_host;
+mod console;
+mod get;
+mod start;
+mod status;
+mod stop;
+mod watch;
+
+use std::{pin::Pin, sync::Arc};
+
+use cove_machine::{HostResources, Machine, hypervisor::Hypervisor};
+use cove_platform::home::Home;
+use cove_proto::v1::{
+    CheckHostRequest, CheckHostResponse, GetConsoleRequest, GetConsoleResponse, GetMachineRequest, GetMachineResponse,
+    StartMachineRequest, StartMachineResponse, StopMachineRequest, StopMachineResponse, WatchMachineRequest,
+    WatchMachineResponse, machine_server,
+};
+use futures::Stream;
+use tonic::{Request, Response, Status};
+
+use crate::{agent::Agent, image::GuestImage, router::readiness::Readiness};
+
+/// What the methods need.
+pub struct MachineRpc {
+    /// The machine.
+    pub machine: Machine,
+    /// What starts it.
+    pub readiness: Readiness,
+    /// What it runs on.
+    pub hypervisor: Arc<dyn Hypervisor>,
+    /// The agent inside.
+    pub agent: Arc<Agent>,
+    /// What it boots.
+    pub image: GuestImage,
+    /// This user's Cove.
+    pub home: Home,
+    /// What the host has.
+    pub host: HostResources,
+}
+
+/// A stream of answers.
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl machine_server::Machine for MachineRpc {
+    type WatchMachineStream = Answers<WatchMachineResponse>;
+    type GetConsoleStream = Answers<GetConsoleResponse>;
+
+    async fn get_machine(&self, _: Request<GetMachineRequest>) -> Result<Response<GetMachineResponse>, Status> {
+        self.get().await.map(Response::new)
+    }
+
+    async fn watch_machine(
+        &self,
+        request: Request<WatchMachineRequest>,
+    ) -> Result<Response<Self::WatchMachineStream>, Status> {
+        let states = watch::states(self.machine.status(), request.into_inner().after_revision);
+        Ok(Response::new(Box::pin(states)))
+    }
+
+    async fn start_machine(&self, _: Request<StartMachineRequest>) -> Result<Response<StartMachineResponse>, Status> {
+        self.start().await.map(Response::new)
+    }
+
+    async fn stop_machine(
+        &self,
+        request: Request<StopMachineRequest>,
+    ) -> Result<Response<StopMachineResponse>, Status> {
+        self.stop(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_console(
+        &self,
+        request: Request<GetConsoleRequest>,
+    ) -> Result<Response<Self::GetConsoleStream>, Status> {
+        let log = self.machine.config().console_log.clone();
+        let console = console::read(log, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(console)))
+    }
+
+    async fn check_host(&self, _: Request<CheckHostRequest>) -> Result<Response<CheckHostResponse>, Status> {
+        Ok(Response::new(self.check().await))
+    }
+}
