@@ -47,7 +47,7 @@ impl Reader {
     /// If the file cannot be read, or is damaged.
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, LogError> {
         loop {
-            let Extent { end, closed } = *self.extent.borrow_and_update();
+            let Extent { end, closed, .. } = *self.extent.borrow_and_update();
             let end = match self.stop {
                 Stop::At(stop) => end.min(stop),
                 Stop::RunEndFrom(_) => end,

@@ -64,7 +64,7 @@ async fn every_byte_comes_out_in_order_on_its_stream() {
     let mut dice = Dice(42);
     for _ in 0..20 {
         let (_folder, log) = log();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let (mut out, mut err) = (Vec::<u8>::new(), Vec::<u8>::new());
         for time in 0..200 {
             let text = dice.text();
             let stream = if dice.roll(2) == 0 { Stream::Stdout } else { Stream::Stderr };

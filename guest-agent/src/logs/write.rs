@@ -36,6 +36,8 @@ pub(super) struct Extent {
     pub(super) end: u64,
     /// Whether no record will follow, because the container is removed.
     pub(super) closed: bool,
+    /// Whether a run has begun whose end is not marked yet.
+    pub(super) in_run: bool,
 }
 
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl Log {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => return Err(open_error(path, source)),
         }
-        let extent = watch::Sender::new(Extent { end: writer.end, closed: false });
+        let extent = watch::Sender::new(Extent { end: writer.end, closed: false, in_run: false });
         let shared = Shared { path: path.to_owned(), writer: Mutex::new(writer), file: OnceLock::new(), extent };
         Ok(Self(Arc::new(shared)))
     }
@@ -76,6 +78,18 @@ impl Log {
     #[must_use]
     pub fn end(&self) -> u64 {
         self.0.extent.borrow().end
+    }
+
+    /// Where the next record will begin, and whether a run has begun whose end is not marked yet.
+    #[must_use]
+    pub fn position(&self) -> (u64, bool) {
+        let extent = self.0.extent.borrow();
+        (extent.end, extent.in_run)
+    }
+
+    /// A run begins.
+    pub fn begin_run(&self) {
+        self.0.extent.send_modify(|extent| extent.in_run = true);
     }
 
     pub(super) fn extent(&self) -> watch::Receiver<Extent> {
@@ -139,7 +153,10 @@ impl Log {
         }
         writer.end += header.record_bytes();
         let end = writer.end;
-        self.0.extent.send_modify(|extent| extent.end = end);
+        self.0.extent.send_modify(|extent| {
+            extent.end = end;
+            extent.in_run &= mark != Mark::RunEnd;
+        });
         Ok(())
     }
 }

@@ -1,0 +1,131 @@
+//! Making the database true when the agent starts: what PID 1 holds runs, nothing else does.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, atomic::AtomicBool},
+};
+
+use super::{
+    Containers, ContainersError, Engine, Ground,
+    actor::Actor,
+    blocking,
+    folder::Folders,
+    index::Index,
+    program::Program,
+    record::{CONTAINERS, Phase, Record},
+};
+use crate::{clock, logs::Log};
+
+/// dockerd's exit code for a run whose end nobody saw.
+const UNSEEN_END: i32 = 255;
+
+impl Containers {
+    /// Opens the containers of a data disk. `held` are the first processes that PID 1 holds, by container.
+    ///
+    /// # Errors
+    /// If the disk or the database cannot be used.
+    pub async fn open(ground: Ground, held: HashMap<String, Arc<dyn Program>>) -> Result<Self, ContainersError> {
+        let Ground { root, database, images, launcher, boot, cpus } = ground;
+        let folders = blocking(move || Folders::open(&root)).await?;
+        let (index, shutting_down) = (Mutex::new(Index::default()), AtomicBool::new(false));
+        let engine = Arc::new(Engine { database, images, launcher, folders, boot, cpus, index, shutting_down });
+        let alive: HashSet<String> = held.keys().cloned().collect();
+        let known = Arc::clone(&engine);
+        let records = blocking(move || restore(&known, &alive)).await?;
+        let containers = Self(engine);
+        let mut held = held;
+        for record in records {
+            let program = held.remove(&record.id);
+            containers.adopt(record, program).await?;
+        }
+        for (id, program) in held {
+            tracing::warn!(container = %id, "a program of no container is ended");
+            tokio::spawn(end_stray(program));
+        }
+        Ok(containers)
+    }
+
+    async fn adopt(&self, mut record: Record, program: Option<Arc<dyn Program>>) -> Result<(), ContainersError> {
+        let engine = &self.0;
+        let log_path = engine.folders.of(&record.id).log();
+        let log = blocking(move || Ok(Log::open(&log_path)?)).await?;
+        if let Some(program) = &program {
+            record.state.phase = Phase::Running { boot: engine.boot.clone() };
+            record.state.started_at = program.started_at_nanos();
+            record.state.finished_at = 0;
+            engine.images.set_running(&record.id, true);
+        }
+        let leaves = record.spec.auto_remove && program.is_none() && record.state.finished_at != 0;
+        let (mut actor, entry) = Actor::new(engine, record, log, program);
+        engine.index().insert(entry);
+        if leaves {
+            if let Err(error) = actor.remove().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "an ended container cannot be removed");
+            } else {
+                return Ok(());
+            }
+        }
+        tokio::spawn(actor.run());
+        Ok(())
+    }
+}
+
+/// Finishes what an earlier agent began, and says what there is. Names are taken from here on.
+fn restore(engine: &Engine, alive: &HashSet<String>) -> Result<Vec<Record>, ContainersError> {
+    let (present, removed) = engine.folders.list()?;
+    let removed: HashSet<String> = removed.into_iter().collect();
+    let mut records: Vec<Record> = CONTAINERS.all(&engine.database)?.into_iter().map(|(_, record)| record).collect();
+    let gone: Vec<String> = records.iter().map(|r| r.id.clone()).filter(|id| removed.contains(id)).collect();
+    records.retain(|record| !removed.contains(&record.id));
+    let changed: Vec<&Record> = records
+        .iter_mut()
+        .filter(|record| !alive.contains(&record.id))
+        .filter_map(|record| roll_back(record, &engine.boot).then_some(&*record))
+        .collect();
+    if !gone.is_empty() || !changed.is_empty() {
+        engine.database.write_blocking(|changes| {
+            gone.iter().try_for_each(|id| CONTAINERS.delete(changes, id).map(drop))?;
+            changed.iter().try_for_each(|record| CONTAINERS.put(changes, &record.id, record))
+        })?;
+    }
+    let known: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    for id in present.iter().filter(|id| !known.contains(id.as_str())) {
+        engine.folders.discard(id)?;
+        engine.folders.free(id)?;
+    }
+    removed.iter().try_for_each(|id| engine.folders.free(id))?;
+    engine.images.retain(&|id| known.contains(id))?;
+    let mut index = engine.index();
+    records.iter().try_for_each(|record| index.reserve(&record.name, &record.id))?;
+    drop(index);
+    Ok(records)
+}
+
+/// Corrects a record of what does not run; says whether it had to be corrected.
+fn roll_back(record: &mut Record, present_boot: &str) -> bool {
+    let state = &mut record.state;
+    match std::mem::take(&mut state.phase) {
+        Phase::Idle => return false,
+        // Never written, but if it were, this is what it would mean.
+        Phase::Removing | Phase::Dead => state.phase = Phase::Dead,
+        Phase::Starting { boot } if boot == present_boot => {
+            "the agent ended while the container was being started".clone_into(&mut state.error);
+            state.exit_code = 128;
+        }
+        Phase::Starting { .. } | Phase::Running { .. } => {
+            let now = clock::now_nanos();
+            // The start was written down before its time was known.
+            state.started_at = if state.started_at > state.finished_at { state.started_at } else { now };
+            (state.exit_code, state.oom_killed, state.finished_at) = (UNSEEN_END, false, now);
+        }
+    }
+    true
+}
+
+async fn end_stray(program: Arc<dyn Program>) {
+    program.kill_all();
+    program.wait().await;
+    if let Err(error) = program.release().await {
+        tracing::warn!(%error, "a program of no container leaves something behind");
+    }
+}

@@ -1,0 +1,181 @@
+//! Connecting to the standard streams of a container. Output is read from the log, from the place where it ends when the
+//! client attaches; so a client may attach before the start and misses nothing, and a slow one delays nobody.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use tokio::{io::Interest, sync::watch};
+
+use super::{Containers, ContainersError, Entry, View, program::Program};
+use crate::{
+    logs::{Entry as Record, Mark, Reader, Stop, Stream as Source},
+    streams::{self, Watched},
+};
+
+/// What to attach to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// Write to standard input.
+    pub stdin: bool,
+    /// Read standard output.
+    pub stdout: bool,
+    /// Read standard error.
+    pub stderr: bool,
+    /// First what was written before.
+    pub logs: bool,
+    /// Go on with what is written from now on.
+    pub stream: bool,
+}
+
+impl Wanted {
+    fn has(&self, source: Source) -> bool {
+        match source {
+            Source::Stdout => self.stdout,
+            Source::Stderr => self.stderr,
+        }
+    }
+}
+
+/// A connection to the standard streams of a container.
+pub struct Attached<O> {
+    /// What it writes; ends with the run.
+    pub output: O,
+    /// The way to its standard input; `None` if that is not wanted, or the container has none.
+    pub input: Option<Input>,
+}
+
+impl Containers {
+    /// Connects to the standard streams of a container, of the run that there is or of the next.
+    ///
+    /// # Errors
+    /// If there is no such container.
+    pub fn attach(
+        &self,
+        container: &str,
+        wanted: Wanted,
+    ) -> Result<Attached<impl Stream<Item = Result<(Source, Bytes), ContainersError>> + Send + use<>>, ContainersError>
+    {
+        let entry = self.find(container)?;
+        let runs = entry.now().program.is_some();
+        let (end, in_run) = entry.log.position();
+        // A run that all but ended has its end marked already: there is nothing to wait for.
+        let stop = if wanted.stream && (in_run || !runs) { Stop::RunEndFrom(end) } else { Stop::At(end) };
+        let reader = Reader::new(&entry.log, if wanted.logs { 0 } else { end }, stop);
+        let (leave, left) = watch::channel(false);
+        let output = stream::try_unfold(Reading { reader, wanted, ready: VecDeque::new() }, Reading::next);
+        let with_input = wanted.stdin && wanted.stream && has_input(&entry.now());
+        let input = with_input.then(|| Input::new(&entry, leave));
+        Ok(Attached { output: output.take_until(until_left(left)), input })
+    }
+}
+
+fn has_input(view: &View) -> bool {
+    view.record.spec.open_stdin || view.record.spec.tty
+}
+
+/// Comes true when the client's input has ended in a way that ends its output, too.
+async fn until_left(mut left: watch::Receiver<bool>) {
+    if left.wait_for(|left| *left).await.is_err() {
+        // The input was dropped, or there was none: the output goes on to its own end.
+        std::future::pending().await
+    }
+}
+
+struct Reading {
+    reader: Reader,
+    wanted: Wanted,
+    ready: VecDeque<Record>,
+}
+
+impl Reading {
+    async fn next(mut self) -> Result<Option<((Source, Bytes), Self)>, ContainersError> {
+        loop {
+            while let Some(record) = self.ready.pop_front() {
+                if let Mark::Chunk { stream, .. } = record.mark
+                    && self.wanted.has(stream)
+                {
+                    return Ok(Some(((stream, record.data), self)));
+                }
+            }
+            match self.reader.next().await? {
+                Some(records) => self.ready.extend(records),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// The way to the standard input of one run of a container.
+pub struct Input {
+    entry: Arc<Entry>,
+    view: watch::Receiver<Arc<View>>,
+    run: Run,
+    leave: watch::Sender<bool>,
+}
+
+/// The run that the input goes to.
+enum Run {
+    /// The next one.
+    Awaited,
+    /// This one.
+    Found { program: Arc<dyn Program>, end: Option<Watched> },
+    /// It takes no more.
+    Over,
+}
+
+impl Input {
+    fn new(entry: &Arc<Entry>, leave: watch::Sender<bool>) -> Self {
+        Self { entry: Arc::clone(entry), view: entry.watch(), run: Run::Awaited, leave }
+    }
+
+    /// Writes to the container, as fast as it reads; waits for its start if need be. Says whether it takes more.
+    pub async fn write(&mut self, data: &[u8]) -> bool {
+        self.find_run().await;
+        let Run::Found { end: Some(end), .. } = &self.run else { return false };
+        if let Err(error) = streams::write_all(end, data).await {
+            if error.kind() != std::io::ErrorKind::BrokenPipe {
+                tracing::warn!(container = %self.entry.id, %error, "standard input cannot be written");
+            }
+            self.run = Run::Over;
+            return false;
+        }
+        true
+    }
+
+    /// The client sends no more. As with dockerd, that closes the standard input of a container that is made for one
+    /// client, and otherwise ends the connection.
+    pub async fn finish(mut self) {
+        let spec = self.entry.now();
+        if !spec.record.spec.stdin_once || spec.record.spec.tty {
+            self.leave.send_replace(true);
+            return;
+        }
+        if !matches!(self.run, Run::Over) {
+            self.find_run().await;
+        }
+        if let Run::Found { program, end } = std::mem::replace(&mut self.run, Run::Over) {
+            // Closed means that nobody has it open, here neither.
+            drop(end);
+            program.close_input().await;
+        }
+    }
+
+    async fn find_run(&mut self) {
+        if !matches!(self.run, Run::Awaited) {
+            return;
+        }
+        let found = self.view.wait_for(|view| view.gone || view.program.is_some()).await;
+        let program = found.ok().and_then(|view| view.program.clone());
+        self.run = match program {
+            None => Run::Over,
+            Some(program) => match program.input().map(|fd| streams::watch(&*fd, Interest::WRITABLE)).transpose() {
+                Ok(end) => Run::Found { program, end },
+                Err(error) => {
+                    tracing::warn!(container = %self.entry.id, %error, "standard input cannot be used");
+                    Run::Over
+                }
+            },
+        };
+    }
+}

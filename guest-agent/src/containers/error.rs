@@ -1,0 +1,183 @@
+//! Why a container could not be done with as asked, in Docker's words.
+
+use std::{io, path::PathBuf};
+
+use super::{filters::FilterError, spec::SpecError};
+use crate::{images::ImagesError, logs::LogError, names, processes::SignalError, state::StateError};
+
+/// What callers branch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// There is no such thing.
+    NotFound,
+    /// What was asked for makes no sense.
+    Invalid,
+    /// It makes sense, at another time.
+    Conflict,
+    /// The name is in use.
+    NameInUse,
+    /// The data disk is full.
+    Full,
+    /// The machine is being stopped.
+    Unavailable,
+    /// Cove failed.
+    Internal,
+}
+
+/// Why a container could not be done with as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainersError {
+    /// Neither an id, nor a name, nor the beginning of an id.
+    #[error("No such container: {0}")]
+    NoSuchContainer(String),
+    /// The beginning of several ids.
+    #[error("multiple IDs found with provided prefix: {0}")]
+    Ambiguous(String),
+    /// The name is in use.
+    #[error(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{by}\". You have to remove (or rename) that container to be able to reuse that name."
+    )]
+    NameInUse {
+        /// The name.
+        name: String,
+        /// Id of the container that has it.
+        by: String,
+    },
+    /// The name breaks the rule for names.
+    #[error("Invalid container name ({name}), only {} are allowed", names::RULE)]
+    InvalidName {
+        /// The name.
+        name: String,
+    },
+    /// A rename to nothing.
+    #[error("Neither old nor new names may be empty")]
+    EmptyName,
+    /// A rename to the name it has.
+    #[error("Renaming a container with the same name as its current name")]
+    SameName,
+    /// What the container is asked to be makes no sense.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A filter makes no sense.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// It does not run.
+    #[error("container {0} is not running")]
+    NotRunning(String),
+    /// No such signal.
+    #[error("invalid signal: {0}")]
+    InvalidSignal(String),
+    /// It is being removed, or a removal failed half-way.
+    #[error("container is marked for removal and cannot be started")]
+    MarkedForRemoval,
+    /// It is being removed.
+    #[error("removal of container {0} is already in progress")]
+    RemovalInProgress(String),
+    /// It runs, and force was not asked for.
+    #[error(
+        "cannot remove container \"/{0}\": container is running: stop the container before removing or force remove"
+    )]
+    RemoveRunning(String),
+    /// Its program cannot be started, for a reason that lies in the container.
+    #[error("{0}")]
+    Program(String),
+    /// Its program cannot be started, for a reason that lies in Cove.
+    #[error("{0}")]
+    Start(String),
+    /// It could not be killed.
+    #[error("cannot kill container: {container}")]
+    Kill {
+        /// As the caller named it.
+        container: String,
+        /// Why.
+        #[source]
+        source: Box<ContainersError>,
+    },
+    /// The kernel did not take the signal.
+    #[error("the signal was not sent")]
+    Signal(#[source] SignalError),
+    /// The terminal did not take the size.
+    #[error("cannot resize the terminal")]
+    Resize(#[source] io::Error),
+    /// A stream of the container cannot be used.
+    #[error("cannot use the container's streams")]
+    Streams(#[source] io::Error),
+    /// Neither output nor input was asked for.
+    #[error("Bad parameters: you must choose at least one stream")]
+    NoStream,
+    /// Its image.
+    #[error(transparent)]
+    Image(#[from] ImagesError),
+    /// Its record.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Its log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// One of its files.
+    #[error("cannot {action} {path}")]
+    Files {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// A new id or name.
+    #[error(transparent)]
+    Random(#[from] names::NoRandomness),
+    /// The machine is being stopped.
+    #[error("the machine is being stopped")]
+    ShuttingDown,
+}
+
+impl ContainersError {
+    /// What callers branch on.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NoSuchContainer(_) => Kind::NotFound,
+            Self::Ambiguous(_)
+            | Self::InvalidName { .. }
+            | Self::EmptyName
+            | Self::SameName
+            | Self::Filter(FilterError::Invalid { .. } | FilterError::Unknown(_))
+            | Self::InvalidSignal(_)
+            | Self::NoStream
+            | Self::Program(_) => Kind::Invalid,
+            Self::Spec(error) => error.kind(),
+            Self::Filter(FilterError::NoSuchContainer(_)) => Kind::NotFound,
+            Self::NameInUse { .. } => Kind::NameInUse,
+            Self::NotRunning(_) | Self::MarkedForRemoval | Self::RemovalInProgress(_) | Self::RemoveRunning(_) => {
+                Kind::Conflict
+            }
+            Self::Kill { source, .. } => source.kind(),
+            Self::Image(error) => image_kind(error),
+            Self::State(error) if error.is_disk_full() => Kind::Full,
+            Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
+            Self::ShuttingDown => Kind::Unavailable,
+            Self::Start(_)
+            | Self::Signal(_)
+            | Self::Resize(_)
+            | Self::Streams(_)
+            | Self::State(_)
+            | Self::Log(_)
+            | Self::Files { .. }
+            | Self::Random(_) => Kind::Internal,
+        }
+    }
+}
+
+fn image_kind(error: &ImagesError) -> Kind {
+    use crate::images::Kind as Of;
+    match error.kind() {
+        Of::NotFound => Kind::NotFound,
+        Of::Invalid => Kind::Invalid,
+        Of::Conflict => Kind::Conflict,
+        Of::Full => Kind::Full,
+        Of::Cancelled => Kind::Unavailable,
+        Of::Internal => Kind::Internal,
+    }
+}

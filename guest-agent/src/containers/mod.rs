@@ -1,0 +1,184 @@
+//! Containers, as their users see them: what they are, their states, what is done with them.
+//!
+//! ```text
+//!                     start                    its program ends
+//!  create ──► created ──────► running ───────────────────────────► exited ──► (gone)
+//!                │               ▲                                   │ │ remove
+//!                │ remove        └───────────── start ───────────────┘ │
+//!                └──► (gone)                                           └► dead: the removal failed
+//! ```
+//!
+//! One task per container ([`actor`]) owns its state and carries out what changes it: start, kill, remove, rename, and the
+//! end of its program. Everybody else sends it commands and sees its last word ([`index::View`]). What lasts longer (stop
+//! waits for the program to end) is made of commands and belongs to no task, so that a kill during a stop gets through.
+//!
+//! What the database says is made true when the agent starts ([`adopt`]): PID 1 knows what runs. A change is written before
+//! it shows; a start is written while it happens, and answered when both are done.
+//!
+//! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`inspect`],
+//!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`].
+//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
+//!   [`folder`], [`record`].
+//! * [`program`] — the seams to processes and images.
+
+mod actor;
+mod adopt;
+pub mod attach;
+mod create;
+mod error;
+mod etc;
+#[cfg(test)]
+pub(crate) mod fake;
+mod filters;
+mod folder;
+mod index;
+mod inspect;
+mod isolation;
+mod kill;
+mod launch;
+mod limits;
+pub mod list;
+pub mod merge;
+pub mod output;
+pub mod program;
+mod record;
+mod remove;
+mod rename;
+mod resize;
+mod restart;
+pub mod signals;
+mod spec;
+mod start;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod top;
+mod wait;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+};
+
+use cove_proto::v1;
+
+pub(crate) use self::{
+    actor::DRAIN,
+    inspect::{nanos, timestamp},
+    isolation::namespaces,
+    start::chain,
+    top::started_at,
+};
+pub use self::{
+    error::{ContainersError, Kind},
+    filters::FilterError,
+    index::{Entry, ExecGuard, View},
+    record::{Phase, Record, State},
+    spec::SpecError,
+    wait::Waited,
+};
+use self::{
+    folder::Folders,
+    index::Index,
+    program::{ImageSource, Launcher},
+};
+use crate::{processes::launch::ProcessSpec, state::Database};
+
+/// What containers stand on.
+pub struct Ground {
+    /// The folder of the engine on the data disk.
+    pub root: PathBuf,
+    /// The database.
+    pub database: Database,
+    /// The images.
+    pub images: Arc<dyn ImageSource>,
+    /// What starts processes.
+    pub launcher: Arc<dyn Launcher>,
+    /// Which boot of the machine this is.
+    pub boot: String,
+    /// How many CPUs the guest has.
+    pub cpus: usize,
+}
+
+/// All containers; clones share them.
+#[derive(Clone)]
+pub struct Containers(Arc<Engine>);
+
+/// What the containers share.
+pub(crate) struct Engine {
+    database: Database,
+    images: Arc<dyn ImageSource>,
+    launcher: Arc<dyn Launcher>,
+    folders: Folders,
+    boot: String,
+    cpus: usize,
+    index: Mutex<Index>,
+    shutting_down: AtomicBool,
+}
+
+impl std::fmt::Debug for Containers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Containers(..)")
+    }
+}
+
+impl Containers {
+    /// Finds a container by its id, its name, or the beginning of its id.
+    ///
+    /// # Errors
+    /// If there is none, or several begin so.
+    pub fn find(&self, asked: &str) -> Result<Arc<Entry>, ContainersError> {
+        self.0.index().find(asked)
+    }
+
+    /// All containers.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Entry>> {
+        self.0.index().all()
+    }
+
+    /// What starts processes.
+    #[must_use]
+    pub fn launcher(&self) -> &Arc<dyn Launcher> {
+        &self.0.launcher
+    }
+
+    /// A further process of a container.
+    ///
+    /// # Errors
+    /// If what it asks for makes no sense.
+    pub fn further_process(
+        &self,
+        record: &Record,
+        exec: &v1::ExecSpec,
+        size: Option<&v1::TerminalSize>,
+    ) -> Result<ProcessSpec, ContainersError> {
+        Ok(launch::further_process(record, exec, size)?)
+    }
+}
+
+impl Engine {
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs what blocks on the disk where it blocks nobody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ContainersError> + Send + 'static,
+) -> Result<T, ContainersError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(ContainersError::ShuttingDown))
+}
+
+/// Carries on although the caller may leave: what was begun is finished.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ContainersError>> + Send + 'static,
+) -> Result<T, ContainersError> {
+    tokio::spawn(work).await.unwrap_or(Err(ContainersError::ShuttingDown))
+}
+
+/// The place of the database below the engine's folder.
+#[must_use]
+pub fn database_path(root: &Path) -> PathBuf {
+    root.join("state.redb")
+}

@@ -1,0 +1,70 @@
+//! Removing a container: out of the way on the disk, then out of the database, then its space is freed. If the agent ends
+//! between the steps, its next start finishes them.
+
+use std::sync::Arc;
+
+use super::{
+    Containers, ContainersError,
+    actor::{Actor, Command, Life},
+    blocking,
+    record::{CONTAINERS, Phase},
+};
+impl Containers {
+    /// Removes a container; with `force`, kills it first.
+    ///
+    /// # Errors
+    /// If it runs and `force` is not given, or something of it stays.
+    pub async fn remove(&self, container: &str, force: bool) -> Result<(), ContainersError> {
+        self.find(container)?.ask(|reply| Command::Remove { force, reply }).await
+    }
+}
+
+impl Actor {
+    pub(super) async fn remove_on_request(&mut self, force: bool) -> (Result<(), ContainersError>, Life) {
+        if let Some(running) = &self.running {
+            if !force {
+                return (Err(ContainersError::RemoveRunning(self.record.name.clone())), Life::Goes);
+            }
+            let program = Arc::clone(&running.program);
+            program.kill_all();
+            let status = program.wait().await;
+            self.settle(status).await;
+        }
+        match self.remove().await {
+            Ok(()) => (Ok(()), Life::Ended),
+            Err(error) => (Err(error), Life::Goes),
+        }
+    }
+
+    /// Removes what does not run. After a failure it is dead, and may be removed again.
+    pub(super) async fn remove(&mut self) -> Result<(), ContainersError> {
+        self.record.state.phase = Phase::Removing;
+        self.publish();
+        let (engine, id) = (Arc::clone(&self.engine), self.record.id.clone());
+        let removed = blocking(move || {
+            engine.folders.discard(&id)?;
+            engine.database.write_blocking(|changes| CONTAINERS.delete(changes, &id).map(drop))?;
+            Ok(engine.images.release(&id)?)
+        });
+        if let Err(error) = removed.await {
+            self.record.state.phase = Phase::Dead;
+            if let Err(unsaved) = self.save().await {
+                tracing::warn!(container = %self.record.id, error = &unsaved as &dyn std::error::Error,
+                    "a failed removal cannot be written down");
+            }
+            self.publish();
+            return Err(error);
+        }
+        self.engine.index().remove(&self.record.id);
+        self.log.close();
+        self.publish_end();
+        self.notify_removed();
+        let (engine, id) = (Arc::clone(&self.engine), self.record.id.clone());
+        let freed = blocking(move || engine.folders.free(&id)).await;
+        if let Err(error) = freed {
+            tracing::warn!(container = %self.record.id, error = &error as &dyn std::error::Error,
+                "the space of a removed container is not free yet");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! Starting a container: its record says so and its program runs, or neither.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::{
+    Containers, ContainersError, Engine,
+    actor::{Actor, Command, Life, Running},
+    blocking, etc, launch,
+    program::Program,
+    record::{Phase, Record},
+};
+use crate::processes::{LaunchError, error::LaunchFailure};
+
+/// What dockerd and runc put before the reason, in the order in which they pass it on.
+const BEFORE_REASON: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: \
+    runc create failed: unable to start container process: error during container init: ";
+
+impl Containers {
+    /// Starts a container; says whether it ran already.
+    ///
+    /// # Errors
+    /// If it cannot be started; the record then says why.
+    pub async fn start(&self, container: &str) -> Result<bool, ContainersError> {
+        self.find(container)?.ask(Command::Start).await
+    }
+}
+
+impl Actor {
+    pub(super) async fn start(&mut self) -> (Result<bool, ContainersError>, Life) {
+        if self.running.is_some() {
+            return (Ok(true), Life::Goes);
+        }
+        if matches!(self.record.state.phase, Phase::Removing | Phase::Dead) {
+            return (Err(ContainersError::MarkedForRemoval), Life::Goes);
+        }
+        if self.engine.shutting_down.load(Ordering::SeqCst) {
+            return (Err(ContainersError::ShuttingDown), Life::Goes);
+        }
+        match self.launch().await {
+            Ok(program) => {
+                self.started(program);
+                (Ok(false), Life::Goes)
+            }
+            Err(failed) => {
+                let life = self.failed_to_start(&failed).await;
+                (Err(failed.error), life)
+            }
+        }
+    }
+
+    /// Starts the program and, meanwhile, writes down that it starts.
+    async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
+        let before = self.record.state.clone();
+        let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
+        let launch = blocking(move || prepare(&engine, &record)).await?;
+        self.record.state.phase = Phase::Starting { boot: self.engine.boot.clone() };
+        let (saved, started) = tokio::join!(self.save(), self.engine.launcher.start_container(launch));
+        self.record.state = before;
+        match (saved, started) {
+            (Ok(()), Ok(program)) => Ok(program),
+            (Err(error), Ok(program)) => {
+                give_up(&*program).await;
+                Err(error.into())
+            }
+            (_, Err(error)) => Err(error.into()),
+        }
+    }
+
+    fn started(&mut self, program: Arc<dyn Program>) {
+        let state = &mut self.record.state;
+        state.phase = Phase::Running { boot: self.engine.boot.clone() };
+        state.started_at = program.started_at_nanos();
+        (state.exit_code, state.oom_killed, state.finished_at) = (0, false, 0);
+        state.error.clear();
+        self.running = Some(Running::new(program, &self.log));
+        self.engine.images.set_running(&self.record.id, true);
+        self.publish();
+    }
+
+    async fn failed_to_start(&mut self, failed: &Failed) -> Life {
+        let state = &mut self.record.state;
+        state.exit_code = failed.exit_code;
+        state.error = chain(&failed.error);
+        self.end_log(Self::now()).await;
+        if let Err(error) = self.save().await {
+            tracing::error!(container = %self.record.id, error = &error as &dyn std::error::Error,
+                "a failed start cannot be written down");
+        }
+        self.publish();
+        if !self.record.spec.auto_remove || self.restarting.load(Ordering::SeqCst) > 0 {
+            return Life::Goes;
+        }
+        match self.remove().await {
+            Ok(()) => Life::Ended,
+            Err(error) => {
+                tracing::warn!(container = %self.record.id, error = &error as &dyn std::error::Error,
+                    "a container that could not start cannot be removed");
+                Life::Goes
+            }
+        }
+    }
+}
+
+/// Why a start failed.
+struct Failed {
+    error: ContainersError,
+    exit_code: i32,
+}
+
+impl From<ContainersError> for Failed {
+    fn from(error: ContainersError) -> Self {
+        Self { error, exit_code: 128 }
+    }
+}
+
+impl From<LaunchError> for Failed {
+    fn from(error: LaunchError) -> Self {
+        let exit_code = error.exit_code();
+        let reason = chain(&error);
+        let error = match error {
+            // dockerd looks users up itself, and says nothing before.
+            LaunchError::Process(
+                LaunchFailure::UnknownUser { .. } | LaunchFailure::UnknownGroup { .. } | LaunchFailure::IdOutOfRange,
+            ) => ContainersError::Program(reason),
+            LaunchError::Process(_) | LaunchError::NoProgram | LaunchError::Nul { .. } => {
+                ContainersError::Program(format!("{BEFORE_REASON}{reason}: unknown"))
+            }
+            _ => ContainersError::Start(format!("{BEFORE_REASON}{reason}: unknown")),
+        };
+        Self { error, exit_code }
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn prepare(engine: &Engine, record: &Record) -> Result<crate::processes::launch::ContainerLaunch, ContainersError> {
+    let image = engine.images.held(&record.id)?;
+    let folder = engine.folders.of(&record.id);
+    let etc = etc::write(&folder, &record.spec.hostname)?;
+    Ok(launch::container(record, &folder, image.layers, etc)?)
+}
+
+/// Ends a program that started although it may not.
+async fn give_up(program: &dyn Program) {
+    program.kill_all();
+    program.wait().await;
+    if let Err(error) = program.release().await {
+        tracing::warn!(%error, "a start that was given up leaves something behind");
+    }
+}

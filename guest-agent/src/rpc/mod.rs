@@ -1,0 +1,7 @@
+//! The services of `cove.v1`: decode, one call, encode. Errors become statuses in [`error`].
+
+pub mod containers;
+mod error;
+pub mod execs;
+pub mod guest;
+pub mod images;
