@@ -1,5 +1,6 @@
 //! The helper process with a QEMU that is a script: start, adoption, ends of all kinds, streams.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's fixture fails the test")]
 
 use std::{
     fs,
@@ -23,7 +24,7 @@ use nix::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixListener,
+    net::{UnixListener, UnixStream},
     time::timeout,
 };
 
@@ -143,6 +144,15 @@ impl Place {
     }
 }
 
+/// A helper outlives whoever started it, also a test that failed.
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Ok(identity) = fs::read_to_string(self.at("run/machine.pid")) else { return };
+        let identity: serde_json::Value = serde_json::from_str(&identity).unwrap();
+        kill(Pid::from_raw(i32::try_from(identity["pid"].as_i64().unwrap()).unwrap()), Signal::SIGKILL).ok();
+    }
+}
+
 fn script(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -190,11 +200,11 @@ async fn a_later_daemon_adopts_the_machine() {
 #[tokio::test]
 async fn how_it_ended_meanwhile_is_told_to_a_later_daemon_once() {
     let place = Place::new();
-    let owner = place.start_and_die();
+    place.start_and_die();
+    // Its socket ends with the helper.
+    let mut helper = UnixStream::connect(place.at("run/machine.sock")).await.unwrap();
     place.power_button().await;
-    // The helper was this process's child.
-    let reaped = tokio::task::spawn_blocking(move || nix::sys::wait::waitpid(pid(owner), None)).await.unwrap();
-    reaped.unwrap();
+    helper.read_to_end(&mut Vec::new()).await.unwrap();
     assert!(matches!(place.adopt().await, Adoption::Ended(Exit::PowerOff)));
     assert!(matches!(place.adopt().await, Adoption::Nothing));
     assert_eq!(place.left_behind(), Vec::<String>::new());

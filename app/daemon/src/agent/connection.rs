@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use cove_machine::hypervisor::{Exit, HypervisorError, Vm};
+use cove_machine::hypervisor::{HypervisorError, Vm};
 use cove_proto::{
     boot_secret::{BootSecret, HandshakeError},
     paced::Paced,
@@ -15,6 +15,8 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tonic::body::Body;
+
+use super::severed::Severed;
 
 /// HTTP/2 windows: what may be under way before the reader has said that it took it. Large enough that a container's
 /// output or an image's archive does not wait for acknowledgements.
@@ -60,17 +62,16 @@ impl Connection {
     pub(super) async fn dial(vm: Arc<dyn Vm>, secret: &BootSecret) -> Result<Self, DialError> {
         let mut stream = Paced(vm.connect(ports::AGENT).await?);
         secret.prove_as_host(&mut stream).await?;
+        let stream = Severed::at(stream, ended(vm.clone()));
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .handshake(TokioIo::new(stream))
             .await?;
-        let end = ended(vm.clone());
         tokio::spawn(async move {
-            tokio::select! {
-                // Whoever waits for an answer on it gets the error and says more than could be said here.
-                driven = driver => if let Err(error) = driven { tracing::debug!(%error, "connection to the agent") },
-                _ = end => {}
+            // Whoever waits for an answer on it gets the error and says more than could be said here.
+            if let Err(error) = driver.await {
+                tracing::debug!(%error, "connection to the agent");
             }
         });
         Ok(Self { vm, sender })
@@ -112,11 +113,10 @@ fn address(path: Option<PathAndQuery>) -> Uri {
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-/// How the machine has ended, said when its last bytes must have come.
-pub async fn ended(vm: Arc<dyn Vm>) -> Exit {
-    let exit = cove_machine::lifecycle::ended(vm.state()).await;
+/// Answers when the machine has ended and its last bytes must have come.
+async fn ended(vm: Arc<dyn Vm>) {
+    cove_machine::lifecycle::ended(vm.state()).await;
     tokio::time::sleep(LAST_BYTES).await;
-    exit
 }
 
 /// For tonic's clients.

@@ -2,12 +2,14 @@
 //!
 //! * [`Agent`] — the secret of the present boot and what is known of the agent.
 //! * `connection` — one HTTP/2 connection to it, proved with the secret.
+//! * `severed` — which ends with the machine.
 //! * `guest` — how the machine's life asks whether it is up and tells it to power off.
 //! * [`clock`] — keeps the guest's clock right.
 
 pub mod clock;
 mod connection;
 mod guest;
+mod severed;
 
 use std::{
     sync::{
@@ -20,7 +22,7 @@ use std::{
 use cove_machine::hypervisor::Vm;
 use cove_proto::boot_secret::BootSecret;
 
-pub use connection::{CONNECTION_WINDOW_BYTES, Connection, DialError, STREAM_WINDOW_BYTES, ended};
+pub use connection::{CONNECTION_WINDOW_BYTES, Connection, DialError, STREAM_WINDOW_BYTES};
 
 /// The agent of the present boot.
 #[derive(Debug, Default)]

@@ -17,12 +17,10 @@ use http::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tonic::Status;
 
-use crate::{agent::ended, rpc::error};
+use crate::rpc::error;
 
 /// How long the news of a machine's end may come after the end of its streams.
 const NEWS: Duration = Duration::from_secs(1);
-
-type Ending = Pin<Box<dyn Future<Output = Status> + Send>>;
 
 /// The agent's answer.
 pub(super) struct Answer {
@@ -32,18 +30,17 @@ pub(super) struct Answer {
 }
 
 enum State {
-    /// The agent sends; the future answers when the machine has ended meanwhile.
-    Open(Ending),
+    /// The agent sends.
+    Open,
     /// The connection broke; the future finds out why.
-    Broken(Ending),
+    Broken(Pin<Box<dyn Future<Output = Status> + Send>>),
     /// All is said.
     Done,
 }
 
 impl Answer {
     pub(super) fn new(body: Incoming, vm: Arc<dyn Vm>) -> Self {
-        let end = ended(vm.clone());
-        Self { body, vm, state: State::Open(Box::pin(async move { error::ended(&end.await) })) }
+        Self { body, vm, state: State::Open }
     }
 }
 
@@ -60,18 +57,15 @@ impl Body for Answer {
             match &mut this.state {
                 State::Done => return Poll::Ready(None),
                 State::Broken(why) => break ready!(why.as_mut().poll(cx)),
-                State::Open(end) => match Pin::new(&mut this.body).poll_frame(cx) {
-                    Poll::Ready(Some(Ok(frame))) => {
+                State::Open => match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                    Some(Ok(frame)) => {
                         if frame.is_trailers() {
                             this.state = State::Done;
                         }
                         return Poll::Ready(Some(Ok(frame)));
                     }
-                    Poll::Ready(None) => this.state = State::Done,
-                    Poll::Ready(Some(Err(error))) => {
-                        this.state = State::Broken(Box::pin(broken(this.vm.clone(), error)));
-                    }
-                    Poll::Pending => break ready!(end.as_mut().poll(cx)),
+                    None => this.state = State::Done,
+                    Some(Err(error)) => this.state = State::Broken(Box::pin(broken(this.vm.clone(), error))),
                 },
             }
         };

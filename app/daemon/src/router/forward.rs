@@ -18,7 +18,7 @@ use super::{
     readiness::Readiness,
 };
 use crate::{
-    agent::{Agent, Connection, ended},
+    agent::{Agent, Connection},
     rpc::error,
 };
 
@@ -117,12 +117,7 @@ impl Unanswered {
 
 async fn call(mut connection: Connection, request: Request<Body>) -> Result<Response<Body>, Unanswered> {
     let vm = connection.vm().clone();
-    let sent = tokio::select! {
-        biased;
-        sent = connection.send(request) => sent,
-        exit = ended(vm.clone()) => return Err(Unanswered::Failed(error::ended(&exit))),
-    };
-    match sent {
+    match connection.send(request).await {
         Ok(answer) => Ok(answer.map(|body| Body::new(Answer::new(body, vm)))),
         Err(mut failed) => match failed.take_message() {
             Some(request) => Err(Unanswered::Unsent(Box::new(request))),

@@ -31,13 +31,13 @@ async fn a_stop_powers_the_guest_off_takes_the_sockets_away_and_gives_the_lock_b
     let mut fixture = Fixture::new().await;
     let mut client = fixture.client().await;
     let (_upload, answer) = client.open(STREAMING);
-    let answer = answer.await;
+    let told = tokio::spawn(status(answer.await));
     let machine = fixture.daemon().machine().clone();
     let daemon = fixture.take_daemon();
     daemon.stop(std::future::pending()).await.unwrap();
 
     assert_eq!(machine.status().borrow().last_exit, Some(Exit::PowerOff));
-    let told = status(answer).await;
+    let told = told.await.unwrap();
     assert_eq!(told.code(), Code::Unavailable);
     assert!(told.message().contains("the guest powered off"), "{told}");
     assert!(!fixture.home.engine_endpoint().path().exists() && !fixture.home.docker_endpoint().path().exists());
