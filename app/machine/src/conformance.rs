@@ -109,7 +109,7 @@ async fn runs_and_is_killed(subject: &dyn Subject) -> Result<(), String> {
     let spec = subject.spec("killed", Behaviour::Idle);
     let vm = start(subject, spec.clone()).await?;
     holds(*vm.state().borrow() == VmState::Running, "it is not running after its start")?;
-    console_says(subject, &spec, guest::CONSOLE_PREFIX).await?;
+    console_says(subject, &vm, &spec, guest::CONSOLE_PREFIX).await?;
     let platform = vm.platform();
     holds(!platform.hypervisor.is_empty() && platform.cid > 2, "its platform is not said")?;
     kill(&vm).await?;
@@ -125,7 +125,7 @@ async fn runs_and_is_killed(subject: &dyn Subject) -> Result<(), String> {
 async fn listening_port_answers(subject: &dyn Subject) -> Result<(), String> {
     let spec = subject.spec("listening", Behaviour::Listen);
     let vm = start(subject, spec.clone()).await?;
-    console_says(subject, &spec, guest::AGENT_READY).await?;
+    console_says(subject, &vm, &spec, guest::AGENT_READY).await?;
     let dialled = dial(subject, &vm, subject.listening_port()).await;
     kill(&vm).await?;
     dialled.map(drop)
@@ -134,7 +134,7 @@ async fn listening_port_answers(subject: &dyn Subject) -> Result<(), String> {
 async fn idle_port_does_not_answer(subject: &dyn Subject) -> Result<(), String> {
     let spec = subject.spec("idle", Behaviour::Idle);
     let vm = start(subject, spec.clone()).await?;
-    console_says(subject, &spec, guest::CONSOLE_PREFIX).await?;
+    console_says(subject, &vm, &spec, guest::CONSOLE_PREFIX).await?;
     let dialled = within(subject.patience(), "dialling", vm.connect(subject.listening_port())).await;
     kill(&vm).await?;
     match dialled? {
@@ -200,7 +200,7 @@ async fn dial(subject: &dyn Subject, vm: &Arc<dyn Vm>, port: u32) -> Result<Conn
     within(subject.patience(), "dialling", attempts).await?
 }
 
-async fn console_says(subject: &dyn Subject, spec: &MachineSpec, wanted: &str) -> Result<(), String> {
+async fn console_says(subject: &dyn Subject, vm: &Arc<dyn Vm>, spec: &MachineSpec, wanted: &str) -> Result<(), String> {
     let mut lines = Lines::from(spec.console_log.clone(), 0);
     let said = async {
         loop {
@@ -211,7 +211,13 @@ async fn console_says(subject: &dyn Subject, spec: &MachineSpec, wanted: &str) -
             }
         }
     };
-    match within(subject.patience(), &format!("{wanted:?} on the console"), said).await {
+    let what = format!("{wanted:?} on the console");
+    let said = within(subject.patience(), &what, said);
+    let said = tokio::select! {
+        said = said => said,
+        exit = ended(vm.state()) => Err(format!("no {wanted:?} on the console: {exit}")),
+    };
+    match said {
         Ok(result) => result,
         Err(late) => {
             let tail = console::tail(&spec.console_log, console::FAILURE_LINES).await.unwrap_or_default().0;

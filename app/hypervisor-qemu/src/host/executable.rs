@@ -127,14 +127,16 @@ fn parse_version(said: &str) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn script(folder: &Path, says: &str) -> PathBuf {
         let path = folder.join("qemu");
-        std::fs::write(&path, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // By another process: a file that this one has open for writing is not executable, nor while a child of a test
+        // beside this one has inherited that.
+        let mut writer = std::process::Command::new("sh");
+        let text = format!("#!/bin/sh\necho '{says}'\n");
+        writer.args(["-c", r#"printf %s "$1" > "$0" && chmod 755 "$0""#]).arg(&path).arg(text);
+        assert!(writer.status().unwrap().success());
         path
     }
 
