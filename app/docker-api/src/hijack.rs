@@ -134,11 +134,13 @@ async fn upload(reader: &mut (dyn AsyncRead + Send + Unpin), stdin: Option<mpsc:
             Err(error) => return error,
         };
         let closed = matches!(piece, Stdin::Closed);
-        // An engine that takes no more input ends the output when it is done; until then the client may wait.
         if stdin.send(piece).await.is_err() || closed {
-            return std::future::pending().await;
+            break;
         }
     }
+    // The request ends with the last input; the output, and with it the connection, may go on for long.
+    drop(stdin);
+    std::future::pending().await
 }
 
 /// Writes output until its end.

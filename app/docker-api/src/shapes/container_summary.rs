@@ -22,9 +22,13 @@ pub(crate) fn shape(container: &Container, now: Timestamp, sizes: bool) -> Value
     set("Command", json!(command(container)));
     set("Created", json!(timestamps::unix(container.created_at.as_ref())));
     set("Ports", json!([]));
-    if sizes {
-        set("SizeRw", json!(container.writable_bytes.unwrap_or(0)));
-        set("SizeRootFs", json!(container.rootfs_bytes.unwrap_or(0)));
+    // Nothing written is left out, not 0.
+    let size = |bytes: Option<u64>| bytes.filter(|bytes| sizes && *bytes > 0);
+    if let Some(bytes) = size(container.writable_bytes) {
+        set("SizeRw", json!(bytes));
+    }
+    if let Some(bytes) = size(container.rootfs_bytes) {
+        set("SizeRootFs", json!(bytes));
     }
     set("Labels", labels(&spec));
     set("State", json!(container_state::word(state.status())));

@@ -16,11 +16,11 @@ pub(super) fn configuration(image: &Image) -> Value {
     serde_json::from_slice(&image.config_json).unwrap_or_default()
 }
 
-/// A row of `docker images`.
-pub(crate) fn summary(image: &Image) -> Value {
+/// A row of `docker images`; its containers are counted or -1.
+pub(crate) fn summary(image: &Image, counted: bool) -> Value {
     let labels = configuration(image)["config"]["Labels"].take();
     json!({
-        "Containers": image.containers,
+        "Containers": if counted { i64::from(image.containers) } else { -1 },
         "Created": timestamps::unix(image.created_at.as_ref()),
         "Id": image.id,
         "Labels": labels,

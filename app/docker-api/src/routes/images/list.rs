@@ -8,10 +8,16 @@ use crate::call::Call;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::shapes::image;
+use crate::version::ApiVersion;
+
+/// Since this version a row counts the containers of its image; before, it says -1.
+const COUNTED: ApiVersion = ApiVersion::new(1, 51);
 
 /// Lists images.
 pub(in crate::routes) async fn list(call: Call) -> Result<Reply, Error> {
     let request = v1::ListImagesRequest { filters: call.query.filters()? };
     let images = call.images().list_images(request).await?.into_inner().images;
-    Ok(Reply::json(StatusCode::OK, &Value::Array(images.iter().map(image::summary).collect())))
+    let counted = call.version >= COUNTED;
+    let rows = images.iter().map(|image| image::summary(image, counted));
+    Ok(Reply::json(StatusCode::OK, &Value::Array(rows.collect())))
 }

@@ -1,0 +1,99 @@
+//! What goes wrong, in dockerd's words and with its statuses.
+
+use crate::client::{Client, post};
+
+#[tokio::test]
+async fn errors_of_the_engine_keep_their_words() {
+    let mut client = Client::new();
+    for (method, path, status, message) in [
+        ("GET", "/containers/nope/json", 404, "No such container: nope"),
+        ("POST", "/containers/nope/start", 404, "No such container: nope"),
+        ("POST", "/containers/broken/start", 400, "exec: \"x\": executable file not found in $PATH"),
+        ("POST", "/containers/stopped/kill", 409, "cannot kill container: stopped: container abc is not running"),
+        ("GET", "/containers/nope/logs?stdout=1", 404, "No such container: nope"),
+        ("GET", "/containers/c2/logs", 400, "Bad parameters: you must choose at least one stream"),
+        ("GET", "/containers/c2/logs?stdout=1&since=zz", 500, "strconv.ParseInt: parsing \"zz\": invalid syntax"),
+        ("POST", "/containers/c2/wait?condition=foo", 400, "invalid condition: \"foo\""),
+        ("POST", "/containers/nope/wait", 404, "No such container: nope"),
+        ("POST", "/containers/c2/stop?t=x", 500, "strconv.Atoi: parsing \"x\": invalid syntax"),
+        ("POST", "/containers/c2/resize", 400, "invalid resize height \"\": invalid syntax"),
+        ("POST", "/containers/c2/resize?h=1&w=x", 400, "invalid resize width \"x\": invalid syntax"),
+        ("POST", "/containers/c2/rename?name=", 400, "Neither old nor new names may be empty"),
+        ("GET", "/containers/json?filters=x", 400, "invalid filter"),
+        ("GET", "/containers/json?filters=%7B%22foo%22:[%22a%22]%7D", 400, "invalid filter 'foo'"),
+        ("GET", "/containers/json?limit=x", 500, "strconv.Atoi: parsing \"x\": invalid syntax"),
+        ("GET", "/images/nope/json", 404, "No such image: nope:latest"),
+        ("GET", "/images/nope/get", 404, "No such image: nope"),
+        ("GET", "/images/get", 400, "invalid reference format"),
+        ("GET", "/exec/nope/json", 404, "No such exec instance: nope"),
+        ("GET", "/networks/nope", 404, "network nope not found"),
+        ("GET", "/volumes/nope", 404, "get nope: no such volume"),
+        ("GET", "/plugins/a/b/json", 404, "plugin \"a/b\" not found"),
+        ("POST", "/containers/c2/pause", 501, "docker pause is not supported by this version of Cove yet"),
+        ("GET", "/images/search?term=x", 501, "docker search is not supported by this version of Cove yet"),
+        ("POST", "/build", 501, "docker build is not supported by this version of Cove yet"),
+        (
+            "POST",
+            "/images/create?fromImage=busybox&tag=latest",
+            501,
+            "cannot pull busybox:latest: pulling is not supported by this version of Cove yet; use docker load or \
+             docker import",
+        ),
+    ] {
+        let answer = client.call(method, path).await;
+        assert_eq!((answer.status, answer.message().as_str()), (status, message), "{method} {path}");
+        assert_eq!(answer.header("Content-Type"), Some("application/json"));
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_checked_as_dockerd_does() {
+    let mut client = Client::new();
+    client.send(post("/containers/create", "application/x-www-form-urlencoded", "x")).await;
+    assert_eq!(
+        client.response("POST").await.message(),
+        "unsupported Content-Type header (application/x-www-form-urlencoded): must be 'application/json'"
+    );
+    for (body, status, message) in [
+        ("", 400, "invalid JSON: got EOF while reading request body"),
+        ("{}", 400, "config cannot be empty in order to create a container"),
+        (r#"{"Image":"nope"}"#, 404, "No such image: nope:latest"),
+        (r#"{"Image":"x"} {}"#, 400, "unexpected content after JSON"),
+    ] {
+        let answer = client.post("/containers/create", body).await;
+        assert_eq!((answer.status, answer.message().as_str()), (status, message), "{body}");
+    }
+    assert!(client.post("/containers/create", "x").await.message().starts_with("invalid JSON: "));
+    let taken = client.post("/containers/create?name=taken", r#"{"Image":"x"}"#).await;
+    assert_eq!(taken.status, 409);
+    assert_eq!(client.post("/containers/c2/exec", "{}").await.message(), "No exec command specified");
+}
+
+#[tokio::test]
+async fn an_option_that_is_not_built_makes_no_container() {
+    let mut client = Client::new();
+    let body = r#"{"Image":"x","HostConfig":{"Binds":["/home:/x"]}}"#;
+    let refused = client.post("/v1.50/containers/create", body).await;
+    assert_eq!(refused.status, 501);
+    assert_eq!(
+        refused.message(),
+        "bind source path /home (/home:/x): host folders are not supported by this version of Cove yet"
+    );
+    assert!(client.fake.created.lock().unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_image_of_another_platform_is_not_found() {
+    let mut client = Client::new();
+    let body = r#"{"Image":"bb:1"}"#;
+    assert_eq!(client.post("/containers/create?platform=linux/amd64", body).await.status, 201);
+    let other = client.post("/containers/create?platform=linux/arm64", body).await;
+    assert_eq!(other.status, 404);
+    assert_eq!(
+        other.message(),
+        "image with reference bb:1 was found but its platform (linux/amd64) does not match the specified platform \
+         (linux/arm64)"
+    );
+    let nonsense = client.post("/containers/create?platform=foo", body).await;
+    assert_eq!(nonsense.message(), "\"foo\": unknown operating system or architecture: invalid argument");
+}
