@@ -124,7 +124,7 @@ async fn ten_mebibytes_come_back_as_they_went() {
     let mut client = Client::new();
     client.send(upgrade("/v1.51/containers/tty/attach?stream=1&stdin=1&stdout=1", "")).await;
     client.read_head().await;
-    let sent: Vec<u8> = (0..10 << 20).map(|i: u32| i.to_le_bytes()[usize::from(i % 3 == 0)]).collect();
+    let sent: Vec<u8> = (0..10 << 20).map(|i: u32| i.to_le_bytes()[usize::from(i.is_multiple_of(3))]).collect();
     let (mut reader, mut writer) = tokio::io::split(client.stream);
     let upload = async {
         use tokio::io::AsyncWriteExt as _;

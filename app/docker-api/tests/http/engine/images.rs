@@ -55,7 +55,7 @@ impl v1::images_server::Images for Shared {
         while let Some(piece) = archive.message().await? {
             match piece.message {
                 Some(Message::Open(open)) => {
-                    self.note(format!("import {} {:?} {:?}", open.reference, open.message, open.changes))
+                    self.note(format!("import {} {:?} {:?}", open.reference, open.message, open.changes));
                 }
                 Some(Message::Data(data)) => bytes.extend(data),
                 None => {}
