@@ -1,1 +1,192 @@
-//! The data disk. Surface: see `images/mod.rs`.
+//! The data disk: found by its serial, formatted when it is new, repaired when it was not left clean, mounted, and made
+//! larger when the host has made it larger.
+//!
+//! * [`find`] — which block device it is.
+//! * [`superblock`] — what is on it, read without mounting.
+//! * [`tools`] — mke2fs, e2fsck, resize2fs.
+//!
+//! A disk that holds anything else than ext4 is never formatted: it is an error for the user to resolve.
+
+mod find;
+mod superblock;
+mod tools;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, mount};
+
+use superblock::{Content, Superblock};
+
+/// Where the disk is and goes.
+#[derive(Debug, Clone)]
+pub struct DiskConfig {
+    /// Its serial, as the VMM gives it.
+    pub serial: String,
+    /// Where it is mounted.
+    pub mount_point: PathBuf,
+    /// The kernel's list of block devices.
+    pub sys_block: PathBuf,
+    /// The folder of device nodes.
+    pub dev: PathBuf,
+    /// The folder of mke2fs, e2fsck and resize2fs.
+    pub tools: PathBuf,
+}
+
+impl Default for DiskConfig {
+    fn default() -> Self {
+        Self {
+            serial: "data".to_owned(),
+            mount_point: "/var/lib/cove".into(),
+            sys_block: "/sys/block".into(),
+            dev: "/dev".into(),
+            tools: "/sbin".into(),
+        }
+    }
+}
+
+/// The data disk, mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataDisk {
+    /// Its device.
+    pub device: PathBuf,
+    /// Where it is mounted.
+    pub mount_point: PathBuf,
+    /// Whether it was new and was formatted.
+    pub formatted: bool,
+    /// Whether it was not left clean and was checked.
+    pub checked: bool,
+    /// Whether its file system was made larger.
+    pub grown: bool,
+}
+
+/// Room on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Size of the file system in bytes.
+    pub total_bytes: u64,
+    /// Bytes that can still be used.
+    pub available_bytes: u64,
+}
+
+/// Why there is no data disk.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// No block device has the serial.
+    #[error("no disk with the serial \"{serial}\" among {found:?}: was the machine started without its data disk")]
+    Missing {
+        /// What was looked for.
+        serial: String,
+        /// The devices that there are, with their serials.
+        found: Vec<String>,
+    },
+    /// It holds something else.
+    #[error(
+        "the data disk {} holds something that is not ext4; it is left alone: remove its file on the host if it may be made anew",
+        .0.display()
+    )]
+    Foreign(PathBuf),
+    /// A program of e2fsprogs could not do its work.
+    #[error("{program} {} failed ({status}): {output}", .device.display())]
+    Tool {
+        /// Its name.
+        program: &'static str,
+        /// The disk.
+        device: PathBuf,
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// What it said last.
+        output: String,
+    },
+    /// The disk has errors that only a human may resolve.
+    #[error(
+        "the file system of the data disk {} is damaged beyond automatic repair: {output}; keep a copy of its file, then remove it to start anew",
+        .device.display()
+    )]
+    Damaged {
+        /// The disk.
+        device: PathBuf,
+        /// What e2fsck said.
+        output: String,
+    },
+    /// A system call or a file.
+    #[error("{action} {}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Finds the data disk and mounts it, with what has to be done before. Blocks; a new disk takes under a second.
+///
+/// # Errors
+/// There is none, it holds something else, it is damaged, or it cannot be mounted.
+pub fn prepare(config: &DiskConfig) -> Result<DataDisk, DiskError> {
+    let found = find::by_serial(&config.sys_block, &config.serial)?;
+    let device = config.dev.join(&found.name);
+    let tools = tools::Tools { folder: &config.tools, device: &device };
+
+    let (formatted, checked, superblock) = match superblock::read(&device)? {
+        Content::Blank => {
+            tools.format()?;
+            (true, false, expect_ext4(&device)?)
+        }
+        Content::Ext4(superblock) if superblock.needs_check() => {
+            tools.check()?;
+            (false, true, expect_ext4(&device)?)
+        }
+        Content::Ext4(superblock) => (false, false, superblock),
+        Content::Other => return Err(DiskError::Foreign(device)),
+    };
+    attach(&device, &config.mount_point)?;
+    let grown = superblock.is_smaller_than(found.bytes);
+    if grown {
+        tools.grow()?;
+    }
+    Ok(DataDisk { device, mount_point: config.mount_point.clone(), formatted, checked, grown })
+}
+
+impl DataDisk {
+    /// Where it is mounted.
+    #[must_use]
+    pub fn mount_point(&self) -> &Path {
+        &self.mount_point
+    }
+
+    /// The room on it.
+    ///
+    /// # Errors
+    /// It is not mounted any more.
+    pub fn space(&self) -> Result<Space, DiskError> {
+        let facts = rustix::fs::statvfs(&self.mount_point)
+            .map_err(|error| at("ask for the space of", &self.mount_point)(error.into()))?;
+        Ok(Space {
+            total_bytes: facts.f_blocks.saturating_mul(facts.f_frsize),
+            available_bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
+        })
+    }
+}
+
+fn expect_ext4(device: &Path) -> Result<Superblock, DiskError> {
+    match superblock::read(device)? {
+        Content::Ext4(superblock) => Ok(superblock),
+        Content::Blank | Content::Other => Err(DiskError::Foreign(device.to_owned())),
+    }
+}
+
+/// Mounts the disk: freed blocks go back to the host (`discard`), and a damaged file system is written to no more.
+fn attach(device: &Path, mount_point: &Path) -> Result<(), DiskError> {
+    fs::create_dir_all(mount_point).map_err(at("make", mount_point))?;
+    mount(device, mount_point, "ext4", MountFlags::NOATIME, Some(c"discard,errors=remount-ro"))
+        .map_err(|error| at("mount the data disk at", mount_point)(error.into()))
+}
+
+fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> DiskError + use<'a> {
+    move |source| DiskError::Io { action, path: path.to_owned(), source }
+}

@@ -300,9 +300,7 @@ fn records<T: DeserializeOwned>(
     Ok(all)
 }
 
-fn references(
-    table: &impl ReadableTable<&'static str, &'static str>,
-) -> Result<Vec<(String, String)>, CatalogueError> {
+fn references(table: &impl ReadableTable<&'static str, &'static str>) -> Result<Vec<(String, String)>, CatalogueError> {
     let mut all = Vec::new();
     for item in table.iter()? {
         let (reference, id) = item?;

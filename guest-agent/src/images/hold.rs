@@ -75,11 +75,7 @@ impl ImageStore {
 
     fn held_image(&self, hold: HoldRecord) -> Result<HeldImage, ImagesError> {
         let document = Document::parse(&hold.config)?;
-        Ok(HeldImage {
-            id: hold.image,
-            config: document.config.unwrap_or_default(),
-            layers: self.trees(&hold.layers),
-        })
+        Ok(HeldImage { id: hold.image, config: document.config.unwrap_or_default(), layers: self.trees(&hold.layers) })
     }
 
     /// Containers that were made from an image.

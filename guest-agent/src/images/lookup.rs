@@ -28,6 +28,8 @@ pub struct ImageSummary {
     pub size_bytes: u64,
     /// Digests of its layers' tars, the lowest first.
     pub layer_diff_ids: Vec<String>,
+    /// Bytes of the files of each layer, in the same order.
+    pub layer_bytes: Vec<u64>,
     /// How containers of it run.
     pub config: ImageConfig,
     /// The document whose digest is the id.
@@ -87,6 +89,10 @@ pub(super) fn summary(
 ) -> Result<Option<ImageSummary>, ImagesError> {
     let (Some(record), Some(config_json)) = (view.image(id)?, view.config(id)?) else { return Ok(None) };
     let document = Document::parse(&config_json)?;
+    let mut layer_bytes = Vec::new();
+    for chain in &record.layers {
+        layer_bytes.push(view.layer(chain)?.map_or(0, |layer| layer.content_bytes));
+    }
     let (mut tags, mut digests) = (Vec::new(), Vec::new());
     for (reference, _) in references.iter().filter(|(_, of)| of == id) {
         let reference = Reference::parse(reference)?;
@@ -100,6 +106,7 @@ pub(super) fn summary(
         created_nanos: record.created_nanos,
         tagged_nanos: record.tagged_nanos,
         layer_diff_ids: document.diff_ids().iter().map(ToString::to_string).collect(),
+        layer_bytes,
         os: document.os,
         arch: document.architecture,
         variant: document.variant,

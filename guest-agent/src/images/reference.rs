@@ -175,10 +175,8 @@ fn is_full_hex_id(text: &str) -> bool {
 /// distribution's `splitDockerDomain`: a first part with a dot, a colon or upper case, or "localhost", is a host.
 fn split_domain(text: &str) -> (String, String) {
     let (domain, rest) = match text.split_once('/') {
-        Some((first, rest)) if first == "index.docker.io" => (HUB, rest),
-        Some((first, rest))
-            if first == "localhost" || first.contains(['.', ':']) || first.to_lowercase() != first =>
-        {
+        Some(("index.docker.io", rest)) => (HUB, rest),
+        Some((first, rest)) if first == "localhost" || first.contains(['.', ':']) || first.to_lowercase() != first => {
             (first, rest)
         }
         _ => (HUB, text),

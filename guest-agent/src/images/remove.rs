@@ -70,9 +70,8 @@ impl ImageStore {
     }
 
     fn remove_by_id(&self, target: &Target, force: bool) -> Result<Vec<Removed>, ImagesError> {
-        let conflict = |hard, reason| {
-            Err(ImagesError::Undeletable { image: short(&target.id).to_owned(), hard, reason })
-        };
+        let conflict =
+            |hard, reason| Err(ImagesError::Undeletable { image: short(&target.id).to_owned(), hard, reason });
         if let Some(user) = target.users.iter().find(|user| self.is_running(user)) {
             return conflict(true, format!("image is being used by running container {}", short(user)));
         }
@@ -97,8 +96,7 @@ impl ImageStore {
             }
             Ok::<_, ImagesError>(record.layers)
         })?;
-        let mut removed: Vec<Removed> =
-            gone.iter().map(|reference| Removed::Untagged(reference.familiar())).collect();
+        let mut removed: Vec<Removed> = gone.iter().map(|reference| Removed::Untagged(reference.familiar())).collect();
         if delete {
             removed.push(Removed::Deleted(target.id.clone()));
             let from_the_top: Vec<String> = layers.into_iter().rev().collect();

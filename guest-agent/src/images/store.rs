@@ -119,7 +119,8 @@ impl ImageStore {
     /// A new name below `folder` for what is being made.
     pub(super) fn temporary(folder: &Path) -> Result<PathBuf, ImagesError> {
         let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| at("name a file in", folder)(std::io::Error::other(error.to_string())))?;
+        getrandom::fill(&mut random)
+            .map_err(|error| at("name a file in", folder)(std::io::Error::other(error.to_string())))?;
         Ok(folder.join(format!("{TEMPORARY}{:016x}", u64::from_le_bytes(random))))
     }
 
@@ -162,7 +163,8 @@ impl ImageStore {
     pub(super) fn remove_unneeded(&self, chains: &[String]) -> Result<Vec<String>, ImagesError> {
         // The lock is held over the transaction, so that no load pins a layer between the look and the removal.
         let shared = self.shared();
-        let unpinned: Vec<String> = chains.iter().filter(|chain| !shared.pinned.contains_key(*chain)).cloned().collect();
+        let unpinned: Vec<String> =
+            chains.iter().filter(|chain| !shared.pinned.contains_key(*chain)).cloned().collect();
         let removed = self.0.catalogue.write(|change| {
             let mut removed = Vec::new();
             for chain in change.unneeded(&unpinned)? {

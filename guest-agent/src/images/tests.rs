@@ -62,8 +62,11 @@ fn a_saved_image_is_the_image_that_was_loaded() {
     assert!(loaded.iter().all(|loaded| loaded.id == image.id()), "{loaded:?}");
     assert_eq!(saved(&again, &["cove/a:1", "b"]).unwrap(), archive, "the same bytes");
     // The OCI half alone gives the same.
-    let oci: Vec<TarEntry> =
-        members.iter().filter(|(name, _)| *name != "manifest.json").map(|(name, data)| TarEntry::file(name, data)).collect();
+    let oci: Vec<TarEntry> = members
+        .iter()
+        .filter(|(name, _)| *name != "manifest.json")
+        .map(|(name, data)| TarEntry::file(name, data))
+        .collect();
     let third = TestStore::new();
     assert_eq!(third.store.load(tar(&oci).as_slice()).unwrap(), loaded);
 }
@@ -177,7 +180,11 @@ fn tags_are_given_and_taken() {
     assert_eq!(test.store.resolve("c").unwrap().id, two.id());
     for (image, reference, error) in [
         ("nosuch", "x", "No such image: nosuch:latest"),
-        ("a:1", "x@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "refusing to create a tag with a digest reference"),
+        (
+            "a:1",
+            "x@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "refusing to create a tag with a digest reference",
+        ),
         ("a:1", "sha256:1", "refusing to create an ambiguous tag using digest algorithm as name"),
         ("a:1", "X", "invalid reference format: repository name (library/X) must be lowercase"),
         ("a:1", "x:", "invalid reference format"),
@@ -217,17 +224,57 @@ fn removal_follows_dockerds_table() {
         (&["a:1"][..], &[][..], "a:1", false, gone(&["a:1", "image", "layer", "layer"])),
         (&["a:1", "b:1"], &[], "a:1", false, gone(&["a:1"])),
         (&["a:1", "b:1"], &["7"], "a:1", false, gone(&["a:1"])),
-        (&["a:1"], &["7"], "a:1", false, conflict(&format!("remove repository reference \"a:1\" (must force) - container {short} is using its referenced image SHORT"))),
-        (&["a:1"], &["!7"], "a:1", false, conflict(&format!("remove repository reference \"a:1\" (must force) - container {short} is using its referenced image SHORT"))),
+        (
+            &["a:1"],
+            &["7"],
+            "a:1",
+            false,
+            conflict(&format!(
+                "remove repository reference \"a:1\" (must force) - container {short} is using its referenced image SHORT"
+            )),
+        ),
+        (
+            &["a:1"],
+            &["!7"],
+            "a:1",
+            false,
+            conflict(&format!(
+                "remove repository reference \"a:1\" (must force) - container {short} is using its referenced image SHORT"
+            )),
+        ),
         (&["a:1"], &["7"], "a:1", true, gone(&["a:1", "image"])),
         (&["a:1"], &["!7"], "a:1", true, gone(&["a:1"])),
         (&["a:1"], &[], "ID", false, gone(&["a:1", "image", "layer", "layer"])),
-        (&["a:1", "a:2"], &[], "ID", false, conflict("delete SHORT (must be forced) - image is referenced in multiple repositories")),
+        (
+            &["a:1", "a:2"],
+            &[],
+            "ID",
+            false,
+            conflict("delete SHORT (must be forced) - image is referenced in multiple repositories"),
+        ),
         (&["a:1", "b:1"], &[], "ID", true, gone(&["a:1", "b:1", "image", "layer", "layer"])),
-        (&["a:1"], &["7"], "ID", false, conflict(&format!("delete SHORT (must be forced) - image is being used by stopped container {short}"))),
+        (
+            &["a:1"],
+            &["7"],
+            "ID",
+            false,
+            conflict(&format!("delete SHORT (must be forced) - image is being used by stopped container {short}")),
+        ),
         (&["a:1"], &["7"], "ID", true, gone(&["a:1", "image"])),
-        (&["a:1"], &["!7"], "ID", false, conflict(&format!("delete SHORT (cannot be forced) - image is being used by running container {short}"))),
-        (&["a:1"], &["!7"], "ID", true, conflict(&format!("delete SHORT (cannot be forced) - image is being used by running container {short}"))),
+        (
+            &["a:1"],
+            &["!7"],
+            "ID",
+            false,
+            conflict(&format!("delete SHORT (cannot be forced) - image is being used by running container {short}")),
+        ),
+        (
+            &["a:1"],
+            &["!7"],
+            "ID",
+            true,
+            conflict(&format!("delete SHORT (cannot be forced) - image is being used by running container {short}")),
+        ),
         (&[], &[], "ID", false, gone(&["image", "layer", "layer"])),
     ] {
         assert_eq!(remove(tags, users, name, force), expected, "{tags:?} {users:?} {name} {force}");
@@ -264,10 +311,15 @@ fn holds_of_containers_that_do_not_exist_end() {
 }
 
 fn listed(test: &TestStore, filters: &[(&str, &[&str])]) -> Result<Vec<String>, String> {
-    let filters: Filters =
-        filters.iter().map(|(key, values)| ((*key).to_owned(), values.iter().map(ToString::to_string).collect())).collect();
+    let filters: Filters = filters
+        .iter()
+        .map(|(key, values)| ((*key).to_owned(), values.iter().map(ToString::to_string).collect()))
+        .collect();
     let images = test.store.list(&filters).map_err(|error| error.to_string())?;
-    Ok(images.into_iter().map(|image| if image.tags.is_empty() { "<none>".to_owned() } else { image.tags.join(" ") }).collect())
+    Ok(images
+        .into_iter()
+        .map(|image| if image.tags.is_empty() { "<none>".to_owned() } else { image.tags.join(" ") })
+        .collect())
 }
 
 #[test]
@@ -337,10 +389,26 @@ fn a_bad_import_leaves_nothing() {
     let test = TestStore::new();
     let tree = tar(&[TarEntry::file("x", "y")]);
     for (request, tar, error) in [
-        (ImportRequest { reference: "X".into(), ..Default::default() }, &tree[..], "invalid reference format: repository name (library/X) must be lowercase"),
-        (ImportRequest { changes: vec!["RUN x".into()], ..Default::default() }, &tree, "run is not a valid change command"),
-        (ImportRequest { platform: "linux".into(), ..Default::default() }, b"x".repeat(600).leak(), "invalid tar header at byte 0"),
-        (ImportRequest { platform: "windows/amd64".into(), ..Default::default() }, &tree, "invalid platform \"windows/amd64\""),
+        (
+            ImportRequest { reference: "X".into(), ..Default::default() },
+            &tree[..],
+            "invalid reference format: repository name (library/X) must be lowercase",
+        ),
+        (
+            ImportRequest { changes: vec!["RUN x".into()], ..Default::default() },
+            &tree,
+            "run is not a valid change command",
+        ),
+        (
+            ImportRequest { platform: "linux".into(), ..Default::default() },
+            b"x".repeat(600).leak(),
+            "invalid tar header at byte 0",
+        ),
+        (
+            ImportRequest { platform: "windows/amd64".into(), ..Default::default() },
+            &tree,
+            "invalid platform \"windows/amd64\"",
+        ),
         (ImportRequest { platform: "linux//v8".into(), ..Default::default() }, &tree, "invalid platform \"linux//v8\""),
     ] {
         let failed = test.store.import(&request, tar).unwrap_err();
@@ -351,7 +419,8 @@ fn a_bad_import_leaves_nothing() {
 
 #[test]
 fn loading_saving_and_removing_at_once_keeps_the_store_whole() {
-    let images: Vec<TestImage> = ["a:1", "b:1", "c:1"].iter().map(|tag| image(std::slice::from_ref(tag), tag)).collect();
+    let images: Vec<TestImage> =
+        ["a:1", "b:1", "c:1"].iter().map(|tag| image(std::slice::from_ref(tag), tag)).collect();
     let test = TestStore::new();
     std::thread::scope(|scope| {
         for image in &images {

@@ -170,7 +170,16 @@ fn is_archives_fault(code: i32) -> bool {
     use rustix::io::Errno;
     matches!(
         Errno::from_raw_os_error(code),
-        Errno::NOTDIR | Errno::NOENT | Errno::EXIST | Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL | Errno::MLINK | Errno::FBIG | Errno::TOOBIG | Errno::RANGE
+        Errno::NOTDIR
+            | Errno::NOENT
+            | Errno::EXIST
+            | Errno::LOOP
+            | Errno::NAMETOOLONG
+            | Errno::INVAL
+            | Errno::MLINK
+            | Errno::FBIG
+            | Errno::TOOBIG
+            | Errno::RANGE
     )
 }
 

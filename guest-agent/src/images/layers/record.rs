@@ -139,7 +139,10 @@ impl Read for Replay {
             let most = buffer.len().min(usize::try_from(*remaining).unwrap_or(usize::MAX));
             let count = source.read(&mut buffer[..most])?;
             if count == 0 && most > 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a file of the layer is shorter than recorded"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "a file of the layer is shorter than recorded",
+                ));
             }
             *remaining -= count as u64;
             return Ok(count);

@@ -199,13 +199,7 @@ impl<R: Read> Tape<R> {
     }
 
     /// The entry of `header`, whose data comes next.
-    fn entry(
-        &mut self,
-        header: &Header,
-        size: u64,
-        overrides: Overrides,
-        at: u64,
-    ) -> Result<Entry, TapeError> {
+    fn entry(&mut self, header: &Header, size: u64, overrides: Overrides, at: u64) -> Result<Entry, TapeError> {
         let path = overrides.path.unwrap_or_else(|| header.path_bytes().into_owned());
         let kind = kind_of(header.entry_type(), &path)?;
         let size = overrides.size.unwrap_or(size);
@@ -381,9 +375,10 @@ fn number(field: &[u8]) -> Option<i64> {
     if first & 0x80 != 0 {
         let negative = first & 0x40 != 0;
         let start = i128::from(if negative { first | 0x80 } else { first & 0x3f }.cast_signed());
-        let wide = field.iter().skip(1).try_fold(start, |value, byte| {
-            value.checked_mul(256)?.checked_add(i128::from(*byte))
-        })?;
+        let wide = field
+            .iter()
+            .skip(1)
+            .try_fold(start, |value, byte| value.checked_mul(256)?.checked_add(i128::from(*byte)))?;
         return i64::try_from(wide).ok();
     }
     let digits = field.trim_ascii_start();

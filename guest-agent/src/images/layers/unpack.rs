@@ -307,12 +307,7 @@ fn make_whiteout(folder: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<()> 
 }
 
 /// A symbolic link, device or named pipe.
-fn make_special(
-    folder: BorrowedFd<'_>,
-    name: &[u8],
-    entry: &Entry,
-    privilege: Privilege,
-) -> rustix::io::Result<()> {
+fn make_special(folder: BorrowedFd<'_>, name: &[u8], entry: &Entry, privilege: Privilege) -> rustix::io::Result<()> {
     let node = |kind| {
         let device = makedev(entry.device.0, entry.device.1);
         mknodat(folder, name, kind, Mode::from_raw_mode(entry.mode), device)

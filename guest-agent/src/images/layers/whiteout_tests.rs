@@ -155,11 +155,11 @@ impl Deeds {
 #[test]
 fn any_order_of_entries_shows_what_the_specification_says() {
     let mut numbers = Numbers(1);
-    for case in 0..150 {
+    for case in 0..60 {
         let layers: Vec<Deeds> = (0..3).map(|layer| deeds(&mut numbers, layer)).collect();
         let mut expected = Shown::new();
         layers.iter().for_each(|layer| layer.apply(&mut expected));
-        for _ in 0..3 {
+        for _ in 0..2 {
             let tars: Vec<Vec<TarEntry>> = layers.iter().map(|layer| layer.entries(&mut numbers)).collect();
             let tars: Vec<&[TarEntry]> = tars.iter().map(Vec::as_slice).collect();
             assert_eq!(stack(&tars), expected, "case {case}");
@@ -191,7 +191,8 @@ fn a_whiteout_through_a_symbolic_link_stays_in_the_layer() {
     fs::write(outside.path().join("x"), "alive").unwrap();
     let target = outside.path().to_str().unwrap();
     assert!(unpack(&[TarEntry::symlink("d", target), TarEntry::whiteout("d/.wh.x")]).is_err());
-    let folder = unpack(&[TarEntry::symlink("d", target), TarEntry::folder(target), TarEntry::whiteout("d/.wh.x")]).unwrap();
+    let folder =
+        unpack(&[TarEntry::symlink("d", target), TarEntry::folder(target), TarEntry::whiteout("d/.wh.x")]).unwrap();
     let inside = folder.path().join("layer").join(TREE).join(&target[1..]).join("x");
     assert!(fs::symlink_metadata(inside).unwrap().file_type().is_char_device());
     assert_eq!(fs::read_to_string(outside.path().join("x")).unwrap(), "alive");

@@ -121,7 +121,8 @@ impl<'a> Installation<'a> {
             }
             for image in &self.images {
                 let known = change.image(&image.id)?;
-                let mut record = ImageRecord { tagged_nanos: known.map_or(0, |known| known.tagged_nanos), ..image.record.clone() };
+                let mut record =
+                    ImageRecord { tagged_nanos: known.map_or(0, |known| known.tagged_nanos), ..image.record.clone() };
                 change.put_image(&image.id, &record)?;
                 change.put_config(&image.id, &image.config)?;
                 for reference in &image.references {
@@ -142,7 +143,9 @@ impl<'a> Installation<'a> {
         }
         let (layers, expected) = (members.len(), document.diff_ids().len());
         if layers != expected {
-            return Err(ImagesError::Archive(format!("invalid manifest, layers length mismatch: expected {expected}, got {layers}")));
+            return Err(ImagesError::Archive(format!(
+                "invalid manifest, layers length mismatch: expected {expected}, got {layers}"
+            )));
         }
         let most = self.store.0.config.limits.layers;
         if layers > most {
@@ -210,8 +213,7 @@ fn build_layer(
     // The member was found before; what `open` could still say of it is no error of reading.
     let open = || spool.open(member).map_err(std::io::Error::other);
     let built = build(open, &temporary.0, expected, config.privilege, &config.limits)?;
-    let record =
-        LayerRecord { diff_id: built.diff_id, tar_bytes: built.tar_bytes, content_bytes: built.content_bytes };
+    let record = LayerRecord { diff_id: built.diff_id, tar_bytes: built.tar_bytes, content_bytes: built.content_bytes };
     Ok((record, temporary))
 }
 

@@ -56,7 +56,11 @@ impl ImageStore {
     }
 
     /// Loads from a spooled archive; with `builtin`, notes in the same transaction that this archive was loaded.
-    pub(super) fn load_spooled(&self, spool: &Spool, builtin: Option<&Digest>) -> Result<Vec<LoadedImage>, ImagesError> {
+    pub(super) fn load_spooled(
+        &self,
+        spool: &Spool,
+        builtin: Option<&Digest>,
+    ) -> Result<Vec<LoadedImage>, ImagesError> {
         let found = if spool.has(docker_archive::MANIFEST) {
             docker_archive::read(spool)?
         } else if spool.has(oci_layout::INDEX) {

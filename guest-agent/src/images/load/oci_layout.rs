@@ -77,7 +77,8 @@ fn image(spool: &Spool, digest: &Digest, arch: &str, depth: usize) -> Result<(Di
         (Some(manifests), None, None) => {
             let fits = |descriptor: &&Descriptor| !descriptor.is_attestation() && descriptor.is_for(arch);
             let chosen = manifests.iter().find(fits);
-            let chosen = chosen.ok_or_else(|| ImagesError::Archive(format!("{digest} has no image for linux/{arch}")))?;
+            let chosen =
+                chosen.ok_or_else(|| ImagesError::Archive(format!("{digest} has no image for linux/{arch}")))?;
             let depth = depth.checked_sub(1);
             let depth = depth.ok_or_else(|| ImagesError::Archive("too many indexes inside of indexes".to_owned()))?;
             image(spool, &chosen.digest, arch, depth)

@@ -45,9 +45,9 @@ impl Spool {
     pub(crate) fn fill(store: &ImageStore, archive: impl Read) -> Result<Self, ImagesError> {
         let mut spool = Self::new(store)?;
         let mut bytes = 0;
-        spool.fill_from(store, archive, &mut bytes).map_err(|error| {
-            store.explain_full(LayerError::from(error).into(), "the archive so far", bytes)
-        })?;
+        spool
+            .fill_from(store, archive, &mut bytes)
+            .map_err(|error| store.explain_full(LayerError::from(error).into(), "the archive so far", bytes))?;
         Ok(spool)
     }
 

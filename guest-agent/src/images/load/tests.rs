@@ -43,12 +43,21 @@ fn a_docker_archive_is_loaded_however_it_is_compressed() {
     let image = image(&["cove/a:1", "other:latest"]);
     let plain = docker_archive(std::slice::from_ref(&image));
     let layers_packed = docker_archive_with(std::slice::from_ref(&image), gzip);
-    for archive in [plain.clone(), gzip(&plain), zstd(&plain), layers_packed, docker_archive_with(std::slice::from_ref(&image), zstd)] {
+    for archive in [
+        plain.clone(),
+        gzip(&plain),
+        zstd(&plain),
+        layers_packed,
+        docker_archive_with(std::slice::from_ref(&image), zstd),
+    ] {
         let test = TestStore::new();
         let loaded = test.store.load(archive.as_slice()).unwrap();
         assert_eq!(loaded, [named(&image, "cove/a:1"), named(&image, "other:latest")]);
         let found = test.store.resolve("other").unwrap();
-        assert_eq!((found.id.as_str(), found.tags.as_slice()), (image.id().as_str(), &["cove/a:1".to_owned(), "other:latest".to_owned()][..]));
+        assert_eq!(
+            (found.id.as_str(), found.tags.as_slice()),
+            (image.id().as_str(), &["cove/a:1".to_owned(), "other:latest".to_owned()][..])
+        );
         assert_eq!(found.size_bytes, 2000);
         assert_eq!(found.config_json, image.config());
         assert_eq!(test.on_disk().len(), 2, "two layers and no left-overs: {:?}", test.on_disk());
@@ -59,7 +68,10 @@ fn a_docker_archive_is_loaded_however_it_is_compressed() {
 fn an_oci_layout_is_loaded_under_its_name_or_none() {
     let image = image(&[]);
     for (annotations, reference) in [
-        (json!({ "io.containerd.image.name": "docker.io/cove/a:1", "org.opencontainers.image.ref.name": "1" }), Some("cove/a:1")),
+        (
+            json!({ "io.containerd.image.name": "docker.io/cove/a:1", "org.opencontainers.image.ref.name": "1" }),
+            Some("cove/a:1"),
+        ),
         (json!({ "org.opencontainers.image.ref.name": "host:5000/a:2" }), Some("host:5000/a:2")),
         (json!({ "org.opencontainers.image.ref.name": "latest" }), None),
         (json!(null), None),
@@ -134,7 +146,9 @@ fn fails(archive: &[u8]) -> ImagesError {
 fn bad_archives_are_refused_and_leave_nothing() {
     let good = image(&["a:1"]);
     let config = good.config();
-    let manifest = |value: serde_json::Value| tar(&[TarEntry::file("c.json", &config), TarEntry::file("manifest.json", value.to_string())]);
+    let manifest = |value: serde_json::Value| {
+        tar(&[TarEntry::file("c.json", &config), TarEntry::file("manifest.json", value.to_string())])
+    };
     for (archive, words) in [
         (vec![], "neither manifest.json nor index.json"),
         (b"hello".to_vec(), "unexpected EOF"),
@@ -148,7 +162,10 @@ fn bad_archives_are_refused_and_leave_nothing() {
         (manifest(json!([{ "Config": "c.json", "Layers": null }])), "layers length mismatch: expected 2, got 0"),
         (manifest(json!([{ "Config": "c.json", "RepoTags": ["A:1"], "Layers": [] }])), "must be lowercase"),
         (manifest(json!([{ "Config": "c.json", "RepoTags": ["a"], "Layers": [] }])), "invalid tag \"a\""),
-        (tar(&[TarEntry::file("c", "{}"), TarEntry::file("manifest.json", r#"[{"Config":"c","Layers":[]}]"#)]), "image configuration"),
+        (
+            tar(&[TarEntry::file("c", "{}"), TarEntry::file("manifest.json", r#"[{"Config":"c","Layers":[]}]"#)]),
+            "image configuration",
+        ),
         (tar(&[TarEntry::symlink("manifest.json", "manifest.json")]), "neither manifest.json nor index.json"),
         (tar(&[TarEntry::file("index.json", r#"{"manifests":[]}"#)]), "names no image"),
         (docker_archive_with(std::slice::from_ref(&good), |_| tar(&[])), "invalid diffID"),
@@ -195,7 +212,8 @@ fn a_cut_compressed_archive_is_refused_wherever_it_is_cut() {
 
 #[test]
 fn another_system_is_refused() {
-    let config = json!({ "os": "windows", "architecture": "amd64", "rootfs": { "type": "layers", "diff_ids": [] } }).to_string();
+    let config =
+        json!({ "os": "windows", "architecture": "amd64", "rootfs": { "type": "layers", "diff_ids": [] } }).to_string();
     let manifest = r#"[{"Config":"c","Layers":[]}]"#;
     let error = fails(&tar(&[TarEntry::file("c", config), TarEntry::file("manifest.json", manifest)]));
     assert_eq!(error.to_string(), "cannot load windows image on linux");
