@@ -69,7 +69,9 @@ mod tests {
 
     #[test]
     fn names_and_numbers_are_the_kernels() {
-        for (name_, number) in [("nofile", libc::RLIMIT_NOFILE), ("core", libc::RLIMIT_CORE), ("rttime", libc::RLIMIT_RTTIME)] {
+        for (name_, number) in
+            [("nofile", libc::RLIMIT_NOFILE), ("core", libc::RLIMIT_CORE), ("rttime", libc::RLIMIT_RTTIME)]
+        {
             assert_eq!(by_name(name_), Some(number));
             assert_eq!(name(number), Some(name_));
         }

@@ -141,7 +141,10 @@ mod tests {
         let user = User { uid: 0, gid: 0, groups: vec![0], home: "/".into() };
         assert_eq!(find("", "", ""), Ok(user.clone()));
         assert_eq!(find("0:0", "", ""), Ok(user));
-        assert_eq!(find("root", "", "").unwrap_err().to_string(), "unable to find user root: no matching entries in passwd file");
+        assert_eq!(
+            find("root", "", "").unwrap_err().to_string(),
+            "unable to find user root: no matching entries in passwd file"
+        );
     }
 
     #[test]

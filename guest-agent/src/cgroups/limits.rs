@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use cgroups_rs::fs::{MaxValue, cpu::CpuController, cpuset::CpuSetController, memory::MemController, pid::PidController};
+use cgroups_rs::fs::{
+    MaxValue, cpu::CpuController, cpuset::CpuSetController, memory::MemController, pid::PidController,
+};
 
 use super::CgroupError;
 use crate::processes::launch::Resources;

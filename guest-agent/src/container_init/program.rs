@@ -32,7 +32,8 @@ pub(super) fn find(program: &str, environment: &[String]) -> Result<String, Laun
     }
     let path = variable(environment, "PATH").unwrap_or_default();
     // An empty entry is the current folder, which Go refuses to execute from without being told to.
-    let candidates = path.split(':').filter(|folder| folder.starts_with('/')).map(|folder| format!("{folder}/{program}"));
+    let candidates =
+        path.split(':').filter(|folder| folder.starts_with('/')).map(|folder| format!("{folder}/{program}"));
     let mut usable = candidates.filter(|candidate| executable(candidate).is_ok());
     usable.next().ok_or_else(|| LaunchFailure::NotFound { program: program.to_owned() })
 }

@@ -38,7 +38,11 @@ pub(crate) fn become_container(newcomer: Newcomer, setup: &ContainerSetup, mount
     }
 }
 
-fn container(newcomer: &Newcomer, setup: &ContainerSetup, prepared: PreparedMounts) -> Result<Infallible, LaunchFailure> {
+fn container(
+    newcomer: &Newcomer,
+    setup: &ContainerSetup,
+    prepared: PreparedMounts,
+) -> Result<Infallible, LaunchFailure> {
     new_session()?;
     sys::clone::unshare_cgroup_namespace().step("make a cgroup namespace")?;
     let root = pivot::stage(prepared.rootfs)?;
@@ -88,6 +92,7 @@ fn become_program(newcomer: &Newcomer, proc: &OwnedFd) -> Result<Infallible, Lau
         working_dir::enter(&process.working_dir)?;
     }
     let program = program::find(&process.args[0], &process.env)?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
     identity::confine(newcomer)?;
     program::execute(&program, newcomer, &user)
 }
@@ -102,7 +107,8 @@ pub(super) fn close_others(newcomer: &Newcomer, mut kept: Vec<i32>) -> Result<()
 
 fn new_session() -> Result<(), LaunchFailure> {
     rustix::process::setsid().step("make a session")?;
-    rustix::process::umask(Mode::from_raw_mode(0o022));
+    // Nothing is taken away from the modes of what is made for the container.
+    rustix::process::umask(Mode::empty());
     sys::keys::new_session_keyring().step("make a session keyring")
 }
 

@@ -169,7 +169,7 @@ mod tests {
         let blocks = |fd: &OwnedFd| !rustix::fs::fcntl_getfl(fd).unwrap().contains(OFlags::NONBLOCK);
         assert!(blocks(&stdin) && blocks(&stderr) && !blocks(&ours.stdin.unwrap()));
         rustix::io::write(&stderr, b"x").unwrap();
-        assert_eq!(rustix::io::read(&ours.stderr.unwrap(), &mut [0; 4]), Ok(1));
+        assert_eq!(rustix::io::read(ours.stderr.unwrap(), &mut [0; 4]), Ok(1));
     }
 
     #[test]

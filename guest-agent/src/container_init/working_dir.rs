@@ -17,7 +17,8 @@ pub(super) fn make(root: impl AsFd, path: &str) -> Result<(), LaunchFailure> {
 
 /// Enters it. A folder that is not below the root is refused: its name may have been a way out (CVE-2024-21626).
 pub(super) fn enter(path: &str) -> Result<(), LaunchFailure> {
-    let failed = |errno: rustix::io::Errno| LaunchFailure::WorkingDir { path: path.to_owned(), errno: errno.raw_os_error() };
+    let failed =
+        |errno: rustix::io::Errno| LaunchFailure::WorkingDir { path: path.to_owned(), errno: errno.raw_os_error() };
     chdir(if path.is_empty() { "/" } else { path }).map_err(failed)?;
     match getcwd(Vec::new()).map_err(failed)?.as_bytes().first() {
         Some(b'/') => Ok(()),

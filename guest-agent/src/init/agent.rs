@@ -49,7 +49,9 @@ impl Ports {
     pub(super) fn bind() -> Result<Self, BootError> {
         let bind = |port: u32| {
             let listener = VsockListener::bind_with_cid_port(VMADDR_CID_ANY, port);
-            listener.and_then(|listener| listener.as_fd().try_clone_to_owned()).doing(format!("listen on vsock port {port}"))
+            listener
+                .and_then(|listener| listener.as_fd().try_clone_to_owned())
+                .doing(format!("listen on vsock port {port}"))
         };
         Ok(Self { rpc: bind(ports::AGENT)?, streams: bind(ports::STREAMS)? })
     }

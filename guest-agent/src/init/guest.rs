@@ -40,8 +40,9 @@ pub(super) fn bring_up_loopback() -> Result<(), BootError> {
 
 /// Settings of the kernel, each with its reason.
 const SETTINGS: [(&str, &str); 14] = [
-    // Errors only: the console is for lines that the host reads, and a slow one slows the kernel.
-    ("kernel/printk", "4"),
+    // Only what the kernel may not survive: the console is for lines that the host reads, a slow one slows the kernel,
+    // and a container that was out of memory is an error to it.
+    ("kernel/printk", "3"),
     // Containers share the log; addresses and messages of others are not theirs.
     ("kernel/dmesg_restrict", "1"),
     ("kernel/kptr_restrict", "1"),

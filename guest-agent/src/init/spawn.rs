@@ -16,11 +16,7 @@ use crate::{
         streams::{self, EngineEnds},
     },
     namespaces,
-    processes::{
-        error::LaunchFailure,
-        launch::ExitStatus,
-        process::Kind,
-    },
+    processes::{error::LaunchFailure, launch::ExitStatus, process::Kind},
     sys::clone::{self, Options, Side},
 };
 

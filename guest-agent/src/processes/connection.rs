@@ -92,7 +92,7 @@ impl Processes {
     /// Has PID 1 end everything and power off. Does not return.
     pub async fn power_off(&self) {
         self.connection.tell(Request::PowerOff).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -28,10 +28,10 @@ impl Processes {
         check(&launch.process)?;
         let id = launch.id.clone();
         let started = self.start_in_new_cgroup(launch).await;
-        if started.is_err() {
-            if let Err(error) = cgroups::remove(&id).await {
-                tracing::warn!(container = %id, %error, "the cgroup of a failed start stays behind");
-            }
+        if started.is_err()
+            && let Err(error) = cgroups::remove(&id).await
+        {
+            tracing::warn!(container = %id, %error, "the cgroup of a failed start stays behind");
         }
         started
     }

@@ -24,8 +24,10 @@ const LINKS: [(&str, &str); 6] = [
     ("core", "/proc/kcore"),
 ];
 
-/// What a privileged container does not get of the guest's devices: they are, or point to, what /dev has of its own.
-const OWN: [&str; 9] = ["console", "core", "fd", "mqueue", "ptmx", "pts", "shm", "stderr", "stdin"];
+/// What a privileged container does not get of the guest's devices: what /dev has of its own, and beginnings of names of
+/// what leads to the host (its vsock, the console on which it waits for lines of PID 1).
+const OWN: [&str; 3] = ["console", "ptmx", "tty"];
+const HOST: [&str; 3] = ["hvc", "vport", "vsock"];
 
 /// Mounts /dev. A privileged container has the guest's devices beside the usual ones.
 ///
@@ -53,12 +55,11 @@ fn mount_below(dev: &OwnedFd, shm_bytes: u64) -> Result<(), RootfsError> {
     let no_programs = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let size = shm_bytes.to_string();
     let memory = [("mode", "1777"), ("size", size.as_str())];
-    let mounts: [(&str, &str, &[(&str, &str)], MountAttrFlags); 3] = [
-        ("pts", "devpts", &terminals, no_programs),
-        ("shm", "tmpfs", &memory, mounts::inert()),
+    for (name, kind, options, attributes) in [
+        ("pts", "devpts", terminals.as_slice(), no_programs),
+        ("shm", "tmpfs", memory.as_slice(), mounts::inert()),
         ("mqueue", "mqueue", &[], mounts::inert()),
-    ];
-    for (name, kind, options, attributes) in mounts {
+    ] {
         let mount = mounts::new(kind, options, attributes).step(format!("mount {kind}"))?;
         let place = target::plain_folder(dev, name).step(format!("open /dev/{name}"))?;
         mounts::attach(mount, place).step(format!("mount {kind} on /dev/{name}"))?;
@@ -76,9 +77,8 @@ fn copy_nodes(dev: &OwnedFd) -> Result<(), Errno> {
     for entry in Dir::read_from(&guest)? {
         let entry = entry?;
         let name = entry.file_name();
-        let own = name.to_str().is_ok_and(|name| OWN.contains(&name) || NODES.iter().any(|(node, ..)| *node == name));
         let node = matches!(entry.file_type(), FileType::CharacterDevice | FileType::BlockDevice);
-        if own || !node {
+        if !node || name.to_str().is_ok_and(is_withheld) {
             continue;
         }
         let facts = statat(&guest, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
@@ -86,6 +86,12 @@ fn copy_nodes(dev: &OwnedFd) -> Result<(), Errno> {
         mknodat(dev, name, FileType::from_raw_mode(facts.st_mode), mode, facts.st_rdev)?;
     }
     Ok(())
+}
+
+fn is_withheld(name: &str) -> bool {
+    OWN.contains(&name)
+        || NODES.iter().any(|(node, ..)| *node == name)
+        || HOST.iter().any(|beginning| name.starts_with(beginning))
 }
 
 /// Mounts a terminal over /dev/console, as programs expect that are the first of their system.

@@ -49,17 +49,11 @@ pub fn clone(options: &Options<'_>) -> Result<Side, Errno> {
         flags |= CLONE_INTO_CGROUP;
         cgroup = u64::try_from(folder.as_raw_fd()).map_err(|_| Errno::BADF)?;
     }
-    let arguments = CloneArgs {
-        flags,
-        pidfd: (&raw mut pidfd).addr() as u64,
-        exit_signal,
-        cgroup,
-        ..CloneArgs::default()
-    };
+    let arguments =
+        CloneArgs { flags, pidfd: (&raw mut pidfd).addr() as u64, exit_signal, cgroup, ..CloneArgs::default() };
     // SAFETY: the structure is the kernel's, of the size given, and outlives the call; `pidfd` is where the kernel writes
     // the descriptor. Without CLONE_VM and a stack of its own, the child goes on here with a copy of everything.
-    let returned =
-        unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, std::mem::size_of::<CloneArgs>()) };
+    let returned = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, std::mem::size_of::<CloneArgs>()) };
     match super::checked(returned)? {
         0 => Ok(Side::Child),
         pid => {

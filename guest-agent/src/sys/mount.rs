@@ -10,12 +10,7 @@ use rustix::{io::Errno, mount::MountAttrFlags};
 /// # Errors
 /// What the kernel says.
 pub fn set_attributes(mount: impl AsFd, attributes: MountAttrFlags, recursive: bool) -> Result<(), Errno> {
-    let change = libc::mount_attr {
-        attr_set: u64::from(attributes.bits()),
-        attr_clr: 0,
-        propagation: 0,
-        userns_fd: 0,
-    };
+    let change = libc::mount_attr { attr_set: u64::from(attributes.bits()), attr_clr: 0, propagation: 0, userns_fd: 0 };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the path is a string that ends with NUL, the structure is the kernel's and of the size given.
     super::checked(unsafe {

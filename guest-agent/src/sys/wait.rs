@@ -65,6 +65,7 @@ mod tests {
     #[test]
     fn exit_codes_and_signals_are_told_as_shells_do() {
         for (script, expected) in [("exit 3", 3), ("kill -9 $$", 137), ("kill -34 $$", 162)] {
+            #[expect(clippy::zombie_processes, reason = "the function under test reaps it")]
             let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
             let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
             let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
