@@ -1,12 +1,99 @@
-//! The agent: composition root, listeners, handshake.
+//! The agent: the engine's process. This is its composition root.
+//!
+//! 1. the data disk, the database and the images on it ([`engine`]);
+//! 2. the processes that PID 1 holds, taken over from an earlier agent;
+//! 3. containers and execs, made true by them;
+//! 4. the services ([`serve`]) for those who prove to be the host's daemon ([`accept`]);
+//! 5. word to PID 1 that the agent listens.
+//!
+//! It ends when the machine is to be powered off, which PID 1 then does, or when it cannot go on; then PID 1 starts it again.
 
 pub mod accept;
+mod engine;
 pub mod facts;
+mod serve;
+
+use std::{
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use cove_proto::boot_secret;
+use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
+
+use crate::{
+    disk::{self, DiskConfig},
+    init::agent::inherited,
+    processes::Processes,
+    sys::descriptors,
+};
+
+/// The runtime's threads: what they do never blocks, so more would only take memory.
+const WORKERS: usize = 2;
+/// Threads for what blocks: disks and files. They go when they are idle.
+const BLOCKING_THREADS: usize = 64;
 
 /// Runs the agent: what `cove-guest agent` does. Returns only when it cannot go on.
 ///
 /// # Errors
 /// Whatever kept it from serving.
 pub fn run() -> anyhow::Result<()> {
-    anyhow::bail!("the agent is not there yet")
+    log_to_console();
+    let control = descriptors::inherited(inherited::CONTROL).context("the connection to PID 1")?;
+    let listener = descriptors::inherited(inherited::RPC).context("the agent's port")?;
+    // Nothing uses raw streams yet. PID 1 goes on holding the port, so that nobody else can take it.
+    drop(descriptors::inherited(inherited::STREAMS).context("the port of raw streams")?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()?;
+    runtime.block_on(live(control, listener))
+}
+
+async fn live(control: OwnedFd, listener: OwnedFd) -> anyhow::Result<()> {
+    let secret = accept::read_secret(Path::new(boot_secret::GUEST_PATH))?;
+    let root = tokio::task::spawn_blocking(|| mounted_disk(&DiskConfig::default())).await??;
+    let (processes, held) = Processes::connect(control).await?;
+    let engine = engine::open(root, &processes, held).await?;
+    let connections = accept::connections(listener, secret)?;
+    processes.listening().await;
+    serve::serve(engine, connections).await?;
+    processes.power_off().await;
+    Ok(())
+}
+
+/// Where the data disk is mounted. An earlier agent of this boot has mounted it already, and what is mounted must be neither
+/// checked nor mounted again.
+fn mounted_disk(config: &DiskConfig) -> anyhow::Result<PathBuf> {
+    if !is_mount_point(&config.mount_point) {
+        disk::prepare(config)?;
+    }
+    Ok(config.mount_point.clone())
+}
+
+fn is_mount_point(path: &Path) -> bool {
+    let found = rustix::fs::statx(rustix::fs::CWD, path, AtFlags::NO_AUTOMOUNT, StatxFlags::empty());
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// Standard error is the console, which the host keeps.
+fn log_to_console() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).without_time().init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_point_is_told_from_a_folder() {
+        assert!(is_mount_point(Path::new("/proc")));
+        assert!(!is_mount_point(Path::new("/proc/self")));
+        assert!(!is_mount_point(Path::new("/nosuch")));
+    }
 }

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream, stream::BoxStream};
 use tokio::{io::Interest, sync::watch};
 
 use super::{Containers, ContainersError, Entry, View, program::Program};
@@ -37,10 +37,13 @@ impl Wanted {
     }
 }
 
+/// What a container writes, as it was read from its streams.
+pub type Output = BoxStream<'static, Result<(Source, Bytes), ContainersError>>;
+
 /// A connection to the standard streams of a container.
-pub struct Attached<O> {
+pub struct Attached {
     /// What it writes; ends with the run.
-    pub output: O,
+    pub output: Output,
     /// The way to its standard input; `None` if that is not wanted, or the container has none.
     pub input: Option<Input>,
 }
@@ -50,12 +53,7 @@ impl Containers {
     ///
     /// # Errors
     /// If there is no such container.
-    pub fn attach(
-        &self,
-        container: &str,
-        wanted: Wanted,
-    ) -> Result<Attached<impl Stream<Item = Result<(Source, Bytes), ContainersError>> + Send + use<>>, ContainersError>
-    {
+    pub fn attach(&self, container: &str, wanted: Wanted) -> Result<Attached, ContainersError> {
         let entry = self.find(container)?;
         let runs = entry.now().program.is_some();
         let (end, in_run) = entry.log.position();
@@ -66,7 +64,7 @@ impl Containers {
         let output = stream::try_unfold(Reading { reader, wanted, ready: VecDeque::new() }, Reading::next);
         let with_input = wanted.stdin && wanted.stream && has_input(&entry.now());
         let input = with_input.then(|| Input::new(&entry, leave));
-        Ok(Attached { output: output.take_until(until_left(left)), input })
+        Ok(Attached { output: output.take_until(until_left(left)).boxed(), input })
     }
 }
 
@@ -78,7 +76,7 @@ fn has_input(view: &View) -> bool {
 async fn until_left(mut left: watch::Receiver<bool>) {
     if left.wait_for(|left| *left).await.is_err() {
         // The input was dropped, or there was none: the output goes on to its own end.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

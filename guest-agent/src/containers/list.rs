@@ -40,7 +40,7 @@ impl Containers {
         let mut found: Vec<(Arc<Entry>, Arc<View>)> =
             self.all().into_iter().map(|entry| (Arc::clone(&entry), entry.now())).collect();
         found.retain(|(_, view)| !view.gone && (stopped_too || view.program.is_some()) && filters.matches(view));
-        found.sort_by(|(_, a), (_, b)| b.record.created_at.cmp(&a.record.created_at));
+        found.sort_by_key(|(_, view)| std::cmp::Reverse(view.record.created_at));
         if wanted.limit > 0 {
             found.truncate(wanted.limit);
         }

@@ -44,7 +44,7 @@ async fn an_exec_runs_speaks_and_tells_its_exit_code_when_its_output_ends() {
     let program = world.launcher.program(&id);
     let seen = execs.inspect(&id).unwrap();
     assert_eq!((seen.running, seen.pid, seen.container_id.as_str()), (true, program.pid(), container.as_str()));
-    assert_eq!(world.containers.inspect("web", false).await.unwrap().exec_ids, [id.clone()]);
+    assert_eq!(world.containers.inspect("web", false).await.unwrap().exec_ids, std::slice::from_ref(&id));
     let input = input.unwrap();
     assert!(input.write(b"in").await);
     input.finish().await;

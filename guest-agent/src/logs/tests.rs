@@ -69,9 +69,9 @@ async fn every_byte_comes_out_in_order_on_its_stream() {
             let text = dice.text();
             let stream = if dice.roll(2) == 0 { Stream::Stdout } else { Stream::Stderr };
             if stream == Stream::Stdout {
-                out.extend(&text)
+                out.extend(&text);
             } else {
-                err.extend(&text)
+                err.extend(&text);
             }
             log.append(stream, &text, time).unwrap();
         }

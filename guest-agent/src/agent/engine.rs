@@ -1,0 +1,70 @@
+//! Opening the engine on a data disk, in the order in which its parts stand on one another.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::facts::{self, Facts};
+use crate::{
+    containers::{Containers, Ground, database_path, program::as_program},
+    execs::{self, Execs},
+    images::{ImageStore, StoreConfig},
+    processes::{Kind, Process, Processes},
+    state::Database,
+};
+
+/// The archive of the images that come with the VM.
+const BUILT_IN: &str = "/usr/share/cove/hello.tar";
+
+/// The engine, open.
+pub(super) struct Engine {
+    pub(super) facts: Facts,
+    pub(super) images: ImageStore,
+    pub(super) containers: Containers,
+    pub(super) execs: Execs,
+}
+
+/// What lies on the data disk.
+struct OnDisk {
+    facts: Facts,
+    database: Database,
+    images: ImageStore,
+}
+
+/// Opens the engine on the disk mounted at `root`, and takes over the processes that PID 1 holds.
+pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process>) -> anyhow::Result<Engine> {
+    let on_disk = root.clone();
+    let OnDisk { facts, database, images } = tokio::task::spawn_blocking(move || open_disk(&on_disk)).await??;
+    let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
+    let first: HashMap<_, _> =
+        first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
+    let ground = Ground {
+        root,
+        database,
+        images: Arc::new(images.clone()),
+        launcher: Arc::new(processes.clone()),
+        boot: facts.boot_id.clone(),
+        cpus: facts.cpus,
+    };
+    let containers = Containers::open(ground, first).await?;
+    for process in further {
+        tokio::spawn(execs::abandon(as_program(process)));
+    }
+    Ok(Engine { facts, images, execs: Execs::new(containers.clone()), containers })
+}
+
+fn open_disk(root: &Path) -> anyhow::Result<OnDisk> {
+    let database = Database::open(&database_path(root))?;
+    let config = StoreConfig { builtin_archive: Some(BUILT_IN.into()), ..StoreConfig::new(root) };
+    let images = ImageStore::open(config, database.shared())?;
+    let facts = Facts {
+        disk: root.to_owned(),
+        boot_id: facts::boot_id()?,
+        engine_id: facts::engine_id(&database)?,
+        cpus: std::thread::available_parallelism()?.get(),
+        warnings: Vec::new(),
+    };
+    Ok(OnDisk { facts, database, images })
+}

@@ -1,0 +1,60 @@
+//! The services on the agent's port.
+
+use cove_proto::v1::{
+    containers_server::ContainersServer, execs_server::ExecsServer, guest_server::GuestServer,
+    images_server::ImagesServer,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Duration, timeout},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Server;
+
+use super::{accept::Connection, engine::Engine};
+use crate::rpc::{containers::ContainersService, execs::ExecsService, guest::GuestService, images::ImagesService};
+
+/// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time.
+const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+
+/// How long calls may take to end when the machine powers off: enough for answers that are on their way, too short for
+/// those who follow something.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Serves until the machine is to be powered off.
+pub(super) async fn serve(
+    engine: Engine,
+    connections: mpsc::Receiver<std::io::Result<Connection>>,
+) -> anyhow::Result<()> {
+    let (power_off, mut asked) = watch::channel(false);
+    let mut ends = asked.clone();
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<ContainersServer<ContainersService>>().await;
+    reporter.set_serving::<ExecsServer<ExecsService>>().await;
+    reporter.set_serving::<ImagesServer<ImagesService>>().await;
+    reporter.set_serving::<GuestServer<GuestService>>().await;
+    let Engine { facts, images, containers, execs } = engine;
+    let guest = GuestService { facts, containers: containers.clone(), images: images.clone(), power_off };
+    let server = Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .add_service(health)
+        .add_service(GuestServer::new(guest))
+        .add_service(ContainersServer::new(ContainersService::new(containers)))
+        .add_service(ExecsServer::new(ExecsService::new(execs)))
+        .add_service(ImagesServer::new(ImagesService::new(images)))
+        .serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
+            let _ = asked.wait_for(|asked| *asked).await;
+        });
+    tokio::pin!(server);
+    tokio::select! {
+        served = &mut server => return Ok(served?),
+        _ = ends.wait_for(|ends| *ends) => {}
+    }
+    match timeout(FAREWELL, server).await {
+        Ok(served) => Ok(served?),
+        // Somebody follows something; that ends with the machine.
+        Err(_) => Ok(()),
+    }
+}
