@@ -13,6 +13,7 @@ mod tools;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, mount};
@@ -123,7 +124,8 @@ pub enum DiskError {
     },
 }
 
-/// Finds the data disk and mounts it, with what has to be done before. Blocks; a new disk takes under a second.
+/// Finds the data disk and mounts it, with what has to be done before. Blocks; a new disk takes under a second. A disk that
+/// an earlier agent has mounted stays as it is.
 ///
 /// # Errors
 /// There is none, it holds something else, it is damaged, or it cannot be mounted.
@@ -132,19 +134,23 @@ pub fn prepare(config: &DiskConfig) -> Result<DataDisk, DiskError> {
     let device = config.dev.join(&found.name);
     let tools = tools::Tools { folder: &config.tools, device: &device };
 
+    let mounted = is_mounted(&device, &config.mount_point)?;
     let (formatted, checked, superblock) = match superblock::read(&device)? {
         Content::Blank => {
             tools.format()?;
             (true, false, expect_ext4(&device)?)
         }
-        Content::Ext4(superblock) if superblock.needs_check() => {
+        // In use it is never clean.
+        Content::Ext4(superblock) if !mounted && superblock.needs_check() => {
             tools.check()?;
             (false, true, expect_ext4(&device)?)
         }
         Content::Ext4(superblock) => (false, false, superblock),
         Content::Other => return Err(DiskError::Foreign(device)),
     };
-    attach(&device, &config.mount_point)?;
+    if !mounted {
+        attach(&device, &config.mount_point)?;
+    }
     let grown = superblock.is_smaller_than(found.bytes);
     if grown {
         tools.grow()?;
@@ -153,12 +159,6 @@ pub fn prepare(config: &DiskConfig) -> Result<DataDisk, DiskError> {
 }
 
 impl DataDisk {
-    /// Where it is mounted.
-    #[must_use]
-    pub fn mount_point(&self) -> &Path {
-        &self.mount_point
-    }
-
     /// The room on it.
     ///
     /// # Errors
@@ -170,6 +170,16 @@ impl DataDisk {
             total_bytes: facts.f_blocks.saturating_mul(facts.f_frsize),
             available_bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
         })
+    }
+}
+
+/// Whether what is mounted there is this device.
+fn is_mounted(device: &Path, mount_point: &Path) -> Result<bool, DiskError> {
+    let device_number = fs::metadata(device).map_err(at("look at", device))?.rdev();
+    match fs::metadata(mount_point) {
+        Ok(facts) => Ok(facts.dev() == device_number),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(at("look at", mount_point)(error)),
     }
 }
 
@@ -189,4 +199,34 @@ fn attach(device: &Path, mount_point: &Path) -> Result<(), DiskError> {
 
 fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> DiskError + use<'a> {
     move |source| DiskError::Io { action, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_holds_something_else_is_left_alone() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let config = DiskConfig {
+            sys_block: folder.path().join("sys"),
+            dev: folder.path().to_owned(),
+            mount_point: folder.path().join("mnt"),
+            ..DiskConfig::default()
+        };
+        fs::create_dir_all(config.sys_block.join("vda")).unwrap();
+        fs::write(config.sys_block.join("vda/serial"), "data").unwrap();
+        fs::write(config.sys_block.join("vda/size"), "16\n").unwrap();
+        let device = config.dev.join("vda");
+        fs::write(&device, [7; 8192]).unwrap();
+        let error = prepare(&config).unwrap_err();
+        assert!(matches!(error, DiskError::Foreign(ref path) if *path == device), "{error}");
+        assert_eq!(fs::read(&device).unwrap(), [7; 8192]);
+    }
+
+    #[test]
+    fn a_missing_mount_point_has_nothing_mounted() {
+        assert!(!is_mounted(Path::new("/dev/null"), Path::new("/nosuch")).unwrap());
+        assert!(!is_mounted(Path::new("/dev/null"), Path::new("/")).unwrap());
+    }
 }
