@@ -10,19 +10,16 @@ use super::status;
 /// The present state, unless the client has it, and then each change. A client that does not keep up gets the newest
 /// state instead of those between; the revision shows how many it missed.
 pub(super) fn states(
-    mut seen: watch::Receiver<Status>,
+    seen: watch::Receiver<Status>,
     after_revision: u64,
 ) -> impl Stream<Item = Result<WatchMachineResponse, tonic::Status>> + use<> {
     // A revision that we have not come to is one of an earlier daemon, and says nothing about what the client knows.
-    if seen.borrow().revision == after_revision {
-        seen.mark_unchanged();
-    } else {
-        seen.mark_changed();
-    }
-    stream::unfold(seen, |mut seen| async move {
-        seen.changed().await.ok()?;
-        let status = Some(status::encode(&seen.borrow_and_update()));
-        Some((Ok(WatchMachineResponse { status }), seen))
+    let known = if after_revision <= seen.borrow().revision { after_revision } else { 0 };
+    stream::unfold((seen, known), |(mut seen, known)| async move {
+        // Not every notice is a change: a revision that the client has is not told twice.
+        let status = seen.wait_for(|status| status.revision > known).await.ok()?.clone();
+        let answer = WatchMachineResponse { status: Some(status::encode(&status)) };
+        Some((Ok(answer), (seen, status.revision)))
     })
 }
 
