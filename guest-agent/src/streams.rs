@@ -3,7 +3,6 @@
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
-    sync::Arc,
 };
 
 use rustix::{
@@ -13,8 +12,10 @@ use rustix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+use crate::sys;
+
 /// A descriptor that the runtime watches.
-pub type Watched = AsyncFd<Arc<OwnedFd>>;
+pub type Watched = AsyncFd<OwnedFd>;
 
 /// Has the runtime watch a descriptor, which no longer blocks from then on. It is a descriptor of its own: a terminal is
 /// watched for reading and for writing, and epoll takes a descriptor only once.
@@ -24,8 +25,7 @@ pub type Watched = AsyncFd<Arc<OwnedFd>>;
 pub fn watch(fd: impl AsFd, interest: Interest) -> io::Result<Watched> {
     let own = fd.as_fd().try_clone_to_owned()?;
     fcntl_setfl(&own, fcntl_getfl(&own)? | OFlags::NONBLOCK)?;
-    #[expect(deprecated, reason = "its successor is unsafe for the sake of borrowed descriptors; this one is owned")]
-    AsyncFd::with_interest(Arc::new(own), interest)
+    sys::watch::watch(own, interest)
 }
 
 /// What one read brought.

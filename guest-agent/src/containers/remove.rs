@@ -53,6 +53,7 @@ impl Actor {
                     "a failed removal cannot be written down");
             }
             self.publish();
+            self.notify_not_removed(&error);
             return Err(error);
         }
         self.engine.index().remove(&self.record.id);

@@ -257,7 +257,7 @@ async fn waits_are_told_what_they_wait_for() {
 }
 
 #[tokio::test]
-async fn a_start_that_fails_removes_what_is_to_be_removed_and_says_why() {
+async fn a_start_that_fails_removes_what_is_to_be_removed() {
     let world = World::new().await;
     world.containers.create("web", ContainerSpec { auto_remove: true, ..spec() }).await.unwrap();
     let removed = world.containers.wait("web", WaitCondition::Removed).await.unwrap();
@@ -265,7 +265,8 @@ async fn a_start_that_fails_removes_what_is_to_be_removed_and_says_why() {
     let error = world.containers.start("web").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Internal);
     let told = removed.await.unwrap();
-    assert_eq!((told.exit_code, told.error), (128, text(&error)));
+    assert_eq!((told.exit_code, told.error), (128, String::new()));
+    assert!(world.containers.find("web").is_err());
 }
 
 #[tokio::test]
@@ -327,4 +328,25 @@ async fn before_power_off_everything_is_stopped_and_nothing_starts() {
     assert_eq!((polite.exited().unwrap().code, stubborn.exited().unwrap().code), (143, 137));
     assert_eq!(world.containers.start("created").await.unwrap_err().kind(), Kind::Unavailable);
     assert_eq!(world.containers.create("more", spec()).await.unwrap_err().kind(), Kind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_removal_that_fails_leaves_a_dead_container_that_can_be_removed_later() {
+    let world = World::new().await;
+    let id = world.containers.create("web", spec()).await.unwrap();
+    let removed = world.containers.wait("web", WaitCondition::Removed).await.unwrap();
+    // Something of the same name is in the way.
+    let in_the_way = world.folder.path().join("containers/.removed").join(&id);
+    std::fs::create_dir_all(in_the_way.join("full")).unwrap();
+    let error = world.containers.remove("web", false).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Internal);
+    assert_eq!(removed.await.unwrap().error, text(&error));
+    assert_eq!(world.status("web").await, ContainerStatus::Dead);
+    assert_eq!(
+        text(&world.containers.start("web").await.unwrap_err()),
+        "container is marked for removal and cannot be started"
+    );
+    std::fs::remove_dir_all(&in_the_way).unwrap();
+    world.containers.remove("web", false).await.unwrap();
+    assert!(world.containers.find("web").is_err());
 }

@@ -7,6 +7,7 @@ use cove_proto::v1::WaitCondition;
 use super::{
     Containers, ContainersError,
     actor::{Actor, Command},
+    chain,
 };
 
 /// What was waited for.
@@ -14,7 +15,8 @@ use super::{
 pub struct Waited {
     /// Exit code of the run.
     pub exit_code: i32,
-    /// Why its start failed, if it did.
+    /// Why the removal failed that was waited for; empty if it did not. As with dockerd, a start that fails is no error
+    /// of the wait: whoever started is told.
     pub error: String,
 }
 
@@ -41,7 +43,7 @@ impl Actor {
         let (tell, told) = oneshot::channel();
         let now = matches!(condition, WaitCondition::Unspecified | WaitCondition::NotRunning);
         if now && self.running.is_none() {
-            let _ = tell.send(self.waited());
+            let _ = tell.send(Waited { exit_code: self.record.state.exit_code, error: String::new() });
         } else {
             self.waiters.retain(|(_, waiter)| !waiter.is_closed());
             self.waiters.push((condition, tell));
@@ -51,24 +53,25 @@ impl Actor {
 
     /// A run has ended.
     pub(super) fn notify_end(&mut self) {
-        self.notify(|condition| condition != WaitCondition::Removed);
+        self.notify(|condition| condition != WaitCondition::Removed, String::new());
     }
 
     /// The container is removed, and with it every wait: there will be no further run.
     pub(super) fn notify_removed(&mut self) {
-        self.notify(|_| true);
+        self.notify(|_| true, String::new());
     }
 
-    fn notify(&mut self, concerns: impl Fn(WaitCondition) -> bool) {
-        let waited = self.waited();
+    /// It could not be removed.
+    pub(super) fn notify_not_removed(&mut self, error: &ContainersError) {
+        self.notify(|condition| condition == WaitCondition::Removed, chain(error));
+    }
+
+    fn notify(&mut self, concerns: impl Fn(WaitCondition) -> bool, error: String) {
+        let waited = Waited { exit_code: self.record.state.exit_code, error };
         let (told, kept): (Vec<_>, Vec<_>) = self.waiters.drain(..).partition(|(condition, _)| concerns(*condition));
         self.waiters = kept;
         for (_, waiter) in told {
             let _ = waiter.send(waited.clone());
         }
-    }
-
-    fn waited(&self) -> Waited {
-        Waited { exit_code: self.record.state.exit_code, error: self.record.state.error.clone() }
     }
 }

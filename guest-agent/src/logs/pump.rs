@@ -29,14 +29,14 @@ const TURN_BYTES: usize = 16 * 1024 * 1024;
 /// # Errors
 /// If the descriptor cannot be read.
 pub async fn pump(output: impl AsFd, stream: Stream, log: Log) -> io::Result<()> {
-    let source = streams::watch(output, Interest::READABLE)?;
+    let source = Arc::new(streams::watch(output, Interest::READABLE)?);
     // A terminal is no pipe, and then this has no meaning; a pipe that stays at 64 KiB works as well.
     let _ = rustix::pipe::fcntl_setpipe_size(source.get_ref(), PIPE_BYTES);
     let mut complained = false;
     loop {
         let mut ready = source.readable().await?;
-        let (fd, to) = (Arc::clone(source.get_ref()), log.clone());
-        let turn = tokio::task::spawn_blocking(move || take_turn(&fd, stream, &to, complained));
+        let (from, to) = (Arc::clone(&source), log.clone());
+        let turn = tokio::task::spawn_blocking(move || take_turn(from.get_ref(), stream, &to, complained));
         let Ok(turn) = turn.await else { return Ok(()) };
         let (came_to, failed) = turn?;
         complained |= failed;
