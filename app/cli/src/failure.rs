@@ -75,11 +75,12 @@ impl fmt::Display for Failure {
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        let failure = Self::new(if status.message().is_empty() {
-            status.code().description().to_owned()
-        } else {
-            status.message().trim_end().to_owned()
-        });
+        let said = status.message().trim_end();
+        // The engine's words may have lines of their own, what to do among them: then nothing is added.
+        if said.contains('\n') {
+            return Self::new(said.replace('\n', "\n      "));
+        }
+        let failure = Self::new(if said.is_empty() { status.code().description() } else { said });
         match status.code() {
             Code::Unimplemented => {
                 failure.advice("the daemon is older than this command; restart it: cove stop --daemon")

@@ -38,8 +38,8 @@ struct Outcomes {
 pub(crate) async fn run(arguments: Arguments, format: Format) -> Outcome {
     let home = engine::home()?;
     let show = format == Format::Text;
-    let (engine, daemon) = Engine::reach_in(&home).await?;
     let mut phases = Phases::new(show);
+    let (engine, daemon) = Engine::reach_in(&home).await?;
     if daemon == Started::Now {
         phases.tick("daemon up");
     }
@@ -89,7 +89,7 @@ async fn start(engine: &Engine, phases: &mut Phases) -> Result<bool, Failure> {
     };
     let answer = answer.map_err(|status: Status| {
         phases.fail();
-        Failure::from(status).advice("more: cove doctor, cove machine-log")
+        Failure::from(status)
     })?;
     let answer = answer.into_inner();
     if !answer.already_running {
@@ -120,9 +120,13 @@ impl Phases {
 
     /// Notes a state that the watch told of.
     fn enter(&mut self, state: MachineState, phase: StartPhase) {
-        let ended = matches!(state, MachineState::Running);
-        if self.current != StartPhase::Unspecified && (ended || phase != self.current) {
-            self.tick(phase_words(self.current));
+        if self.current != StartPhase::Unspecified {
+            match state {
+                MachineState::Running => self.tick(phase_words(self.current)),
+                MachineState::Starting if phase != self.current => self.tick(phase_words(self.current)),
+                MachineState::Starting => return,
+                _ => self.fail(),
+            }
         }
         self.current = if state == MachineState::Starting { phase } else { StartPhase::Unspecified };
         if self.current != StartPhase::Unspecified {
@@ -143,6 +147,7 @@ impl Phases {
     fn fail(&mut self) {
         if self.current != StartPhase::Unspecified {
             self.line(&format!("  {} {}", self.paint.bad("✗"), phase_words(self.current)));
+            self.current = StartPhase::Unspecified;
         }
     }
 
