@@ -27,8 +27,10 @@ const NAMES: [(&str, u32, Resource); 16] = [
     ("rttime", 15, Resource::Rttime),
 ];
 
-/// What dockerd's containers have when nothing is asked for: as many open files as systemd gives it.
-const DEFAULT_OPEN_FILES: u64 = 1_048_576;
+/// What dockerd's containers have when nothing is asked for: the limits of its own systemd unit. The kernel's would count
+/// all processes of one user over all containers.
+const DEFAULTS: [Rlimit; 2] =
+    [Rlimit { resource: 7, soft: 1_048_576, hard: 1_048_576 }, Rlimit { resource: 6, soft: u64::MAX, hard: u64::MAX }];
 
 /// The number of a limit by Docker's name for it, "nofile".
 #[must_use]
@@ -48,9 +50,8 @@ pub fn name(number: u32) -> Option<&'static str> {
 /// The limit that was refused, and why: EPERM above the hard limit without CAP_SYS_RESOURCE, EINVAL for an unknown number
 /// or a soft limit above the hard one.
 pub fn set(limits: &[Rlimit]) -> Result<(), (String, Errno)> {
-    let open_files = Rlimit { resource: 7, soft: DEFAULT_OPEN_FILES, hard: DEFAULT_OPEN_FILES };
-    let asked = |number| limits.iter().any(|limit| limit.resource == number);
-    for limit in limits.iter().chain((!asked(open_files.resource)).then_some(&open_files)) {
+    let asked = |default: &&Rlimit| limits.iter().any(|limit| limit.resource == default.resource);
+    for limit in limits.iter().chain(DEFAULTS.iter().filter(|default| !asked(default))) {
         let named = || name(limit.resource).map_or_else(|| limit.resource.to_string(), str::to_owned);
         set_one(limit).map_err(|errno| (named(), errno))?;
     }

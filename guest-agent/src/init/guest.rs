@@ -1,6 +1,6 @@
 //! Stage two: what a process needs of a system, and how this one is set.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use rustix::mount::{MountFlags, mount};
 
@@ -64,6 +64,15 @@ const SETTINGS: [(&str, &str); 14] = [
     // Keys of containers are counted for one user too; Docker's own documentation raises it.
     ("kernel/keys/maxkeys", "20000"),
 ];
+
+/// Keeps processes with a network namespace of their own away from the host's vsock, where the kernel can (Linux 7.0).
+/// The setting comes with the module, and is written once.
+pub(super) fn close_vsock_to_namespaces() -> Result<(), BootError> {
+    match fs::write("/proc/sys/net/vsock/child_ns_mode", "local") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        written => written.doing("set net/vsock/child_ns_mode to local"),
+    }
+}
 
 pub(super) fn apply_settings() -> Result<(), BootError> {
     for (name, value) in SETTINGS {

@@ -64,6 +64,7 @@ fn serve() -> Result<Infallible, BootError> {
     guest::name_it()?;
     guest::apply_settings()?;
     modules::load()?;
+    guest::close_vsock_to_namespaces()?;
     guest::bring_up_loopback()?;
     let ports = agent::Ports::bind()?;
     supervisor::Supervisor::new(ports)?.run()
