@@ -259,9 +259,9 @@ async fn a_monitor_that_is_killed_is_told_as_such() {
 #[tokio::test]
 async fn a_stream_goes_through_the_helper_both_ways_and_keeps_its_end() {
     let place = Place::new();
+    let vm = place.start().await;
     // In the place of vhost-device-vsock, whose script makes no such socket.
     let device = UnixListener::bind(place.at("run/vsock.sock")).unwrap();
-    let vm = place.start().await;
     let guest = tokio::spawn(async move {
         let (mut stream, _) = device.accept().await.unwrap();
         let mut question = [0; 13];

@@ -23,6 +23,8 @@ use tokio::{
 
 /// How much of what a child says about itself is kept.
 const KEPT_LINES: usize = 10;
+/// How much of it is logged: a guest that makes a child complain must not fill the host's disk.
+const LOGGED_LINES: usize = 1000;
 
 /// A child.
 #[derive(Debug)]
@@ -58,8 +60,12 @@ pub(crate) fn spawn(name: &'static str, command: &mut Command, inherited: &[Borr
         let said = said.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(stderr).lines();
+            let mut budget = LOGGED_LINES;
             while let Ok(Some(line)) = lines.next_line().await {
-                tracing::info!(process = name, "{line}");
+                if let Some(left) = budget.checked_sub(1) {
+                    tracing::info!(process = name, "{line}");
+                    budget = left;
+                }
                 let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
                 said.push_back(line);
                 if said.len() > KEPT_LINES {

@@ -14,6 +14,8 @@ pub(crate) struct Seen {
     pub(crate) panicked: bool,
     /// The console's end has the kernel's words for a panic.
     pub(crate) panic_on_console: bool,
+    /// The host's disk failed at least once.
+    pub(crate) disk_failed: bool,
     /// A kill was asked for.
     pub(crate) killed: bool,
     /// vhost-device-vsock ended while QEMU ran; what is known about it.

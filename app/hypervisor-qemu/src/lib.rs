@@ -8,6 +8,7 @@
 //! * `monitor` — QEMU's control channel (QMP).
 //! * `children` — processes that do not outlive this one.
 //! * `exit` — pure: what was seen → how the machine ended.
+//! * `probe` — whether KVM runs a guest.
 //! * `machine` — the task that owns a machine.
 
 mod children;
@@ -20,4 +21,4 @@ mod probe;
 mod qemu;
 pub mod vsock;
 
-pub use qemu::{Qemu, QemuConfig};
+pub use qemu::{Choice, Qemu, QemuConfig};

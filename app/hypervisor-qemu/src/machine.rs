@@ -46,8 +46,9 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 pub(crate) struct Sockets(pub(crate) Vec<PathBuf>);
 
-impl Drop for Sockets {
-    fn drop(&mut self) {
+impl Sockets {
+    /// Removes those that are there.
+    pub(crate) fn remove(&self) {
         for path in &self.0 {
             if let Err(error) = std::fs::remove_file(path)
                 && error.kind() != std::io::ErrorKind::NotFound
@@ -55,6 +56,12 @@ impl Drop for Sockets {
                 tracing::warn!(path = %path.display(), %error, "could not remove a socket");
             }
         }
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 
@@ -163,7 +170,11 @@ fn note(seen: &mut Seen, event: Event) {
         Event::Shutdown(reason) => seen.shutdown = Some(reason),
         Event::Panicked => seen.panicked = true,
         Event::DiskError(reason) => {
-            tracing::error!(reason, "the host's disk failed the guest; is it full?");
+            // Once: who fills the disk must not fill the log as well.
+            if !seen.disk_failed {
+                tracing::error!(reason, "the host's disk failed the guest; is it full?");
+            }
+            seen.disk_failed = true;
         }
     }
 }

@@ -39,6 +39,29 @@ const DIAL_SOCKET: &str = "vsock.sock";
 const NO_KVM: &str = "Switch on virtualisation in the firmware, or nested virtualisation in the cloud, and add this user to the group \
                       kvm ('sudo usermod -aG kvm $USER', then log in again)";
 
+/// What is to execute the guest's instructions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// KVM if it works, else TCG.
+    #[default]
+    Best,
+    /// This, without asking whether it works.
+    Fixed(Accelerator),
+    /// What was asked for is neither; it is a problem of the host.
+    Unknown(String),
+}
+
+impl Choice {
+    /// From "kvm" or "tcg"; empty is the best.
+    fn parse(word: &str) -> Self {
+        match [Accelerator::Kvm, Accelerator::Tcg].into_iter().find(|a| a.name() == word) {
+            Some(accelerator) => Self::Fixed(accelerator),
+            None if word.is_empty() => Self::Best,
+            None => Self::Unknown(word.to_owned()),
+        }
+    }
+}
+
 /// What to use on this host instead of what is found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QemuConfig {
@@ -46,8 +69,8 @@ pub struct QemuConfig {
     pub qemu: Option<PathBuf>,
     /// vhost-device-vsock. `None`: beside this program, on the PATH.
     pub vhost_device_vsock: Option<PathBuf>,
-    /// "kvm" or "tcg", without asking whether it works. `None`: KVM if it works.
-    pub accelerator: Option<Accelerator>,
+    /// What executes instructions.
+    pub accelerator: Choice,
     /// Where the verdict on KVM is kept. `None`: it is found anew each time.
     pub verdict_file: Option<PathBuf>,
 }
@@ -58,11 +81,11 @@ impl QemuConfig {
     pub fn from_environment() -> Self {
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let cache = path("XDG_CACHE_HOME").or_else(|| path("HOME").map(|home| home.join(".cache")));
-        let accelerator = std::env::var("COVE_ACCELERATOR").unwrap_or_default();
+        let accelerator = std::env::var_os("COVE_ACCELERATOR").unwrap_or_default();
         Self {
             qemu: path("COVE_QEMU"),
             vhost_device_vsock: path("COVE_VHOST_DEVICE_VSOCK"),
-            accelerator: [Accelerator::Kvm, Accelerator::Tcg].into_iter().find(|a| a.name() == accelerator),
+            accelerator: Choice::parse(&accelerator.to_string_lossy()),
             verdict_file: cache.map(|cache| cache.join("cove/kvm-verdict.json")),
         }
     }
@@ -93,8 +116,12 @@ impl Qemu {
 
     fn look_at_acceleration(&self, qemu: Option<&QemuFound>) -> Check {
         let name = "acceleration";
-        if let Some(accelerator) = self.config.accelerator {
-            return fine(name, format!("COVE_ACCELERATOR asks for {}", accelerator.name()));
+        match &self.config.accelerator {
+            Choice::Best => {}
+            Choice::Fixed(accelerator) => {
+                return fine(name, format!("COVE_ACCELERATOR asks for {}", accelerator.name()));
+            }
+            Choice::Unknown(word) => return unknown_accelerator(word),
         }
         if let Some(error) = kvm::closed() {
             let finding =
@@ -125,23 +152,25 @@ impl Qemu {
     }
 
     /// KVM if it runs this very guest, else TCG and why.
-    async fn accelerator(&self, qemu: &QemuFound, spec: &MachineSpec) -> (Accelerator, Option<String>) {
-        if let Some(accelerator) = self.config.accelerator {
-            return (accelerator, None);
+    async fn accelerator(&self, qemu: &QemuFound, spec: &MachineSpec) -> Result<(Accelerator, Option<String>), Check> {
+        match &self.config.accelerator {
+            Choice::Best => {}
+            Choice::Fixed(accelerator) => return Ok((*accelerator, None)),
+            Choice::Unknown(word) => return Err(unknown_accelerator(word)),
         }
         if let Some(error) = kvm::closed() {
-            return (Accelerator::Tcg, Some(no_kvm(&format!("{}: {error}", kvm::DEVICE))));
+            return Ok((Accelerator::Tcg, Some(no_kvm(&format!("{}: {error}", kvm::DEVICE)))));
         }
         let now = Circumstances::now(qemu.version);
         let verdict = match self.recall(&now) {
             Some(verdict) => verdict,
             None => self.judge(qemu, spec, now).await,
         };
-        if verdict.fault.is_empty() {
+        Ok(if verdict.fault.is_empty() {
             (Accelerator::Kvm, None)
         } else {
             (Accelerator::Tcg, Some(no_kvm(&verdict.fault)))
-        }
+        })
     }
 
     async fn judge(&self, qemu: &QemuFound, spec: &MachineSpec, circumstances: Circumstances) -> KvmVerdict {
@@ -162,7 +191,7 @@ impl Qemu {
         for file in [&spec.kernel, &spec.initramfs, &spec.data_disk] {
             std::fs::metadata(file).map_err(|e| failed(&format!("open {}", file.display()), &e))?;
         }
-        let (accelerator, no_kvm) = self.accelerator(&qemu, &spec).await;
+        let (accelerator, no_kvm) = self.accelerator(&qemu, &spec).await.map_err(host)?;
         let (device, dialler, vsock, sockets) = self.bring_up_vsock(&spec.runtime_dir).await?;
         let (ours, theirs) = UnixStream::pair().map_err(|e| failed("make a socket pair", &e))?;
         let host = Host { accelerator, vsock: Some(device), monitor: theirs.as_raw_fd() };
@@ -201,6 +230,8 @@ impl Qemu {
         let (socket, dial) = (runtime_dir.join(VHOST_SOCKET), runtime_dir.join(DIAL_SOCKET));
         fits(&dial)?;
         let sockets = Sockets(vec![socket.clone(), dial.clone()]);
+        // What a killed predecessor left looks like a device that is ready.
+        sockets.remove();
         let dialler = Dialler::Hybrid(dial.clone());
         let mut command = Command::new(&program);
         command.arg("--guest-cid").arg(dialler.cid().to_string());
@@ -255,6 +286,11 @@ fn fits(socket: &Path) -> Result<(), HypervisorError> {
     Err(HypervisorError::Host(vec![check]))
 }
 
+fn unknown_accelerator(word: &str) -> Check {
+    let finding = format!("COVE_ACCELERATOR is {word:?}, which is no accelerator");
+    problem("acceleration", finding, "set it to kvm or tcg, or not at all")
+}
+
 fn no_kvm(fault: &str) -> String {
     format!("no hardware acceleration, everything is 10 to 30 times slower: KVM does not run a guest here ({fault})")
 }
@@ -274,6 +310,17 @@ mod tests {
         fits(Path::new(&format!("/{}", "x".repeat(106)))).unwrap();
         let error = fits(Path::new(&format!("/{}", "x".repeat(107)))).unwrap_err().to_string();
         assert!(error.contains("is 108 bytes, the system allows 107; set COVE_HOME"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_accelerator_that_is_none_is_a_problem_and_no_other_is_taken_instead() {
+        let config = QemuConfig { accelerator: Choice::parse("hax"), ..QemuConfig::default() };
+        let checks = Qemu::new(config).check().await;
+        let check = checks.iter().find(|check| check.name == "acceleration").unwrap();
+        assert_eq!(check.verdict, Verdict::Problem);
+        assert!(check.finding.contains("hax"));
+        assert_eq!(Choice::parse("kvm"), Choice::Fixed(Accelerator::Kvm));
+        assert_eq!(Choice::parse(""), Choice::Best);
     }
 
     #[tokio::test]

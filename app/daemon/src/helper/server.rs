@@ -18,7 +18,7 @@ use cove_platform::{
     process::StopRequests,
 };
 use tokio::{
-    io::copy_bidirectional,
+    io::copy_bidirectional_with_sizes,
     sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
@@ -31,6 +31,9 @@ use super::{
     protocol::{Dialled, Request, Started, receive, send},
 };
 
+/// How much is copied at once: the daemon paces its writes to what every vsock carries whole, and they must not be joined
+/// to larger ones here.
+const PIECE: usize = cove_proto::paced::MAX_WRITE_BYTES;
 /// How long clients get to read the last word.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How long the system gets to find resources for another client.
@@ -138,7 +141,7 @@ async fn connect(mut stream: LocalStream, vm: Arc<dyn Vm>, port: u32) -> io::Res
     match vm.connect(port).await {
         Ok(mut guest) => {
             send(&mut stream, &Dialled::Ok(())).await?;
-            copy_bidirectional(&mut stream, &mut guest).await.map(drop)
+            copy_bidirectional_with_sizes(&mut stream, &mut guest, PIECE, PIECE).await.map(drop)
         }
         Err(error) => send(&mut stream, &Dialled::Err(error)).await,
     }

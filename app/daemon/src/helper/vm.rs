@@ -14,8 +14,8 @@ use super::{
     protocol::{Dialled, Request, State, receive, send},
 };
 
-/// How long a helper may take to say hello.
-const HELLO: Duration = Duration::from_secs(5);
+/// How long a helper may take to say hello on a host that is busy. One that is gone is known at once.
+const HELLO: Duration = Duration::from_secs(10);
 /// How long it may take to end its machine before it is ended itself, and the machine with it.
 const KILL: Duration = Duration::from_secs(10);
 

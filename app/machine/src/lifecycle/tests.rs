@@ -47,7 +47,7 @@ impl Guest for Agent {
     fn ready(&self, _: Arc<dyn Vm>) -> BoxFuture<'_, Result<(), GuestError>> {
         Box::pin(async {
             if self.deaf.load(Ordering::SeqCst) {
-                std::future::pending().await;
+                std::future::pending::<()>().await;
             }
             Ok(())
         })
