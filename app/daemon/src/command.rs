@@ -44,12 +44,7 @@ enum Program {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    log();
-    let run = match arguments.program {
-        None => daemon(arguments.home),
-        Some(Program::Machine(arguments)) => helper::run(arguments).context("own the machine"),
-    };
-    match run {
+    match log().and_then(|()| run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // With nobody to read it there is nothing more to be done.
@@ -59,10 +54,19 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.program {
+        None => daemon(arguments.home),
+        Some(Program::Machine(arguments)) => helper::run(arguments).context("own the machine"),
+    }
+}
+
 /// To stderr; whoever detaches this program leads that to a file.
-fn log() {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+fn log() -> anyhow::Result<()> {
+    let words = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::try_new(&words).with_context(|| format!("understand {LOG_VARIABLE}={words}"))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
 }
 
 fn daemon(home: Option<PathBuf>) -> anyhow::Result<()> {
