@@ -191,6 +191,19 @@ impl View {
         records(&self.0.open_table(HOLDS)?)
     }
 
+    /// As [`Change::unneeded`], of layers that are recorded: what a look can tell without a change.
+    pub(super) fn unneeded(&self, chains: &[String]) -> Result<Vec<String>, CatalogueError> {
+        let mut chains = unneeded(&self.0.open_table(IMAGES)?, &self.0.open_table(HOLDS)?, chains)?;
+        let layers = self.0.open_table(LAYERS)?;
+        let mut recorded = Vec::new();
+        for chain in chains.drain(..) {
+            if layers.get(chain.as_str())?.is_some() {
+                recorded.push(chain);
+            }
+        }
+        Ok(recorded)
+    }
+
     pub(super) fn builtin_was_loaded(&self, digest: &str) -> Result<bool, CatalogueError> {
         Ok(self.0.open_table(BUILTIN)?.get(digest)?.is_some())
     }
@@ -252,10 +265,6 @@ impl Change {
         put(&self.0, HOLDS, container, hold)
     }
 
-    pub(super) fn holds(&self) -> Result<Vec<(String, HoldRecord)>, CatalogueError> {
-        records(&self.0.open_table(HOLDS)?)
-    }
-
     pub(super) fn remove_hold(&self, container: &str) -> Result<Option<HoldRecord>, CatalogueError> {
         let mut table = self.0.open_table(HOLDS)?;
         let removed = table.remove(container)?;
@@ -269,14 +278,7 @@ impl Change {
 
     /// Of `chains`, those that no image and no container needs.
     pub(super) fn unneeded(&self, chains: &[String]) -> Result<Vec<String>, CatalogueError> {
-        let mut needed = BTreeSet::new();
-        for (_, image) in records::<ImageRecord>(&self.0.open_table(IMAGES)?)? {
-            needed.extend(image.layers);
-        }
-        for (_, hold) in self.holds()? {
-            needed.extend(hold.layers);
-        }
-        Ok(chains.iter().filter(|chain| !needed.contains(*chain)).cloned().collect())
+        unneeded(&self.0.open_table(IMAGES)?, &self.0.open_table(HOLDS)?, chains)
     }
 }
 
@@ -298,6 +300,21 @@ fn records<T: DeserializeOwned>(
         all.push((key.value().to_owned(), postcard::from_bytes(value.value())?));
     }
     Ok(all)
+}
+
+fn unneeded(
+    images: &impl ReadableTable<&'static str, Bytes<'static>>,
+    holds: &impl ReadableTable<&'static str, Bytes<'static>>,
+    chains: &[String],
+) -> Result<Vec<String>, CatalogueError> {
+    let mut needed = BTreeSet::new();
+    for (_, image) in records::<ImageRecord>(images)? {
+        needed.extend(image.layers);
+    }
+    for (_, hold) in records::<HoldRecord>(holds)? {
+        needed.extend(hold.layers);
+    }
+    Ok(chains.iter().filter(|chain| !needed.contains(*chain)).cloned().collect())
 }
 
 fn references(table: &impl ReadableTable<&'static str, &'static str>) -> Result<Vec<(String, String)>, CatalogueError> {

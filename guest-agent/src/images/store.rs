@@ -165,6 +165,10 @@ impl ImageStore {
         let shared = self.shared();
         let unpinned: Vec<String> =
             chains.iter().filter(|chain| !shared.pinned.contains_key(*chain)).cloned().collect();
+        // Mostly there is nothing to remove, and a look costs no sync of the disk.
+        if self.0.catalogue.read()?.unneeded(&unpinned)?.is_empty() {
+            return Ok(Vec::new());
+        }
         let removed = self.0.catalogue.write(|change| {
             let mut removed = Vec::new();
             for chain in change.unneeded(&unpinned)? {

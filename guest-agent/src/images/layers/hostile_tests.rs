@@ -376,3 +376,35 @@ fn a_layer_that_overwrites_its_own_files_can_be_made_again() {
     assert_eq!(yard.read("f"), "second, longer");
     assert_eq!(yard.read("d"), "a file now");
 }
+
+#[test]
+fn the_tar_crate_reads_the_same_entries() {
+    let smuggled = tar(&[TarEntry::file("smuggled", "x")]);
+    let archive = tar(&[
+        TarEntry::folder("d/"),
+        TarEntry::file("d/f", [1; 1000]),
+        TarEntry::file("f", &smuggled).header_size(0).pax("size", smuggled.len().to_string()),
+        TarEntry::file("short", "2").pax("path", "p".repeat(300)),
+        TarEntry::file("n".repeat(250), "3"),
+        TarEntry::symlink("s", "t".repeat(200)),
+        TarEntry::hard_link("h", "ignored").pax("linkpath", "d/f"),
+        TarEntry::new(b'g', "global"),
+        TarEntry::new(b'3', "null").device(1, 3),
+        TarEntry::file("last", [2; 512]),
+    ]);
+    let mut theirs = Vec::new();
+    for entry in tar::Archive::new(archive.as_slice()).entries().unwrap() {
+        let entry = entry.unwrap();
+        if entry.header().entry_type() != tar::EntryType::XGlobalHeader {
+            let link = entry.link_name_bytes().map(std::borrow::Cow::into_owned).unwrap_or_default();
+            theirs.push((entry.path_bytes().into_owned(), link, entry.size()));
+        }
+    }
+    let mut ours = Vec::new();
+    let mut tape = super::Tape::new(archive.as_slice(), u64::MAX, None);
+    while let Some(entry) = tape.next_entry().unwrap() {
+        ours.push((entry.path, entry.link, entry.size));
+    }
+    assert_eq!(ours.len(), 9);
+    assert_eq!(ours, theirs);
+}
