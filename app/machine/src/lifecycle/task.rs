@@ -285,7 +285,9 @@ impl Keeper {
             Exit::PowerOff | Exit::Forced => State::Stopped,
             Exit::Panic | Exit::Reset | Exit::VmmDied(_) => {
                 let cause = Cause::ended(&exit, &self.shared.config).await;
-                State::Failed(cause.at(None, &self.shared.config).await)
+                let failure = cause.at(None, &self.shared.config).await;
+                tracing::error!(cause = failure.cause, "the machine ended unexpectedly");
+                State::Failed(failure)
             }
         };
         self.shared.publisher.down(state, Some(exit));
