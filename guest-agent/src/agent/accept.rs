@@ -129,3 +129,19 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_of_the_wrong_length_or_none_at_all_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        assert!(matches!(read_secret(&path), Err(AcceptError::Secret { .. })));
+        std::fs::write(&path, [7; 31]).unwrap();
+        assert!(matches!(read_secret(&path), Err(AcceptError::SecretLength)));
+        std::fs::write(&path, [7; 32]).unwrap();
+        assert_eq!(read_secret(&path).unwrap().as_bytes(), [7; 32]);
+    }
+}

@@ -35,3 +35,26 @@ impl From<ExecsError> for Status {
 pub(super) fn missing(what: &str) -> Status {
     Status::invalid_argument(format!("the request lacks {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_what_failed_and_why_in_one_line() {
+        let source = Box::new(ContainersError::NotRunning("b5".into()));
+        let status = Status::from(ContainersError::Kill { container: "web".into(), source });
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(status.message(), "cannot kill container: web: container b5 is not running");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let failed = |kind: std::io::ErrorKind| {
+            let source = std::io::Error::from(kind);
+            Status::from(ContainersError::Files { action: "make", path: "/x".into(), source }).code()
+        };
+        assert_eq!(failed(std::io::ErrorKind::StorageFull), Code::ResourceExhausted);
+        assert_eq!(failed(std::io::ErrorKind::PermissionDenied), Code::Internal);
+    }
+}
