@@ -8,6 +8,7 @@ use std::{
 use rustix::{
     fs::{Mode, OFlags},
     mount::MountAttrFlags,
+    process::DumpableBehavior,
 };
 
 use super::{Newcomer, Step, identity, program, streams, working_dir};
@@ -100,6 +101,8 @@ fn become_program(newcomer: &Newcomer, proc: &OwnedFd) -> Result<Infallible, Lau
 /// First of all: what is open from now on is what this process needs.
 pub(super) fn close_others(newcomer: &Newcomer, mut kept: Vec<i32>) -> Result<(), LaunchFailure> {
     kept.extend(newcomer.streams.numbers());
+    // Until execve nobody in the container may look into it or act through it, as runc has it, too.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).step("hide from debuggers")?;
     sys::descriptors::close_all_but(&kept).step("close descriptors")?;
     sys::execute::reset_signals();
     Ok(())

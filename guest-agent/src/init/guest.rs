@@ -2,10 +2,16 @@
 
 use std::{fs, io, path::Path};
 
-use rustix::mount::{MountFlags, mount};
+use rustix::{
+    mount::{MountFlags, mount},
+    process::{Resource, Rlimit, setrlimit},
+};
 
 use super::{BootError, Doing};
 use crate::{cgroups, rootfs::pivot, sys};
+
+/// fs.nr_open, as the kernel has it.
+const MAX_DESCRIPTORS: u64 = 1_048_576;
 
 /// Mounts are copied for each container that starts, so there are few.
 pub(super) fn mount_file_systems() -> Result<(), BootError> {
@@ -64,6 +70,12 @@ const SETTINGS: [(&str, &str); 14] = [
     // Keys of containers are counted for one user too; Docker's own documentation raises it.
     ("kernel/keys/maxkeys", "20000"),
 ];
+
+/// PID 1 holds four descriptors of each process, and the agent as many: the kernel's 1024 would do for 200 containers.
+pub(super) fn raise_limits() -> Result<(), BootError> {
+    let most = Some(MAX_DESCRIPTORS);
+    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).doing("raise the limit of open files")
+}
 
 /// Keeps processes with a network namespace of their own away from the host's vsock, where the kernel can (Linux 7.0).
 /// The setting comes with the module, and is written once.

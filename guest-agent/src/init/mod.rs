@@ -61,6 +61,7 @@ pub fn run() -> ExitCode {
 fn serve() -> Result<Infallible, BootError> {
     guest::mount_file_systems()?;
     guest::make_cgroups()?;
+    guest::raise_limits()?;
     guest::name_it()?;
     guest::apply_settings()?;
     modules::load()?;

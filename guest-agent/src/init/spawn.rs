@@ -96,10 +96,11 @@ impl Starting {
     fn heard(&mut self, report: Report, descriptors: Vec<OwnedFd>) {
         let descriptor = descriptors.into_iter().next();
         match (report, descriptor) {
-            (Report::Process { pid }, Some(pidfd)) => self.process = Some((pid, pidfd)),
-            (Report::Terminal, Some(master)) => self.ends.terminal = Some(master),
+            // Each is said once, and before the process is where a container might speak in its name.
+            (Report::Process { pid }, Some(pidfd)) if self.process.is_none() => self.process = Some((pid, pidfd)),
+            (Report::Terminal, Some(master)) if self.ends.terminal.is_none() => self.ends.terminal = Some(master),
             (Report::Failed(failure), _) => self.failure = Some(failure),
-            (Report::Process { .. } | Report::Terminal, None) => {
+            (Report::Process { .. } | Report::Terminal, _) => {
                 let step = "read the process's report".into();
                 self.failure = Some(LaunchFailure::Step { step, errno: libc::EBADMSG });
             }

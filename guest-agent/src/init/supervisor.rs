@@ -131,7 +131,10 @@ impl Supervisor {
             Ok(agent) => {
                 self.agent = AgentState::Running(agent);
                 for held in self.held.values() {
-                    self.outbox.extend(held.announce().ok());
+                    match held.announce() {
+                        Ok(packet) => self.outbox.push_back(packet),
+                        Err(error) => console::say(&format!("{} cannot be handed over: {error}", held.process.id)),
+                    }
                 }
                 self.queue(&Event::Adopted);
                 let ended = self.held.values().filter_map(|held| Some((held.process.id.clone(), held.exit?)));
