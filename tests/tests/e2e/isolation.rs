@@ -129,7 +129,8 @@ fn socket_named(name: &str, folder: &Path) -> Option<PathBuf> {
 fn dialled(socket: &Path, port: u32) -> Result<UnixStream> {
     let mut stream = UnixStream::connect(socket).with_context(|| format!("{}", socket.display()))?;
     stream.set_read_timeout(Some(DEADLINE))?;
-    writeln!(stream, "CONNECT {port}")?;
+    // In one piece: the request is read as one.
+    stream.write_all(format!("CONNECT {port}\n").as_bytes())?;
     let mut answer = Vec::new();
     while answer.last() != Some(&b'\n') {
         let mut byte = [0];

@@ -4,8 +4,8 @@
 use std::{env, io::IsTerminal as _};
 
 use cove_proto::v1::{
-    CreateContainerRequest, GetContainerRequest, RemoveContainerRequest, StartContainerRequest, WaitCondition,
-    WaitContainerRequest, WaitContainerResponse,
+    CreateContainerRequest, GetContainerRequest, StartContainerRequest, WaitCondition, WaitContainerRequest,
+    WaitContainerResponse,
 };
 use tonic::{Code, Status, Streaming};
 
@@ -73,7 +73,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         output::aside(&format!("warning: {warning}"));
     }
     if detach {
-        start(&engine, &created.id, auto_remove).await?;
+        // Only with --rm must it be known how the start failed before the container is gone.
+        let mut end = if auto_remove { Some(wait(&engine, &created.id, true).await?) } else { None };
+        start(&engine, &created.id, end.as_mut()).await?;
         output::text(&format!("{}\n", created.id))?;
         return Ok(0);
     }
@@ -84,7 +86,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
 async fn foreground(engine: &Engine, id: &str, streams: Streams, auto_remove: bool) -> Outcome {
     let attachment = Attachment::open(engine, id, streams).await?;
     let mut end = wait(engine, id, auto_remove).await?;
-    start(engine, id, auto_remove).await?;
+    start(engine, id, auto_remove.then_some(&mut end)).await?;
     attachment.connect(engine).await?;
     let end = end.message().await?.unwrap_or_default();
     if end.error.is_empty() {
@@ -101,35 +103,31 @@ async fn wait(engine: &Engine, id: &str, auto_remove: bool) -> Result<Streaming<
     Ok(engine.containers().wait_container(request).await?.into_inner())
 }
 
-/// Starts it. A program that cannot be run leaves its exit code in the container, from which it is read; then, with
-/// --rm, the container goes.
-async fn start(engine: &Engine, id: &str, auto_remove: bool) -> Result<(), Failure> {
-    let Err(status) = engine.containers().start_container(StartContainerRequest { container: id.to_owned() }).await
-    else {
-        return Ok(());
+/// Starts it. A program that cannot be run leaves its exit code in the container, or, when the container goes with it, in
+/// the answer to the wait for that.
+async fn start(
+    engine: &Engine,
+    id: &str,
+    removal: Option<&mut Streaming<WaitContainerResponse>>,
+) -> Result<(), Failure> {
+    let request = StartContainerRequest { container: id.to_owned() };
+    let Err(status) = engine.containers().start_container(request).await else { return Ok(()) };
+    let code = match (status.code(), removal) {
+        (Code::InvalidArgument, Some(removal)) => code_left_behind(removal).await,
+        (Code::InvalidArgument, None) => code_kept(engine, id).await,
+        _ => None,
     };
-    let code = match status.code() {
-        Code::InvalidArgument | Code::FailedPrecondition => start_code(engine, id).await,
-        _ => ENGINE_REFUSED,
-    };
-    if auto_remove {
-        let request = RemoveContainerRequest { container: id.to_owned(), force: true, volumes: true };
-        // The engine may have removed it already; what failed first is what is told.
-        let _ = engine.containers().remove_container(request).await;
-    }
-    Err(Failure::from(status).exit_code(code))
+    Err(Failure::from(status).exit_code(code.filter(|code| *code != 0).unwrap_or(ENGINE_REFUSED)))
 }
 
-async fn start_code(engine: &Engine, id: &str) -> u8 {
+async fn code_left_behind(removal: &mut Streaming<WaitContainerResponse>) -> Option<u8> {
+    removal.message().await.ok().flatten().map(|end| exit_code(end.exit_code))
+}
+
+async fn code_kept(engine: &Engine, id: &str) -> Option<u8> {
     let request = GetContainerRequest { container: id.to_owned(), sizes: false };
-    let state = match engine.containers().get_container(request).await {
-        Ok(answer) => answer.into_inner().container.and_then(|container| container.state),
-        Err(_) => None,
-    };
-    match state.map(|state| exit_code(state.exit_code)) {
-        None | Some(0) => ENGINE_REFUSED,
-        Some(code) => code,
-    }
+    let answer = engine.containers().get_container(request).await.ok()?.into_inner();
+    answer.container.and_then(|container| container.state).map(|state| exit_code(state.exit_code))
 }
 
 fn not_created(status: Status, image: &str) -> Failure {

@@ -9,11 +9,11 @@ use cove_platform::{
     local::{Endpoint, LocalStream},
 };
 use cove_proto::v1::{
-    containers_client::ContainersClient, execs_client::ExecsClient, guest_client::GuestClient,
-    images_client::ImagesClient, machine_client::MachineClient,
+    GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, execs_client::ExecsClient,
+    guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
 };
 use hyper_util::rt::TokioIo;
-use tonic::transport::Channel;
+use tonic::{Code, transport::Channel};
 
 use crate::failure::Failure;
 
@@ -62,6 +62,7 @@ impl Engine {
     /// If something is there and cannot be used.
     pub(crate) async fn find(home: &Home) -> Result<Option<Self>, Failure> {
         let endpoint = home.engine_endpoint();
+        endpoint.check().map_err(|error| Failure::new("find coved").because(error))?;
         match LocalStream::connect(&endpoint).await {
             Ok(_) => Ok(Some(Self::over(endpoint))),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
@@ -87,6 +88,18 @@ impl Engine {
         match Self::find(home).await? {
             Some(engine) => Ok((engine, Started::Before)),
             None => start::daemon(home).await.map(|engine| (engine, Started::Now)),
+        }
+    }
+
+    /// What the guest says of itself; `None` if the machine ends just now, which the next look at it will tell.
+    ///
+    /// # Errors
+    /// If the guest cannot answer for another reason.
+    pub(crate) async fn guest_if_there(&self) -> Result<Option<GetGuestResponse>, Failure> {
+        match self.guest().get_guest(GetGuestRequest {}).await {
+            Ok(answer) => Ok(Some(answer.into_inner())),
+            Err(status) if status.code() == Code::Unavailable => Ok(None),
+            Err(status) => Err(status.into()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cove_proto::v1::{GetGuestRequest, GetGuestResponse, GetMachineRequest, GetMachineResponse, MachineState};
+use cove_proto::v1::{GetGuestResponse, GetMachineRequest, GetMachineResponse, MachineState};
 use serde::Serialize;
 
 use crate::{
@@ -69,7 +69,7 @@ struct Guest {
 pub(super) async fn explain(engine: &Engine, format: Format) -> Outcome {
     let machine = engine.machine().get_machine(GetMachineRequest {}).await?.into_inner();
     let runs = machine.status.as_ref().is_some_and(|status| status.state() == MachineState::Running);
-    let guest = if runs { Some(engine.guest().get_guest(GetGuestRequest {}).await?.into_inner()) } else { None };
+    let guest = if runs { engine.guest_if_there().await? } else { None };
     let way = way(machine, guest);
     match format {
         Format::Json => output::json(&way)?,
@@ -132,11 +132,10 @@ impl Drawing {
     }
 
     fn link(&mut self, what: &str, facts: &str) {
-        self.text.push_str(&format!(
-            "  {}     {}{facts}\n",
-            self.paint.line("│"),
-            self.paint.faint(&format!("{what:<11}"))
-        ));
+        let what = self.paint.faint(&format!("{what:<11}"));
+        let line = format!("  {}     {what}{facts}", self.paint.line("│"));
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
     }
 
     fn arrow(&mut self) {

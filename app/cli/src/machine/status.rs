@@ -1,7 +1,7 @@
 //! `cove status`: how the machine is. It starts nothing, not even the daemon.
 
 use cove_platform::home::Home;
-use cove_proto::v1::{GetGuestRequest, GetGuestResponse, GetMachineRequest, GetMachineResponse, MachineState};
+use cove_proto::v1::{GetGuestResponse, GetMachineRequest, GetMachineResponse, MachineState};
 use serde::Serialize;
 
 use super::state_word;
@@ -59,7 +59,7 @@ async fn look(home: &Home) -> Result<Status, Failure> {
     let machine = engine.machine().get_machine(GetMachineRequest {}).await?.into_inner();
     let runs = machine.status.as_ref().is_some_and(|status| status.state() == MachineState::Running);
     // Asking the guest would start a machine that is stopped.
-    let guest = if runs { Some(engine.guest().get_guest(GetGuestRequest {}).await?.into_inner()) } else { None };
+    let guest = if runs { engine.guest_if_there().await? } else { None };
     Ok(from(home, Some(machine), guest))
 }
 

@@ -22,24 +22,25 @@ pub(crate) struct Cove {
     daemon: Child,
     program: PathBuf,
     buf: PathBuf,
-    home: TempDir,
+    /// Holds the home, which the daemon makes itself and keeps closed, and its log.
+    dir: TempDir,
 }
 
 impl Cove {
     /// Starts the daemon; its machine does not run yet.
     pub(crate) fn start(arguments: &Arguments) -> Result<Self> {
         // Socket paths are limited, so the home is not below the build's folders.
-        let home = tempfile::Builder::new().prefix("cove-bench").tempdir().context("make a home")?;
-        let log = File::create(home.path().join("coved.log")).context("make a log")?;
+        let dir = tempfile::Builder::new().prefix("cove-bench").tempdir().context("make a folder")?;
+        let log = File::create(dir.path().join("coved.log")).context("make a log")?;
         let program = arguments.dist.join("bin/coved");
         let daemon = Command::new(&program)
-            .env("COVE_HOME", home.path())
+            .env("COVE_HOME", dir.path().join("home"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("share the log")?)
             .stderr(log)
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;
-        let mut cove = Self { daemon, program: arguments.dist.join("bin/cove"), buf: arguments.buf.clone(), home };
+        let mut cove = Self { daemon, program: arguments.dist.join("bin/cove"), buf: arguments.buf.clone(), dir };
         let deadline = Instant::now() + PATIENCE;
         while cove.docker().and_then(|mut docker| docker.ping()).is_err() {
             if let Some(status) = cove.daemon.try_wait()? {
@@ -55,7 +56,7 @@ impl Cove {
 
     /// A connection to the Docker API.
     pub(crate) fn docker(&self) -> Result<Docker> {
-        let path = self.home.path().join("run/docker.sock");
+        let path = self.home().join("run/docker.sock");
         Docker::new(UnixStream::connect(&path).with_context(|| format!("connect to {}", path.display()))?)
     }
 
@@ -71,8 +72,8 @@ impl Cove {
     /// Resident memory of the agent in bytes, asked for as any script would.
     pub(crate) fn agent_resident_bytes(&self) -> Result<u64> {
         let output = Command::new(&self.buf)
-            .args(["curl", "--http2-prior-knowledge", "--data", "{}", "--unix-socket"])
-            .arg(self.home.path().join("run/engine.sock"))
+            .args(["curl", "--protocol", "grpc", "--http2-prior-knowledge", "--data", "{}", "--unix-socket"])
+            .arg(self.home().join("run/engine.sock"))
             .arg("http://cove/cove.v1.Guest/GetGuest")
             .output()
             .with_context(|| format!("run {}", self.buf.display()))?;
@@ -85,8 +86,12 @@ impl Cove {
         bytes.parse().context("bad agentResidentBytes")
     }
 
+    fn home(&self) -> PathBuf {
+        self.dir.path().join("home")
+    }
+
     fn log(&self) -> String {
-        fs::read_to_string(self.home.path().join("coved.log")).unwrap_or_else(|error| format!("(no log: {error})"))
+        fs::read_to_string(self.dir.path().join("coved.log")).unwrap_or_else(|error| format!("(no log: {error})"))
     }
 }
 
@@ -94,7 +99,7 @@ impl Drop for Cove {
     fn drop(&mut self) {
         // Each step goes as far as it can; what matters is that no machine is left.
         let stop = ["stop", "--daemon", "--quiet"];
-        let _ = Command::new(&self.program).args(stop).env("COVE_HOME", self.home.path()).status();
+        let _ = Command::new(&self.program).args(stop).env("COVE_HOME", self.home()).status();
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline && matches!(self.daemon.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(20));
