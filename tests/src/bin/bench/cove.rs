@@ -60,6 +60,15 @@ impl Cove {
         Docker::new(UnixStream::connect(&path).with_context(|| format!("connect to {}", path.display()))?)
     }
 
+    /// Stops the machine; the daemon stays, and the next call boots it again.
+    pub(crate) fn stop_machine(&self) -> Result<()> {
+        let status = Command::new(&self.program).args(["stop", "--quiet"]).env("COVE_HOME", self.home()).status();
+        if !status.with_context(|| format!("run {}", self.program.display()))?.success() {
+            bail!("cove stop failed: {}", self.log());
+        }
+        Ok(())
+    }
+
     /// Resident memory of the daemon in bytes.
     pub(crate) fn daemon_resident_bytes(&self) -> Result<u64> {
         let path = format!("/proc/{}/status", self.daemon.id());

@@ -15,6 +15,8 @@ pub(crate) fn render(figures: &Figures) -> String {
     let mut text = String::new();
     let peer = format!("dockerd {}", figures.peer_version);
     row(&mut text, "", "Cove", &peer, "ratio");
+    let first = format!("{:.1}", figures.cove_first_boot.as_secs_f64());
+    row(&mut text, "first boot, with a new data disk, s", &first, "-", "-");
     let boot = [figures.cove_boot, figures.peer_boot].map(|boot| boot.as_secs_f64());
     numbers(&mut text, "boot to first answer, s", boot);
     for laps in &figures.networks {
@@ -47,7 +49,7 @@ fn numbers(text: &mut String, name: &str, [cove, peer]: [f64; 2]) {
 
 fn row(text: &mut String, name: &str, cove: &str, peer: &str, ratio: &str) {
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{name:<36}{cove:>10}{peer:>18}{ratio:>9}");
+    let _ = writeln!(text, "{name:<36}{cove:>10}{peer:>24}{ratio:>9}");
 }
 
 fn median(values: impl Iterator<Item = Duration>) -> Duration {
@@ -65,6 +67,7 @@ mod tests {
         let lap = |millis| Lap { create: Duration::ZERO, start: Duration::from_millis(millis), wait: Duration::ZERO };
         let figures = Figures {
             peer_version: "26.1".into(),
+            cove_first_boot: Duration::from_secs(3),
             cove_boot: Duration::from_secs(2),
             peer_boot: Duration::from_secs(16),
             networks: vec![Laps {
@@ -82,6 +85,7 @@ mod tests {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap();
             line[name.len()..].split_whitespace().map(str::to_owned).collect::<Vec<_>>()
         };
+        assert_eq!(words("first boot, with a new data disk, s"), ["3.0", "-", "-"]);
         assert_eq!(words("boot to first answer, s"), ["2.0", "16.0", "1/8.0"]);
         assert_eq!(words("network none: create to exit, ms"), ["20.0", "200.0", "1/10.0"]);
         assert_eq!(words("engine with 10 containers, MiB"), ["15.0", "300.0", "1/20.0"]);
