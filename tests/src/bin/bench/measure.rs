@@ -86,7 +86,17 @@ pub(crate) fn all(arguments: &Arguments) -> Result<Figures> {
     let sleepers = with_sleepers(&mut peer)?;
     let peer_engine = engine_resident_bytes(&mut peer)?;
     remove(&mut peer, &sleepers)?;
-    Ok(Figures { peer_version, cove_boot, peer_boot, networks, sleepers: SLEEPERS, agent, daemon, peer_engine })
+    Ok(Figures {
+        peer_version,
+        cove_first_boot,
+        cove_boot,
+        peer_boot,
+        networks,
+        sleepers: SLEEPERS,
+        agent,
+        daemon,
+        peer_engine,
+    })
 }
 
 /// The machine boots for the first call that needs it.
