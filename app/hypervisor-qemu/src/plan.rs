@@ -47,6 +47,8 @@ pub enum VsockDevice {
 pub struct Host {
     /// What executes instructions.
     pub accelerator: Accelerator,
+    /// The frequency of the counter that a guest under TCG tells time by, in kHz, where it is known.
+    pub tsc_khz: Option<u64>,
     /// The vsock device; none for a probe.
     pub vsock: Option<VsockDevice>,
     /// The descriptor of QEMU's end of the control channel.
@@ -57,7 +59,7 @@ pub struct Host {
 #[must_use]
 pub fn arguments(spec: &MachineSpec, host: &Host, data_disk: Option<&Path>) -> Vec<OsString> {
     let mut arguments = machine(spec, host.accelerator);
-    arguments.extend(boot(spec, host.accelerator));
+    arguments.extend(boot(spec, host));
     arguments.extend(console_and_monitor(host.monitor));
     if let Some(device) = &host.vsock {
         arguments.extend(vsock(device));
@@ -108,14 +110,15 @@ fn machine(spec: &MachineSpec, accelerator: Accelerator) -> Vec<OsString> {
     .into()
 }
 
-fn boot(spec: &MachineSpec, accelerator: Accelerator) -> Vec<OsString> {
+fn boot(spec: &MachineSpec, host: &Host) -> Vec<OsString> {
     // The CPU mitigations stay as the kernel has them: they cost nothing measurable at boot, and containers share a kernel.
-    let mut words = vec!["console=hvc0", "quiet", "panic=-1", "cryptomgr.notests"];
-    if accelerator == Accelerator::Tcg {
+    let mut words = ["console=hvc0", "quiet", "panic=-1", "cryptomgr.notests"].map(str::to_owned).to_vec();
+    if host.accelerator == Accelerator::Tcg {
         // Without KVM's clock the kernel calibrates the TSC for a third of a second and then distrusts it.
-        words.extend(["tsc=reliable", "no_timer_check"]);
+        words.extend(["tsc=reliable", "no_timer_check"].map(str::to_owned));
+        words.extend(host.tsc_khz.map(|khz| format!("tsc_early_khz={khz}")));
     }
-    words.extend(spec.kernel_arguments.iter().map(String::as_str));
+    words.extend(spec.kernel_arguments.iter().cloned());
     vec![
         "-kernel".into(),
         spec.kernel.clone().into(),
@@ -201,7 +204,7 @@ mod tests {
     }
 
     fn plan(accelerator: Accelerator, vsock: Option<VsockDevice>, disk: Option<&str>) -> String {
-        let host = Host { accelerator, vsock, monitor: 9 };
+        let host = Host { accelerator, tsc_khz: Some(2_100_000), vsock, monitor: 9 };
         let disk = disk.map(PathBuf::from);
         let arguments = arguments(&spec(), &host, disk.as_deref());
         let mut text = String::new();

@@ -23,7 +23,8 @@ const MAX_LINE: usize = 4096;
 pub(crate) async fn boot(qemu: &QemuFound, spec: &MachineSpec) -> Result<(), String> {
     let (monitor, theirs) = UnixStream::pair().map_err(|e| e.to_string())?;
     let spec = MachineSpec { cpus: 1, memory_bytes: spec.memory_bytes.min(512 << 20), ..spec.clone() };
-    let host = Host { accelerator: Accelerator::Kvm, vsock: None, monitor: std::os::fd::AsRawFd::as_raw_fd(&theirs) };
+    let monitor_fd = std::os::fd::AsRawFd::as_raw_fd(&theirs);
+    let host = Host { accelerator: Accelerator::Kvm, tsc_khz: None, vsock: None, monitor: monitor_fd };
     let mut command = Command::new(&qemu.path);
     command.args(plan::arguments(&spec, &host, None)).stdout(Stdio::piped());
     let mut process = children::spawn("qemu (probe)", &mut command, &[theirs.as_fd()]).map_err(|e| e.to_string())?;

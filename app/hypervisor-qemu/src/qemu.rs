@@ -23,7 +23,7 @@ use crate::{
         executable::{self, QemuFound},
         fine,
         kvm::{self, Circumstances, KvmVerdict},
-        problem, warning,
+        problem, tsc, warning,
     },
     machine::{Parts, QemuVm, Sockets, keep_console},
     monitor::Monitor,
@@ -194,7 +194,8 @@ impl Qemu {
         let (accelerator, no_kvm) = self.accelerator(&qemu, &spec).await.map_err(host)?;
         let (device, dialler, vsock, sockets) = self.bring_up_vsock(&spec.runtime_dir).await?;
         let (ours, theirs) = UnixStream::pair().map_err(|e| failed("make a socket pair", &e))?;
-        let host = Host { accelerator, vsock: Some(device), monitor: theirs.as_raw_fd() };
+        let tsc_khz = tsc::frequency_khz().await;
+        let host = Host { accelerator, tsc_khz, vsock: Some(device), monitor: theirs.as_raw_fd() };
         let mut command = Command::new(&qemu.path);
         command.args(plan::arguments(&spec, &host, Some(&spec.data_disk))).stdout(Stdio::piped());
         let sink = Sink::create(spec.console_log.clone()).map_err(|e| failed("make the console log", &e))?;

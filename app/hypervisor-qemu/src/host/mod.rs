@@ -2,11 +2,13 @@
 //!
 //! * [`executable`] — QEMU and vhost-device-vsock: where they are, which version.
 //! * [`kvm`] — whether KVM is there, and what is known of whether it runs a guest.
+//! * `tsc` — how fast the counter runs that a guest under TCG tells time by.
 
 use cove_machine::hypervisor::{Check, Verdict};
 
 pub mod executable;
 pub mod kvm;
+pub(crate) mod tsc;
 
 /// A check with nothing to do.
 pub(crate) fn fine(name: &str, finding: String) -> Check {
