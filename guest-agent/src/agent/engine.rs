@@ -21,6 +21,7 @@ const BUILT_IN: &str = "/usr/share/cove/hello.tar";
 /// The engine, open.
 pub(super) struct Engine {
     pub(super) facts: Facts,
+    pub(super) database: Database,
     pub(super) images: ImageStore,
     pub(super) containers: Containers,
     pub(super) execs: Execs,
@@ -42,7 +43,7 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
     let ground = Ground {
         root,
-        database,
+        database: database.clone(),
         images: Arc::new(images.clone()),
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
@@ -52,7 +53,7 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
     for process in further {
         tokio::spawn(execs::abandon(as_program(process)));
     }
-    Ok(Engine { facts, images, execs: Execs::new(containers.clone()), containers })
+    Ok(Engine { facts, database, images, execs: Execs::new(containers.clone()), containers })
 }
 
 fn open_disk(root: &Path) -> anyhow::Result<OnDisk> {

@@ -50,7 +50,10 @@ pub fn run() -> anyhow::Result<()> {
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()?;
-    runtime.block_on(live(control, listener))
+    let ended = runtime.block_on(live(control, listener));
+    // What still blocks on a disk must not keep the next agent waiting.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn live(control: OwnedFd, listener: OwnedFd) -> anyhow::Result<()> {

@@ -34,7 +34,7 @@ pub(super) async fn serve(
     reporter.set_serving::<ExecsServer<ExecsService>>().await;
     reporter.set_serving::<ImagesServer<ImagesService>>().await;
     reporter.set_serving::<GuestServer<GuestService>>().await;
-    let Engine { facts, images, containers, execs } = engine;
+    let Engine { facts, database, images, containers, execs } = engine;
     let guest = GuestService { facts, containers: containers.clone(), images: images.clone(), power_off };
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -50,6 +50,7 @@ pub(super) async fn serve(
     tokio::pin!(server);
     tokio::select! {
         served = &mut server => return Ok(served?),
+        () = database.failed() => anyhow::bail!("the database failed; the next agent opens it again"),
         _ = ends.wait_for(|ends| *ends) => {}
     }
     match timeout(FAREWELL, server).await {

@@ -4,12 +4,15 @@
 //! and may also use redb's own types through [`Database::raw`]. Every change is one transaction. Writers take turns on a
 //! blocking thread, so that no worker of the runtime waits for a disk.
 
+mod file;
 mod records;
 
 use std::{io, path::Path, sync::Arc};
 
 use redb::{ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::sync::watch;
 
+use self::file::DatabaseFile;
 pub use self::records::Records;
 
 /// redb's default of 1 GiB would be most of the guest's memory.
@@ -23,7 +26,10 @@ const SCHEMA_KEY: &str = "schema";
 
 /// A handle to the database; clones share it.
 #[derive(Clone)]
-pub struct Database(Arc<redb::Database>);
+pub struct Database {
+    redb: Arc<redb::Database>,
+    failed: watch::Receiver<bool>,
+}
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -105,11 +111,13 @@ impl Database {
     /// # Errors
     /// If the file cannot be used, or a newer Cove wrote it.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let database = redb::Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .create(path)
-            .map_err(|source| StateError::Open { path: path.display().to_string(), source })?;
-        let database = Self(Arc::new(database));
+        let (tell, failed) = watch::channel(false);
+        let open = || {
+            let file = DatabaseFile::open(path, tell).map_err(redb::StorageError::Io)?;
+            redb::Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file)
+        };
+        let redb = open().map_err(|source| StateError::Open { path: path.display().to_string(), source })?;
+        let database = Self { redb: Arc::new(redb), failed };
         database.check_schema()?;
         Ok(database)
     }
@@ -132,13 +140,22 @@ impl Database {
     /// redb itself, for tables that are not [`Records`].
     #[must_use]
     pub fn raw(&self) -> &redb::Database {
-        &self.0
+        &self.redb
     }
 
     /// redb itself, to keep.
     #[must_use]
     pub fn shared(&self) -> Arc<redb::Database> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.redb)
+    }
+
+    /// Waits until the file has failed. From then on every change is refused, until the database is opened again.
+    pub async fn failed(&self) {
+        let mut failed = self.failed.clone();
+        if failed.wait_for(|failed| *failed).await.is_err() {
+            // Closed without a failure.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Makes a change: all of it, on the disk when this returns, or nothing.
@@ -167,7 +184,7 @@ impl Database {
         E: From<StateError>,
         F: FnOnce(&Changes) -> Result<T, E>,
     {
-        let changes = self.0.begin_write().map_err(StateError::from)?;
+        let changes = self.redb.begin_write().map_err(StateError::from)?;
         // Dropped on an error, a transaction is undone.
         let value = change(&changes)?;
         changes.commit().map_err(StateError::from)?;
@@ -179,7 +196,7 @@ impl Database {
     /// # Errors
     /// If the file cannot be read.
     pub fn read(&self) -> Result<redb::ReadTransaction, StateError> {
-        Ok(self.0.begin_read()?)
+        Ok(self.redb.begin_read()?)
     }
 }
 
