@@ -103,7 +103,7 @@ pub enum ImagesError {
     Platform(String),
     /// The data disk is full.
     #[error(
-        "no space left on device: {what} needs {needed_bytes} bytes on the data disk, {free_bytes} bytes are free; remove images or containers, or make the disk larger"
+        "no space left on device: {what} needs at least {needed_bytes} bytes on the data disk, {free_bytes} bytes are free; remove images or containers, or make the disk larger"
     )]
     Full {
         /// What needs the space.

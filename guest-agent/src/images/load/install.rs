@@ -185,7 +185,7 @@ impl<'a> Installation<'a> {
         }
         let size = spool.size(member)?;
         let (record, temporary) = build_layer(self.store, spool, member, Some(diff_id))
-            .map_err(|error| self.store.explain_full(error, "unpacking the layers", size))?;
+            .map_err(|error| self.store.explain_full(error, "unpacking the layers", size, 0))?;
         let bytes = record.content_bytes;
         self.built.insert(chain.to_owned(), (record, temporary));
         Ok(bytes)
@@ -195,7 +195,7 @@ impl<'a> Installation<'a> {
     pub(crate) fn first_layer(&mut self, spool: &Spool, member: &str) -> Result<Digest, ImagesError> {
         let size = spool.size(member)?;
         let (record, temporary) = build_layer(self.store, spool, member, None)
-            .map_err(|error| self.store.explain_full(error, "unpacking the layers", size))?;
+            .map_err(|error| self.store.explain_full(error, "unpacking the layers", size, 0))?;
         let diff_id = record.diff_id.clone();
         self.built.insert(diff_id.to_string(), (record, temporary));
         Ok(diff_id)

@@ -79,12 +79,21 @@ impl ImageStore {
         Ok(loaded)
     }
 
-    /// Turns a full disk into an error that says what was needed.
-    pub(super) fn explain_full(&self, error: ImagesError, what: &str, needed_bytes: u64) -> ImagesError {
+    /// Turns a full disk into an error that says what was needed: at least `known_bytes`, and more than there is.
+    /// `held_bytes` are those that the operation itself still takes.
+    pub(super) fn explain_full(
+        &self,
+        error: ImagesError,
+        what: &str,
+        known_bytes: u64,
+        held_bytes: u64,
+    ) -> ImagesError {
         if error.kind() != Kind::Full || matches!(error, ImagesError::Full { .. }) {
             return error;
         }
-        let free_bytes = self.free_bytes().unwrap_or_default();
+        let free_bytes = self.free_bytes().unwrap_or_default().saturating_add(held_bytes);
+        // How much a compressed layer needs is not known; that it needs more than is free, is.
+        let needed_bytes = known_bytes.max(free_bytes.saturating_add(1));
         ImagesError::Full { what: what.to_owned(), needed_bytes, free_bytes }
     }
 }

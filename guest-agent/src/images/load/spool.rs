@@ -47,7 +47,7 @@ impl Spool {
         let mut bytes = 0;
         spool
             .fill_from(store, archive, &mut bytes)
-            .map_err(|error| store.explain_full(LayerError::from(error).into(), "the archive so far", bytes))?;
+            .map_err(|error| store.explain_full(LayerError::from(error).into(), "the archive", bytes, bytes))?;
         Ok(spool)
     }
 
@@ -56,7 +56,7 @@ impl Spool {
         let mut spool = Self::new(store)?;
         let mut bytes = 0;
         copy(store, source, &spool.file, &mut bytes).map_err(|error| {
-            store.explain_full(LayerError::from(TapeError::Read(error)).into(), "the archive so far", bytes)
+            store.explain_full(LayerError::from(TapeError::Read(error)).into(), "the archive", bytes, bytes)
         })?;
         spool.members.insert(name.to_owned(), Member::File(Range { start: 0, size: bytes }));
         Ok(spool)

@@ -226,7 +226,7 @@ fn a_full_disk_says_what_was_needed_and_nothing_is_kept() {
     let error = test.store.load(docker_archive(&[image(&["a:1"])]).as_slice()).unwrap_err();
     assert_eq!(error.kind(), Kind::Full);
     let text = error.to_string();
-    assert!(text.starts_with("no space left on device: the archive so far needs"), "{text}");
+    assert!(text.starts_with("no space left on device: the archive needs at least "), "{text}");
     assert_eq!(test.on_disk(), [""; 0]);
 }
 
