@@ -245,3 +245,23 @@ async fn a_pump_whose_log_cannot_be_written_goes_on_reading() {
     writer.join().unwrap();
     assert_eq!(log.end(), 0);
 }
+
+#[tokio::test]
+async fn a_run_whose_end_could_not_be_marked_ends_for_those_who_follow_and_the_next_is_followed_again() {
+    let (_folder, log) = log();
+    log.begin_run();
+    log.append(Stream::Stdout, b"first\n", 1).unwrap();
+    log.close();
+    assert_eq!(bytes_of(&read(&log, 0, Stop::RunEndFrom(0)).await, Stream::Stdout), b"first\n");
+    let (from, in_run) = log.position();
+    assert!(!in_run);
+    log.begin_run();
+    let next = tokio::spawn({
+        let log = log.clone();
+        async move { read(&log, from, Stop::RunEndFrom(from)).await }
+    });
+    tokio::task::yield_now().await;
+    log.append(Stream::Stdout, b"second\n", 2).unwrap();
+    log.end_run(3).unwrap();
+    assert_eq!(bytes_of(&next.await.unwrap(), Stream::Stdout), b"second\n");
+}

@@ -34,7 +34,7 @@ struct Shared {
 pub(super) struct Extent {
     /// Where the next record will begin.
     pub(super) end: u64,
-    /// Whether no record will follow, because the container is removed.
+    /// Whether no record will follow.
     pub(super) closed: bool,
     /// Whether a run has begun whose end is not marked yet.
     pub(super) in_run: bool,
@@ -89,7 +89,10 @@ impl Log {
 
     /// A run begins.
     pub fn begin_run(&self) {
-        self.0.extent.send_modify(|extent| extent.in_run = true);
+        self.0.extent.send_modify(|extent| {
+            extent.in_run = true;
+            extent.closed = false;
+        });
     }
 
     pub(super) fn extent(&self) -> watch::Receiver<Extent> {
@@ -134,9 +137,13 @@ impl Log {
         Ok(Arc::clone(self.0.file.get_or_init(|| file)))
     }
 
-    /// Tells the readers that nothing will follow.
+    /// Tells the readers that nothing will follow: the container is removed, or the end of a run cannot be marked. A new
+    /// run opens it again.
     pub fn close(&self) {
-        self.0.extent.send_modify(|extent| extent.closed = true);
+        self.0.extent.send_modify(|extent| {
+            extent.in_run = false;
+            extent.closed = true;
+        });
     }
 
     fn put(&self, writer: &mut Writer, mark: Mark, data: &[u8], time: i64) -> Result<(), LogError> {
