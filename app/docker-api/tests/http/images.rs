@@ -65,6 +65,7 @@ async fn import_makes_an_image() {
     client.send(post("/images/create?fromSrc=-&repo=a", "text/plain", "x")).await;
     let refused = client.response("POST").await;
     assert_eq!((refused.status, refused.message().as_str()), (400, "not a tar"));
+    assert_eq!(client.fake.asked()[1..], ["import a \"Imported from -\" []"]);
 }
 
 #[tokio::test]

@@ -19,6 +19,10 @@ async fn a_wait_that_fails_says_why() {
     let mut client = Client::new();
     let lost = client.call("POST", "/v1.51/containers/lost/wait").await;
     assert_eq!(lost.body, "{\"Error\":{\"Message\":\"the machine stopped\"},\"StatusCode\":-1}\n");
+    let vanished = client.call("POST", "/v1.51/containers/vanished/wait").await;
+    assert_eq!(vanished.body, "{\"Error\":{\"Message\":\"no such file\"},\"StatusCode\":0}\n");
+    let unstartable = client.call("POST", "/v1.51/containers/unstartable/wait").await;
+    assert_eq!(unstartable.body, "{\"StatusCode\":127}\n", "docker run would print an error twice");
 }
 
 #[tokio::test]

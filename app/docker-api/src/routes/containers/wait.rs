@@ -28,7 +28,8 @@ pub(in crate::routes) async fn wait(call: Call) -> Result<Reply, Error> {
 
 fn line(outcome: Result<v1::WaitContainerResponse, tonic::Status>) -> Bytes {
     let value = match outcome {
-        Ok(ended) if ended.error.is_empty() => json!({"StatusCode": ended.exit_code}),
+        // A start that failed has an exit code too, and dockerd then tells no more than that.
+        Ok(ended) if ended.error.is_empty() || ended.exit_code != 0 => json!({"StatusCode": ended.exit_code}),
         Ok(failed) => json!({"Error": {"Message": failed.error}, "StatusCode": failed.exit_code}),
         Err(status) => json!({"Error": {"Message": chain(&status)}, "StatusCode": -1}),
     };

@@ -21,9 +21,11 @@ pub(in crate::routes) async fn import(call: Call) -> Result<Reply, Error> {
     if call.query.get("fromSrc") != "-" {
         return Err(unsupported("importing from a URL"));
     }
+    // dockerd's comment when the client has none.
+    let message = Some(call.query.get("message")).filter(|message| !message.is_empty()).unwrap_or("Imported from -");
     let open = v1::ImportOpen {
         reference: tag::reference(call.query.get("repo"), call.query.get("tag")),
-        message: call.query.get("message").to_owned(),
+        message: message.to_owned(),
         changes: call.query.all("changes"),
         platform: call.query.get("platform").to_owned(),
     };

@@ -73,6 +73,11 @@ impl v1::containers_server::Containers for Shared {
         self.note(format!("wait {}", request.condition().as_str_name()));
         match request.container.as_str() {
             "forever" => return Ok(Response::new(never(self))),
+            "unstartable" | "vanished" => {
+                let exit_code = if request.container == "vanished" { 0 } else { 127 };
+                let outcome = Ok(v1::WaitContainerResponse { exit_code, error: "no such file".into() });
+                return Ok(Response::new(Box::pin(futures::stream::iter([outcome]))));
+            }
             "lost" => {
                 let lost = futures::stream::iter([Err(Status::unavailable("the machine stopped"))]);
                 return Ok(Response::new(Box::pin(lost)));
