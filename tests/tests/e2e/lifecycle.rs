@@ -15,6 +15,7 @@ crate::tests![
     containers_and_images_outlive_a_restart_of_the_machine,
     containers_and_images_outlive_a_power_cut,
     a_container_runs_on_when_the_daemon_is_killed,
+    a_container_runs_on_when_the_agent_is_killed,
     a_stopped_machine_starts_on_the_first_call_that_needs_it,
     sigterm_ends_daemon_and_machine_in_order,
 ];
@@ -101,6 +102,42 @@ fn a_container_runs_on_when_the_daemon_is_killed(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// A privileged container is root in the guest, so it can kill the agent: by the program that the kernel runs for a core
+/// dump, outside of the container. It gains nothing by it: PID 1 starts another, and what ran runs on.
+fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let script = "n=0; while :; do n=$((n+1)); echo line $n; sleep 1; done";
+    world.says(&["run", "-d", "--name", "survivor", BUSYBOX, "sh", "-c", script])?;
+    world.log_line("survivor", "line 1")?;
+    let identity = "{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}";
+    let before = world.says(&["inspect", "-f", identity, "survivor"])?;
+    let agent = fact(world, "/guest/agent_pid")?;
+
+    let id = world.says(&["create", "--privileged", "--name", "killer", BUSYBOX, "sleep", "1000"])?;
+    world.docker(&["start", "killer"])?.ok()?;
+    let killer = format!(
+        "cp /bin/busybox /kill; echo '|/var/lib/cove/containers/{id}/upper/kill -9 {agent}' \
+         > /proc/sys/kernel/core_pattern; sh -c 'kill -SEGV $$'; echo core > /proc/sys/kernel/core_pattern"
+    );
+    // The agent that serves this call dies of it, so how the call ends says nothing.
+    world.docker(&["exec", "killer", "sh", "-c", &killer])?;
+    let until = Instant::now() + DEADLINE;
+    while fact(world, "/guest/agent_pid").is_ok_and(|now| now == agent) {
+        ensure!(Instant::now() < until, "the agent is still process {agent}");
+    }
+
+    let after = world.says(&["inspect", "-f", identity, "survivor"])?;
+    ensure!(before == after, "{before} became {after}");
+    ensure!(world.says(&["exec", "survivor", "echo", "here"])? == "here", "exec does not work any more");
+    let lines = world.says(&["logs", "survivor"])?;
+    for (at, line) in lines.lines().enumerate() {
+        ensure!(line == format!("line {}", at + 1), "a line is lost or there twice:\n{lines}");
+    }
+    world.log_line("survivor", &format!("line {}", lines.lines().count() + 2))?;
+    world.docker(&["rm", "-f", "survivor", "killer"])?.ok()?;
+    Ok(())
+}
+
 fn a_stopped_machine_starts_on_the_first_call_that_needs_it(world: &World) -> Result<()> {
     let _use = world.alone();
     world.cove(&["stop", "--time", "2"])?.ok()?;
@@ -128,7 +165,7 @@ fn sigterm_ends_daemon_and_machine_in_order(world: &World) -> Result<()> {
 }
 
 /// A number out of `cove explain`.
-fn fact(world: &World, path: &str) -> Result<u32> {
+pub(crate) fn fact(world: &World, path: &str) -> Result<u32> {
     let told = world.cove(&["explain", "--format", "json"])?.ok()?.json()?;
     let number = told.pointer(path).and_then(Value::as_u64).with_context(|| format!("{path} in {told}"))?;
     Ok(u32::try_from(number)?)
@@ -154,7 +191,7 @@ fn wait_for_state(world: &World, wanted: &str) -> Result<()> {
 }
 
 /// A descendant of a process, by the beginning of its name.
-fn child_named(parent: u32, name: &str) -> Result<u32> {
+pub(crate) fn child_named(parent: u32, name: &str) -> Result<u32> {
     let mut processes = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };

@@ -8,6 +8,7 @@ mod clients;
 mod containers;
 mod exec;
 mod explain;
+mod giving_back;
 mod images;
 mod isolation;
 mod lifecycle;
@@ -33,7 +34,7 @@ type Shared = Arc<OnceLock<Result<World, String>>>;
 fn main() {
     let arguments = Arguments::from_args();
     let shared = Shared::default();
-    let modules: [(&str, &[Test]); 13] = [
+    let modules: [(&str, &[Test]); 14] = [
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
@@ -46,6 +47,7 @@ fn main() {
         ("isolation", isolation::TESTS),
         ("clients", clients::TESTS),
         ("refusals", refusals::TESTS),
+        ("giving_back", giving_back::TESTS),
         ("lifecycle", lifecycle::TESTS),
     ];
     let trials = modules
