@@ -1,6 +1,8 @@
 //! The committed code is what the `.proto` files say. To bring it up to date:
 //! `COVE_UPDATE=1 cargo test -p cove-proto --test generated`.
 
+#![expect(clippy::unwrap_used, reason = "all of this file is a test")]
+
 use std::{fs, path::Path};
 
 use protox::prost::Message as _;
