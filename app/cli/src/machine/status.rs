@@ -143,6 +143,7 @@ fn text(status: &Status, paint: Paint) -> String {
         }),
     );
     fact("docker", Some(status.docker_host.clone()));
+    fact("home", Some(status.home.clone()));
     lines.join("\n") + "\n"
 }
 
