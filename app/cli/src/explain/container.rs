@@ -153,7 +153,8 @@ fn walls(kind: &str) -> &'static str {
 
 fn limits(isolation: &Isolation, paint: Paint) -> String {
     let mut table = Table::new(&["FILE", "VALUE", ""]);
-    for (file, value) in &isolation.limits {
+    // An empty file of the kernel's is one that sets nothing.
+    for (file, value) in isolation.limits.iter().filter(|(_, value)| !value.trim().is_empty()) {
         table.row([file.clone(), value.trim().to_owned(), in_words(file, value.trim())]);
     }
     format!("  {}  cgroup {}\n{}\n", paint.strong("limits"), isolation.cgroup, table.render("    "))
