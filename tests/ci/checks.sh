@@ -15,7 +15,7 @@ proto-compat() {
     buf lint proto && buf breaking proto --against proto/baseline.binpb
 }
 clippy() { cargo clippy --locked --workspace --all-targets --all-features -- -D warnings; }
-unit() { cargo test --locked --workspace; }
+unit() { cargo test --locked --workspace --no-fail-fast; }
 cross() { tests/ci/cross-check.sh; }
 dist() { tests/ci/dist.sh; }
 vm() {
