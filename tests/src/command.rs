@@ -4,6 +4,7 @@
 use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader, Write as _},
+    os::fd::OwnedFd,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -11,6 +12,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::{
+    event::{PollFd, PollFlags},
+    process::{Pid, PidfdFlags},
+};
 
 /// The longest that anything here may take: the machine runs under software emulation on a busy computer.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -123,6 +128,33 @@ pub fn kill(pid: u32) {
     if let Ok(pid) = i32::try_from(pid) {
         // It may have ended meanwhile.
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+}
+
+/// A process that is not ours, held so that its number cannot be given to another.
+#[derive(Debug)]
+pub struct Stranger(OwnedFd);
+
+impl Stranger {
+    /// Takes hold of a process.
+    ///
+    /// # Errors
+    /// If there is none with this id.
+    pub fn hold(pid: u32) -> Result<Self> {
+        let known = i32::try_from(pid).ok().and_then(Pid::from_raw).context("no process id")?;
+        let held = rustix::process::pidfd_open(known, PidfdFlags::empty());
+        Ok(Self(held.with_context(|| format!("process {pid}"))?))
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If it goes on beyond [`DEADLINE`].
+    pub fn ends(&self) -> Result<()> {
+        let mut wait = [PollFd::new(&self.0, PollFlags::IN)];
+        let deadline = rustix::event::Timespec { tv_sec: i64::try_from(DEADLINE.as_secs())?, tv_nsec: 0 };
+        ensure!(rustix::event::poll(&mut wait, Some(&deadline))? == 1, "the process goes on");
+        Ok(())
     }
 }
 

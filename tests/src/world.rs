@@ -7,7 +7,10 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -25,6 +28,7 @@ pub struct World {
     home: PathBuf,
     variables: Vec<(String, String)>,
     use_of: RwLock<()>,
+    doubtful: AtomicBool,
 }
 
 /// The tree that `make dist` built.
@@ -48,7 +52,14 @@ impl World {
         // Directly below /tmp: the paths of sockets are limited.
         let folder = tempfile::Builder::new().prefix("cove").tempdir_in("/tmp")?;
         let home = folder.path().join("h");
-        Ok(Self { dist: dist()?, folder: Some(folder), home, variables: Vec::new(), use_of: RwLock::new(()) })
+        Ok(Self {
+            dist: dist()?,
+            folder: Some(folder),
+            home,
+            variables: Vec::new(),
+            use_of: RwLock::new(()),
+            doubtful: AtomicBool::new(false),
+        })
     }
 
     /// Sets an environment variable for every command of this world, the daemon among them.
@@ -74,12 +85,30 @@ impl World {
 
     /// For tests that leave the machine and the daemon alone; many at a time.
     pub fn shared(&self) -> RwLockReadGuard<'_, ()> {
-        self.use_of.read().unwrap_or_else(PoisonError::into_inner)
+        let guard = self.use_of.read().unwrap_or_else(PoisonError::into_inner);
+        self.mend();
+        guard
     }
 
     /// For tests that stop or kill the machine or the daemon; one at a time, and nothing beside it.
     pub fn alone(&self) -> RwLockWriteGuard<'_, ()> {
-        self.use_of.write().unwrap_or_else(PoisonError::into_inner)
+        let guard = self.use_of.write().unwrap_or_else(PoisonError::into_inner);
+        self.mend();
+        guard
+    }
+
+    /// Says that a test has failed: it may have left the machine or the daemon down.
+    pub fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
+    }
+
+    /// Starts what a failed test left down, so that each test fails for reasons of its own.
+    fn mend(&self) {
+        if self.doubtful.swap(false, Ordering::Relaxed)
+            && let Err(error) = self.cove(&["start", "--docker-context=no"]).and_then(Done::ok)
+        {
+            eprintln_of_tests(&format!("{error:#}"));
+        }
     }
 
     /// The folder of this Cove.

@@ -5,7 +5,7 @@ use std::{fs, time::Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cove_tests::{
-    command::{DEADLINE, Watched, kill},
+    command::{DEADLINE, Stranger, Watched, kill},
     image::BUSYBOX,
     world::World,
 };
@@ -76,11 +76,7 @@ fn containers_and_images_outlive_a_power_cut(world: &World) -> Result<()> {
 
 fn a_container_runs_on_when_the_daemon_is_killed(world: &World) -> Result<()> {
     let _use = world.alone();
-    let script = "n=0; while :; do n=$((n+1)); echo line $n; sleep 1; done";
-    world.says(&["run", "-d", "--name", "survivor", BUSYBOX, "sh", "-c", script])?;
-    world.log_line("survivor", "line 1")?;
-    let identity = "{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}";
-    let before = world.says(&["inspect", "-f", identity, "survivor"])?;
+    let survivor = Survivor::start(world)?;
     let (daemon, helper) = (fact(world, "/daemon/pid")?, fact(world, "/hypervisor/helper_pid")?);
     let mut follower = Watched::start(world.docker_command(&["logs", "-f", "survivor"]))?;
     follower.line("line")?;
@@ -93,24 +89,14 @@ fn a_container_runs_on_when_the_daemon_is_killed(world: &World) -> Result<()> {
     };
     ensure!(daemon_now != daemon, "the daemon is still the old one");
     ensure!(fact(world, "/hypervisor/helper_pid")? == helper, "the machine is another one");
-    let after = world.says(&["inspect", "-f", identity, "survivor"])?;
-    ensure!(before == after, "{before} became {after}");
-    let last = world.says(&["logs", "--tail", "1", "survivor"])?;
-    let number: u64 = last.trim_start_matches("line ").parse().with_context(|| last.clone())?;
-    world.log_line("survivor", &format!("line {}", number + 2))?;
-    world.docker(&["rm", "-f", "survivor"])?.ok()?;
-    Ok(())
+    survivor.runs_on()
 }
 
 /// A privileged container is root in the guest, so it can kill the agent: by the program that the kernel runs for a core
 /// dump, outside of the container. It gains nothing by it: PID 1 starts another, and what ran runs on.
 fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     let _use = world.alone();
-    let script = "n=0; while :; do n=$((n+1)); echo line $n; sleep 1; done";
-    world.says(&["run", "-d", "--name", "survivor", BUSYBOX, "sh", "-c", script])?;
-    world.log_line("survivor", "line 1")?;
-    let identity = "{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}";
-    let before = world.says(&["inspect", "-f", identity, "survivor"])?;
+    let survivor = Survivor::start(world)?;
     let agent = fact(world, "/guest/agent_pid")?;
 
     let id = world.says(&["create", "--privileged", "--name", "killer", BUSYBOX, "sleep", "1000"])?;
@@ -122,20 +108,12 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     // The agent that serves this call dies of it, so how the call ends says nothing.
     world.docker(&["exec", "killer", "sh", "-c", &killer])?;
     let until = Instant::now() + DEADLINE;
-    while fact(world, "/guest/agent_pid").is_ok_and(|now| now == agent) {
-        ensure!(Instant::now() < until, "the agent is still process {agent}");
+    while !fact(world, "/guest/agent_pid").is_ok_and(|now| now != agent) {
+        ensure!(Instant::now() < until, "no other agent than process {agent}");
     }
 
-    let after = world.says(&["inspect", "-f", identity, "survivor"])?;
-    ensure!(before == after, "{before} became {after}");
-    ensure!(world.says(&["exec", "survivor", "echo", "here"])? == "here", "exec does not work any more");
-    let lines = world.says(&["logs", "survivor"])?;
-    for (at, line) in lines.lines().enumerate() {
-        ensure!(line == format!("line {}", at + 1), "a line is lost or there twice:\n{lines}");
-    }
-    world.log_line("survivor", &format!("line {}", lines.lines().count() + 2))?;
-    world.docker(&["rm", "-f", "survivor", "killer"])?.ok()?;
-    Ok(())
+    world.docker(&["rm", "-f", "killer"])?.ok()?;
+    survivor.runs_on()
 }
 
 fn a_stopped_machine_starts_on_the_first_call_that_needs_it(world: &World) -> Result<()> {
@@ -152,16 +130,49 @@ fn a_stopped_machine_starts_on_the_first_call_that_needs_it(world: &World) -> Re
 
 fn sigterm_ends_daemon_and_machine_in_order(world: &World) -> Result<()> {
     let _use = world.alone();
-    let helper = fact(world, "/hypervisor/helper_pid")?;
+    let helper = Stranger::hold(fact(world, "/hypervisor/helper_pid")?)?;
     world.cove(&["stop", "--daemon", "--time", "2"])?.ok()?;
     for socket in ["engine", "docker"] {
         ensure!(!world.socket(socket).exists(), "{socket}.sock was left behind");
     }
-    ensure!(!std::path::Path::new(&format!("/proc/{helper}")).exists(), "the helper was left behind");
+    helper.ends().context("the helper was left behind")?;
     world.cove(&["start", "--docker-context=no"])?.ok()?;
     let exit = world.cove(&["machine-log", "-n", "200"])?.ok()?;
     ensure!(!exit.stdout.contains("panic"), "{exit}");
     Ok(())
+}
+
+/// A container that counts aloud, to see that nothing of it is lost while something else is killed.
+struct Survivor<'w> {
+    world: &'w World,
+    identity: String,
+}
+
+impl<'w> Survivor<'w> {
+    fn start(world: &'w World) -> Result<Self> {
+        let script = "n=0; while :; do n=$((n+1)); echo line $n; sleep 1; done";
+        world.says(&["run", "-d", "--name", "survivor", BUSYBOX, "sh", "-c", script])?;
+        world.log_line("survivor", "line 1")?;
+        Ok(Self { world, identity: Self::identity(world)? })
+    }
+
+    fn identity(world: &World) -> Result<String> {
+        world.says(&["inspect", "-f", "{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}", "survivor"])
+    }
+
+    /// It is the process that it was, takes another beside it, counts on, and no line is lost or there twice.
+    fn runs_on(self) -> Result<()> {
+        let (world, before, after) = (self.world, self.identity, Self::identity(self.world)?);
+        ensure!(before == after, "{before} became {after}");
+        ensure!(world.says(&["exec", "survivor", "echo", "here"])? == "here", "exec does not work any more");
+        let count = world.says(&["logs", "survivor"])?.lines().count();
+        world.log_line("survivor", &format!("line {}", count + 2))?;
+        let lines = world.says(&["logs", "survivor"])?;
+        let in_order = lines.lines().enumerate().all(|(at, line)| line == format!("line {}", at + 1));
+        ensure!(in_order, "a line is lost or there twice:\n{lines}");
+        world.docker(&["rm", "-f", "survivor"])?.ok()?;
+        Ok(())
+    }
 }
 
 /// A number out of `cove explain`.

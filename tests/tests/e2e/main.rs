@@ -64,7 +64,10 @@ fn trial(module: &str, (name, test): Test, shared: Shared) -> Trial {
     Trial::test(format!("{module}::{name}"), move || {
         let world = shared.get_or_init(|| World::running().map_err(|error| format!("{error:#}")));
         let world = world.as_ref().map_err(|error| Failed::from(format!("no machine to test with: {error}")))?;
-        test(world).map_err(|error| Failed::from(format!("{error:#}\n{}", world.words())))
+        test(world).map_err(|error| {
+            world.doubt();
+            Failed::from(format!("{error:#}\n{}", world.words()))
+        })
     })
 }
 

@@ -13,7 +13,7 @@ use cove_proto::v1::{
     guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
 };
 use hyper_util::rt::TokioIo;
-use tonic::{Code, transport::Channel};
+use tonic::{Code, metadata::MetadataValue, transport::Channel};
 
 use crate::failure::Failure;
 
@@ -96,7 +96,9 @@ impl Engine {
     /// # Errors
     /// If the guest cannot answer for another reason.
     pub(crate) async fn guest_if_there(&self) -> Result<Option<GetGuestResponse>, Failure> {
-        match self.guest().get_guest(GetGuestRequest {}).await {
+        let mut request = tonic::Request::new(GetGuestRequest {});
+        request.metadata_mut().insert(cove_proto::NO_WAKE, MetadataValue::from_static("1"));
+        match self.guest().get_guest(request).await {
             Ok(answer) => Ok(Some(answer.into_inner())),
             Err(status) if status.code() == Code::Unavailable => Ok(None),
             Err(status) => Err(status.into()),

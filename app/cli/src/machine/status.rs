@@ -58,7 +58,7 @@ async fn look(home: &Home) -> Result<Status, Failure> {
     let Some(engine) = Engine::find(home).await? else { return Ok(from(home, None, None)) };
     let machine = engine.machine().get_machine(GetMachineRequest {}).await?.into_inner();
     let runs = machine.status.as_ref().is_some_and(|status| status.state() == MachineState::Running);
-    // Asking the guest would start a machine that is stopped.
+    // A machine that has ended since is not started by the question.
     let guest = if runs { engine.guest_if_there().await? } else { None };
     Ok(from(home, Some(machine), guest))
 }

@@ -44,6 +44,12 @@ pub fn stop(error: &StopError) -> Status {
     }
 }
 
+/// The machine does not run, and the call said that it is no reason to start it.
+#[must_use]
+pub fn asleep() -> Status {
+    Status::unavailable("the machine does not run")
+}
+
 /// There is no image to start.
 #[must_use]
 pub fn image(error: &ImageError) -> Status {

@@ -8,8 +8,9 @@ use cove_machine::{
 };
 use cove_platform::local::LocalStream;
 use cove_proto::v1::{
-    CheckHostRequest, ExitClass, GetConsoleRequest, GetMachineRequest, HostCheckVerdict, MachineState,
-    StartMachineRequest, StopMachineRequest, WatchMachineRequest, machine_client::MachineClient,
+    CheckHostRequest, ExitClass, GetConsoleRequest, GetMachineRequest, HostCheckVerdict, ListContainersRequest,
+    MachineState, StartMachineRequest, StopMachineRequest, WatchMachineRequest, containers_client::ContainersClient,
+    machine_client::MachineClient,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::Code;
@@ -23,6 +24,16 @@ use crate::fixture::{Fixture, client::Client};
 
 async fn machine(fixture: &Fixture) -> MachineClient<Client> {
     MachineClient::new(fixture.client().await)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_only_looks_on_wakes_nothing() {
+    let fixture = Fixture::new().await;
+    let mut list = tonic::Request::new(ListContainersRequest::default());
+    list.metadata_mut().insert(cove_proto::NO_WAKE, "1".parse().unwrap());
+    let refused = ContainersClient::new(fixture.client().await).list_containers(list).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::Unavailable, "the machine does not run"));
+    assert_eq!(fixture.fake.starts(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
