@@ -2,7 +2,7 @@
 //! upgrade or kill -9 of the daemon, which adopts them again. It is also the only process that needs an entitlement.
 //!
 //! ```text
-//!  coved ── HelperHypervisor ──── machine.sock ───► coved machine ── Qemu ──► qemu, vhost-device-vsock
+//!  coved ── HelperHypervisor ──── machine.sock ───► coved machine ── the host's hypervisor
 //!            (client.rs)          (protocol.rs)      (server.rs)
 //! ```
 //!
@@ -10,6 +10,7 @@
 //! `machine.exit`, how the machine ended, for a daemon that was not there. The daemon holds the home's lock, so two of them
 //! never meet here.
 //!
+//! * `backend` — which hypervisor this host has.
 //! * `files` — those files.
 //! * `protocol` — what goes over the socket.
 //! * `server` — the helper.
@@ -20,26 +21,28 @@
 
 use std::path::PathBuf;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 mod absent;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod backend;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod client;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod files;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod process;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod protocol;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod server;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod vm;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub use absent::{HelperHypervisor, run};
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 pub use client::HelperHypervisor;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 pub use server::run;
 
 /// The hypervisor of this host, whose helper is this very program.

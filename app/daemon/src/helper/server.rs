@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use cove_hypervisor_qemu::{Qemu, QemuConfig};
 use cove_machine::{
     hypervisor::{Hypervisor, Vm, VmState},
     lifecycle::ended,
@@ -25,7 +24,7 @@ use tokio::{
 };
 
 use super::{
-    Arguments, HelperError,
+    Arguments, HelperError, backend,
     files::Files,
     process::Identity,
     protocol::{Dialled, Request, Started, receive, send},
@@ -54,7 +53,7 @@ async fn serve(spec: &Path) -> Result<(), HelperError> {
     let files = Files::of(&spec.runtime_dir);
     files.write_identity(&Identity::own().map_err(HelperError::Setup)?)?;
     let listener = LocalListener::bind(&files.endpoint())?;
-    match Qemu::new(QemuConfig::from_environment()).start(spec).await {
+    match backend::hypervisor().start(spec).await {
         Ok(vm) => {
             tell(&Ok(vm.platform()))?;
             watch_over(&vm, listener, &files).await
