@@ -11,11 +11,7 @@ use cove_machine::{
     lifecycle,
 };
 use tokio::{
-    sync::{
-        Notify,
-        mpsc::{UnboundedReceiver, error::TryRecvError},
-        watch,
-    },
+    sync::{Notify, mpsc::UnboundedReceiver, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -144,10 +140,7 @@ impl Owner {
                 biased;
                 () = killed.notified() => {
                     // It may have ended just before.
-                    self.seen.stopped = match self.stops.try_recv() {
-                        Ok(stopped) => Some(stopped),
-                        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                    };
+                    self.seen.stopped = self.stops.try_recv().ok();
                     self.seen.killed = true;
                     return;
                 }

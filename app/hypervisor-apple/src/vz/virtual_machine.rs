@@ -109,8 +109,10 @@ impl VirtualMachine {
             };
             let tell = Cell::new(Some(tell));
             let done = RcBlock::new(move |connection: *mut VZVirtioSocketConnection, error: *mut NSError| {
-                // SAFETY: each is null or lives as long as this call.
-                let (connection, error) = unsafe { (connection.as_ref(), error.as_ref()) };
+                // SAFETY: null, or it lives as long as this call.
+                let connection = unsafe { connection.as_ref() };
+                // SAFETY: as above.
+                let error = unsafe { error.as_ref() };
                 if let Some(tell) = tell.take() {
                     // If nobody waits any more the descriptor closes here.
                     tell.send(dialled(connection, error)).ok();
