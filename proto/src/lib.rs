@@ -18,3 +18,7 @@ pub mod v1;
 /// The descriptors of `cove.v1` (a serialized `google.protobuf.FileDescriptorSet`), for reflection and for telling
 /// streaming methods from unary ones.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.binpb");
+
+/// Name of the metadata by which a call says that it is no reason to start a stopped machine; its value does not matter.
+/// UNAVAILABLE: the machine does not run.
+pub const NO_WAKE: &str = "cove-no-wake";

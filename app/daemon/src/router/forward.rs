@@ -9,6 +9,7 @@ use std::{
 };
 
 use cove_machine::hypervisor::Vm;
+use cove_proto::NO_WAKE;
 use http::{Request, Response};
 use tonic::{Status, body::Body};
 
@@ -55,7 +56,11 @@ impl Forwarder {
     async fn pass_on(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
         let path = request.uri().path();
         let kind = self.methods.guest(path).ok_or_else(|| Status::unimplemented(format!("no method {path}")))?;
-        let vm = self.readiness.machine().await?;
+        // Who only looks on must not wake a machine that its user has stopped a moment ago.
+        let vm = match request.headers().contains_key(NO_WAKE) {
+            true => self.readiness.running().ok_or_else(error::asleep)?,
+            false => self.readiness.machine().await?,
+        };
         match kind {
             Kind::Unary => self.unary(vm, request).await,
             Kind::Streaming => call(self.dial(vm).await?, request).await.map_err(Unanswered::into_status),

@@ -54,7 +54,9 @@ impl Readiness {
         self.machine.vm().ok_or_else(|| Status::unavailable("the machine ended as soon as it was up"))
     }
 
-    fn running(&self) -> Option<Arc<dyn Vm>> {
+    /// The machine, if it runs.
+    #[must_use]
+    pub fn running(&self) -> Option<Arc<dyn Vm>> {
         let running = self.machine.status().borrow().state == State::Running;
         running.then(|| self.machine.vm()).flatten()
     }
