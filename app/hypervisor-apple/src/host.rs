@@ -65,7 +65,7 @@ impl Facts {
 
     fn check_entitlement(&self) -> Check {
         let name = "entitlement";
-        let fix = "Install Cove again, or sign coved: codesign --force --sign - --entitlements cove.entitlements coved";
+        let fix = "Install Cove again, or sign it: codesign --force --sign - --entitlements share/cove/cove.entitlements bin/coved";
         match &self.entitled {
             Ok(true) => check(name, Verdict::Ok, format!("coved is signed with {ENTITLEMENT}"), ""),
             Ok(false) => check(name, Verdict::Problem, format!("coved is not signed with {ENTITLEMENT}"), fix),
