@@ -9,7 +9,7 @@ import { preview } from "vite";
 const [folder = "screenshots", only] = process.argv.slice(2);
 const SIZES = [[1100, 720], [800, 560]];
 const go = (screen) => async (page) => page.click(`[data-screen="${screen}"]`);
-const first = async (page) => page.locator("[data-row]").first().click();
+const first = async (page) => page.locator("[data-row] b").first().click();
 
 /** Name, scene, and what to do before the picture. */
 const PICTURES = [

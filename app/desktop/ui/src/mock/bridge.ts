@@ -13,7 +13,7 @@ document.documentElement.dataset["mock"] = scene;
 
 const initial: MachineState = scene === "stopped" || scene === "failed" || scene === "starting" ? scene : "running";
 let machine: Machine = scenes.machineIn(initial);
-if (scene === "starting") machine.status.phase = "kernel";
+if (scene === "starting") Object.assign(machine, { status: { ...machine.status, phase: "kernel" }, transport: { ...machine.transport, helperPid: 4312 } });
 let containers: Container[] = { hostile: scenes.hostileContainers, many: scenes.manyContainers, empty: [] }[scene] ?? scenes.containers;
 let images: Image[] = scene === "empty" ? [] : scenes.images;
 let settings = scenes.settings;

@@ -71,11 +71,11 @@ export const en = {
     version: (app: string, daemon: string) => `App ${app}, daemon ${daemon}`,
   },
   home: {
-    stats: { containers: "Containers", memory: "Memory in use", disk: "Disk on this computer", trip: "To Linux and back" },
+    stats: { containers: "Containers", memory: "Memory in use", disk: "Disk in use", trip: "To Linux and back" },
     containersValue: (running: number) => count(running, "running", "running"),
     containersNote: (stopped: number) => (stopped === 0 ? "none stopped" : `${stopped} stopped`),
     of: (total: string) => `of ${total}`,
-    tripNote: "one ping to the agent",
+    tripNote: "ping to the agent",
     diskNote: (limit: string) => `may grow to ${limit}`,
     off: "off",
   },
@@ -86,7 +86,7 @@ export const en = {
     there: "Linux machine",
     choose: "Choose a part to see what it does and how to check it yourself.",
     proof: "See for yourself",
-    notRunning: "The machine is stopped",
+    notRunning: "not running",
     pid: (pid: number) => `pid ${pid}`,
     cpus: (cpus: number) => count(cpus, "CPU", "CPUs"),
     parts: {

@@ -75,7 +75,7 @@ export const ko: Catalogue = {
     containersValue: (running) => `${running}개 실행 중`,
     containersNote: (stopped) => (stopped === 0 ? "멈춘 것 없음" : `${stopped}개 멈춤`),
     of: (total) => `전체 ${total}`,
-    tripNote: "에이전트에 핑 한 번",
+    tripNote: "에이전트까지 핑",
     diskNote: (limit) => `최대 ${limit}까지`,
     off: "꺼짐",
   },
@@ -86,7 +86,7 @@ export const ko: Catalogue = {
     there: "Linux 머신",
     choose: "각 부분을 누르면 하는 일과 직접 확인하는 방법이 나옵니다.",
     proof: "직접 확인하기",
-    notRunning: "머신이 멈춰 있습니다",
+    notRunning: "실행 중 아님",
     pid: (pid) => `pid ${pid}`,
     cpus: (cpus) => `CPU ${cpus}개`,
     parts: {
