@@ -1,4 +1,4 @@
-//! Which hypervisor this host has.
+//! Which hypervisor this host has, and what it wants the data disk to be.
 
 use cove_machine::hypervisor::Hypervisor;
 
@@ -13,3 +13,12 @@ pub(super) fn hypervisor() -> impl Hypervisor {
 pub(super) fn hypervisor() -> impl Hypervisor {
     cove_hypervisor_apple::Apple
 }
+
+/// Hyper-V.
+#[cfg(windows)]
+pub(super) fn hypervisor() -> impl Hypervisor {
+    cove_hypervisor_windows::HyperV::default()
+}
+
+/// The data disk's file, in the machine's folder. Its name says its format: Hyper-V takes VHDX alone, the others raw disks.
+pub const DATA_DISK: &str = if cfg!(windows) { "data.vhdx" } else { "data.raw" };

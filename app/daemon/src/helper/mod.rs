@@ -17,32 +17,19 @@
 //! * `client` — [`HelperHypervisor`], the daemon's side, a [`cove_machine::hypervisor::Adopt`].
 //! * `vm` — the daemon's handle to a helper's machine.
 //! * `process` — telling a process from a later one with the same number, and ending it.
-//! * `absent` — hosts without a hypervisor yet.
 
 use std::path::PathBuf;
 
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-mod absent;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod backend;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod client;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod files;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod process;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod protocol;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod server;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod vm;
 
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-pub use absent::{HelperHypervisor, run};
-#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub use backend::DATA_DISK;
 pub use client::HelperHypervisor;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
 pub use server::run;
 
 /// The hypervisor of this host, whose helper is this very program.

@@ -1,22 +1,22 @@
 //! Telling a process from a later one with the same number, and ending it with all that it started.
 //!
 //! * `born` — when a process began, as this system says it.
+//! * `force` — ending it, as this system does it.
 
 use std::{io, time::Duration};
 
-use nix::{
-    errno::Errno,
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
-};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
 #[cfg_attr(target_os = "linux", path = "born_linux.rs")]
 #[cfg_attr(target_os = "macos", path = "born_macos.rs")]
+#[cfg_attr(windows, path = "born_windows.rs")]
 mod born;
+#[cfg_attr(unix, path = "force_unix.rs")]
+#[cfg_attr(windows, path = "force_windows.rs")]
+mod force;
 
-/// How long a process may take to go after SIGKILL.
+/// How long a process may take to go after it has been ended by force.
 const GOING: Duration = Duration::from_secs(10);
 
 /// A process: its number, and when it began, which no later one with that number has.
@@ -40,17 +40,16 @@ impl Identity {
         matches!(born::started(self.pid), Ok(Some(started)) if started == self.started)
     }
 
-    /// Ends it and its process group by force, and waits until it is gone.
+    /// Ends it by force with what it started, and waits until it is gone.
     pub(super) async fn end(&self) -> io::Result<()> {
         if !self.lives() {
             return Ok(());
         }
-        let pid = i32::try_from(self.pid).map_err(io::Error::other)?;
-        match killpg(Pid::from_raw(pid), Signal::SIGKILL) {
-            Ok(()) | Err(Errno::ESRCH) => {}
+        match force::end(self.pid) {
             // macOS refuses to signal a group of which only zombies are left.
-            Err(error) if self.lives() => return Err(error.into()),
+            Err(error) if self.lives() => return Err(error),
             Err(_) => return Ok(()),
+            Ok(()) => {}
         }
         // It is not our child, so there is nothing to wait on: it is looked for.
         let gone = async {
@@ -62,6 +61,7 @@ impl Identity {
     }
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
     use std::process::Command;
