@@ -16,10 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    exit::{Seen, Stopped, classify},
-    vz::VirtualMachine,
-};
+use crate::exit::{Seen, Stopped, classify};
 
 /// How long VZ may take to say that a guest has stopped whose kernel says that it is going, and its console to run dry.
 const AFTERMATH: Duration = Duration::from_secs(2);
@@ -28,25 +25,45 @@ const FORCE: Duration = Duration::from_secs(5);
 /// How long a dialled guest may stay silent: one without a vsock driver yet does.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// What the task needs of a machine that runs. It ends when the last of it is dropped.
+pub trait Controls: Send + Sync + 'static {
+    /// Ends it by force and answers when it has ended.
+    ///
+    /// # Errors
+    /// If it does not end, or had ended.
+    fn stop(&self) -> BoxFuture<'_, Result<(), HypervisorError>>;
+
+    /// Dials a port of the guest.
+    ///
+    /// # Errors
+    /// Why nobody answers, for the log.
+    fn connect(&self, port: u32) -> BoxFuture<'_, Result<Connection, String>>;
+}
+
 /// The handle. The machine lives as long as the task, not as long as the handle.
-pub(crate) struct AppleVm {
+pub struct AppleVm<M> {
     state: watch::Receiver<VmState>,
     platform: Platform,
-    machine: Weak<VirtualMachine>,
+    machine: Weak<M>,
     killed: Arc<Notify>,
 }
 
 /// All that belongs to a machine.
-pub(crate) struct Parts {
-    pub(crate) machine: VirtualMachine,
-    pub(crate) stops: UnboundedReceiver<Stopped>,
-    pub(crate) signs: UnboundedReceiver<Sign>,
-    pub(crate) console: JoinHandle<()>,
+pub struct Parts<M> {
+    /// The machine itself.
+    pub machine: M,
+    /// VZ's word that it has stopped.
+    pub stops: UnboundedReceiver<Stopped>,
+    /// What its console shows.
+    pub signs: UnboundedReceiver<Sign>,
+    /// The task that reads the console, which ends with the machine.
+    pub console: JoinHandle<()>,
 }
 
-impl AppleVm {
-    /// Takes the parts over.
-    pub(crate) fn new(parts: Parts, platform: Platform) -> Arc<Self> {
+impl<M: Controls> AppleVm<M> {
+    /// Takes the parts over. To be called in a runtime.
+    #[must_use]
+    pub fn new(parts: Parts<M>, platform: Platform) -> Arc<Self> {
         let Parts { machine, stops, signs, console } = parts;
         let (sender, state) = watch::channel(VmState::Running);
         let (machine, killed) = (Arc::new(machine), Arc::new(Notify::new()));
@@ -81,7 +98,7 @@ impl AppleVm {
     }
 }
 
-impl Vm for AppleVm {
+impl<M: Controls> Vm for AppleVm<M> {
     fn state(&self) -> watch::Receiver<VmState> {
         self.state.clone()
     }
@@ -103,8 +120,8 @@ impl Vm for AppleVm {
     }
 }
 
-struct Owner {
-    machine: Arc<VirtualMachine>,
+struct Owner<M> {
+    machine: Arc<M>,
     stops: UnboundedReceiver<Stopped>,
     signs: UnboundedReceiver<Sign>,
     seen: Seen,
@@ -112,7 +129,7 @@ struct Owner {
     boots: u32,
 }
 
-impl Owner {
+impl<M: Controls> Owner<M> {
     async fn own(mut self, mut console: JoinHandle<()>, state: watch::Sender<VmState>, killed: Arc<Notify>) {
         self.watch_over(&killed).await;
         if self.seen.stopped.is_none() {
@@ -187,5 +204,145 @@ fn note(seen: &mut Seen, boots: &mut u32, sign: Sign) {
             *boots += 1;
             seen.restarted |= *boots > 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cove_machine::hypervisor::Exit;
+    use tokio::{
+        sync::mpsc::{UnboundedSender, unbounded_channel},
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// A machine that ends when it is told to, if it is one that does, and counts how often.
+    struct Fake {
+        stoppable: bool,
+        stopped: watch::Sender<u32>,
+    }
+
+    impl Controls for Fake {
+        fn stop(&self) -> BoxFuture<'_, Result<(), HypervisorError>> {
+            Box::pin(async {
+                self.stopped.send_modify(|times| *times += 1);
+                if self.stoppable { Ok(()) } else { std::future::pending().await }
+            })
+        }
+
+        fn connect(&self, port: u32) -> BoxFuture<'_, Result<Connection, String>> {
+            Box::pin(async move {
+                match port {
+                    1024 => Ok(Box::new(tokio::io::duplex(16).0) as Connection),
+                    1025 => std::future::pending().await,
+                    _ => Err("connection reset by peer".to_owned()),
+                }
+            })
+        }
+    }
+
+    struct Stage {
+        vm: Arc<AppleVm<Fake>>,
+        stops: UnboundedSender<Stopped>,
+        signs: UnboundedSender<Sign>,
+        forced: watch::Receiver<u32>,
+        began: Instant,
+    }
+
+    impl Stage {
+        fn set(stoppable: bool) -> Self {
+            let (stopped, forced) = watch::channel(0);
+            let (stops, stops_seen) = unbounded_channel();
+            let (signs, signs_seen) = unbounded_channel();
+            let console = tokio::spawn(async {});
+            let machine = Fake { stoppable, stopped };
+            let platform = Platform {
+                hypervisor: "fake".to_owned(),
+                accelerator: String::new(),
+                vsock: String::new(),
+                cid: 3,
+                owner_pid: 1,
+                warnings: Vec::new(),
+            };
+            let vm = AppleVm::new(Parts { machine, stops: stops_seen, signs: signs_seen, console }, platform);
+            signs.send(Sign::Boot).unwrap();
+            Self { vm, stops, signs, forced, began: Instant::now() }
+        }
+
+        async fn end(&self) -> Exit {
+            timeout(Duration::from_secs(60), lifecycle::ended(self.vm.state())).await.unwrap()
+        }
+
+        /// How often it was ended by force.
+        fn forced(&self) -> u32 {
+            *self.forced.borrow()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guest_that_powers_off_is_not_forced() {
+        let stage = Stage::set(true);
+        stage.stops.send(Stopped::ByGuest).unwrap();
+        assert_eq!((stage.end().await, stage.forced()), (Exit::PowerOff, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_after_which_vz_is_silent_ends_the_machine() {
+        let stage = Stage::set(true);
+        stage.signs.send(Sign::Panic).unwrap();
+        assert_eq!((stage.end().await, stage.forced()), (Exit::Panic, 1));
+        assert!(stage.began.elapsed() >= AFTERMATH);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_that_vz_makes_a_stop_is_a_reset() {
+        let stage = Stage::set(true);
+        stage.signs.send(Sign::Restart).unwrap();
+        stage.stops.send(Stopped::ByGuest).unwrap();
+        assert_eq!((stage.end().await, stage.forced()), (Exit::Reset, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_boots_a_second_time_is_ended() {
+        let stage = Stage::set(true);
+        stage.signs.send(Sign::Boot).unwrap();
+        assert_eq!((stage.end().await, stage.forced()), (Exit::Reset, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn words_that_are_still_in_the_console_when_it_stops_are_heard() {
+        let stage = Stage::set(true);
+        stage.stops.send(Stopped::ByGuest).unwrap();
+        stage.signs.send(Sign::Panic).unwrap();
+        assert_eq!(stage.end().await, Exit::Panic);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kill_answers_also_when_vz_does_not() {
+        for stoppable in [true, false] {
+            let stage = Stage::set(stoppable);
+            stage.vm.kill().await;
+            stage.vm.kill().await;
+            assert_eq!((stage.end().await, stage.forced()), (Exit::Forced, 1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_of_vz_is_told_with_its_text() {
+        let stage = Stage::set(true);
+        stage.stops.send(Stopped::ByError("internal error".to_owned())).unwrap();
+        assert!(matches!(stage.end().await, Exit::VmmDied(text) if text.contains("internal error")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dial_succeeds_or_may_be_tried_again_until_the_machine_has_ended() {
+        let stage = Stage::set(true);
+        assert!(stage.vm.connect(1024).await.is_ok());
+        for port in [1025, 7] {
+            assert!(matches!(stage.vm.connect(port).await, Err(HypervisorError::NotListening(p)) if p == port));
+        }
+        stage.vm.kill().await;
+        assert!(matches!(stage.vm.connect(1024).await, Err(HypervisorError::Ended(Exit::Forced))));
     }
 }

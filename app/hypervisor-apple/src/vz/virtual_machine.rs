@@ -4,7 +4,7 @@
 use std::{cell::Cell, os::fd::OwnedFd};
 
 use block2::{DynBlock, RcBlock};
-use cove_machine::hypervisor::{Connection, HypervisorError};
+use cove_machine::hypervisor::{BoxFuture, Connection, HypervisorError};
 use objc2::{AnyThread, rc::Retained, runtime::ProtocolObject};
 use objc2_foundation::NSError;
 use objc2_virtualization::{VZVirtioSocketConnection, VZVirtioSocketDevice, VZVirtualMachine};
@@ -17,7 +17,7 @@ use super::{
     failure::{failed, text},
     on_queue::OnQueue,
 };
-use crate::{exit::Stopped, plan::VzPlan};
+use crate::{exit::Stopped, machine::Controls, plan::VzPlan};
 
 /// A machine of VZ. It ends when this is dropped.
 pub(crate) struct VirtualMachine(OnQueue<Objects>);
@@ -33,7 +33,7 @@ type Completion = DynBlock<dyn Fn(*mut NSError)>;
 
 impl VirtualMachine {
     /// Makes a machine that does not run yet. What its guest writes goes to `console`; that it has stopped is told to
-    /// `stops`, unless [`Self::stop`] did it.
+    /// `stops`, unless [`Controls::stop`] did it.
     pub(crate) async fn create(
         plan: VzPlan,
         console: OwnedFd,
@@ -58,15 +58,6 @@ impl VirtualMachine {
         self.ask("start the machine", |machine, done| {
             // SAFETY: on the queue.
             unsafe { machine.startWithCompletionHandler(done) };
-        })
-        .await
-    }
-
-    /// Ends it by force and answers when it has ended.
-    pub(crate) async fn stop(&self) -> Result<(), HypervisorError> {
-        self.ask("end the machine", |machine, done| {
-            // SAFETY: on the queue.
-            unsafe { machine.stopWithCompletionHandler(done) };
         })
         .await
     }
@@ -96,11 +87,8 @@ impl VirtualMachine {
         }
     }
 
-    /// Dials a port of the guest.
-    ///
-    /// # Errors
-    /// What VZ says; it does not document how it tells a port on which nobody listens from other failures.
-    pub(crate) async fn connect(&self, port: u32) -> Result<Connection, String> {
+    /// VZ does not document how it tells a port on which nobody listens from other failures.
+    async fn dial(&self, port: u32) -> Result<Connection, String> {
         let (tell, answer) = oneshot::channel();
         self.0.run(move |objects| {
             let Some(device) = socket_device(&objects.machine) else {
@@ -123,6 +111,19 @@ impl VirtualMachine {
         });
         let socket = answer.await.map_err(|_| "Virtualization.framework did not answer".to_owned())??;
         descriptor::stream(socket).map_err(|error| error.to_string())
+    }
+}
+
+impl Controls for VirtualMachine {
+    fn stop(&self) -> BoxFuture<'_, Result<(), HypervisorError>> {
+        Box::pin(self.ask("end the machine", |machine, done| {
+            // SAFETY: on the queue.
+            unsafe { machine.stopWithCompletionHandler(done) };
+        }))
+    }
+
+    fn connect(&self, port: u32) -> BoxFuture<'_, Result<Connection, String>> {
+        Box::pin(self.dial(port))
     }
 }
 
