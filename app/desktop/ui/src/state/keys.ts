@@ -1,11 +1,14 @@
 /** Keys of the whole window, and moving about in lists. */
 
+/** Outside of a web view (tests) there is no navigator. */
+const mac = typeof navigator !== "undefined" && navigator.platform?.includes("Mac") === true;
+
 /** How the command key is called here. */
-export const commandKey = /Mac/.test(navigator.platform) ? "⌘" : "Ctrl ";
+export const commandKey = mac ? "⌘" : "Ctrl ";
 
 /** Whether the command key of this system is held. */
 export function command(event: KeyboardEvent): boolean {
-  return /Mac/.test(navigator.platform) ? event.metaKey : event.ctrlKey;
+  return mac ? event.metaKey : event.ctrlKey;
 }
 
 /** Whether keys go into a text at the moment. */

@@ -1,7 +1,7 @@
 /** The daemon's and the machine's state, as the shell pushes it, and what the user may do with the machine. */
 
 import { bridge, type Engine, type Guest, type Machine, type MachineState, type StartPhase } from "../bridge";
-import { attempt } from "./notices.svelte";
+import { attempt, notices } from "./notices.svelte";
 
 /** The phases of a start in their order. */
 export const PHASES = ["prepare", "vmm", "kernel", "agent"] as const satisfies readonly StartPhase[];
@@ -27,7 +27,12 @@ class MachineStore {
   }
 
   async open(): Promise<void> {
-    await bridge().listen("engine", (engine) => (this.engine = engine));
+    await bridge().listen("engine", (engine) => {
+      const back = engine.state === "connected" && this.engine.state !== "connected";
+      this.engine = engine;
+      // The daemon may have become another one meanwhile.
+      if (back) void this.refresh().catch(() => undefined);
+    });
     await bridge().listen("machine", (machine) => this.#take(machine));
     this.engine = await bridge().call("engine_get");
     if (this.engine.state === "connected") await this.refresh();
@@ -59,10 +64,14 @@ class MachineStore {
   async #ask(verb: "start" | "stop" | "restart", command: `machine_${typeof verb}`): Promise<void> {
     if (this.asked !== null) return;
     this.asked = verb;
-    const worked = await attempt(() => bridge().call(command));
+    try {
+      await bridge().call(command);
+    } catch (thrown) {
+      await this.refresh().catch(() => undefined);
+      // A start that fails is a state of the machine, and is shown as that; all else is news.
+      if (this.machine?.status.state !== "failed") notices.fail(thrown);
+    }
     this.asked = null;
-    // A failed start is a state of the machine as well, and is shown as that.
-    if (!worked) await this.refresh().catch(() => undefined);
   }
 
   #take(machine: Machine): void {

@@ -252,7 +252,7 @@ export const ko: Catalogue = {
     memory: "메모리",
     memoryNote: (host) => `이 컴퓨터의 메모리는 ${host}입니다. 컨테이너가 쓰는 만큼만 차지합니다.`,
     disk: "디스크",
-    diskNote: (used, free) => `커질 수 있는 한도입니다. 지금 ${used}를 쓰고, 빈 공간은 ${free}입니다.`,
+    diskNote: (used, free) => `커질 수 있는 한도입니다. 지금 ${used} 쓰고 있고, 빈 공간은 ${free}입니다.`,
     gigabytes: "GB",
     save: "저장",
     saving: "저장하는 중",
