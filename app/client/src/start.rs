@@ -9,15 +9,14 @@ use std::{
 
 use cove_platform::{home::Home, local::LocalStream, process};
 
-use super::Engine;
-use crate::failure::Failure;
+use crate::{connection::Engine, error::ClientError};
 
 /// How often the socket is tried while the daemon starts. A socket that appears gives no event that all systems know.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Whether the daemon ran already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Started {
+pub enum Started {
     /// Somebody else had started it.
     Before,
     /// This program has.
@@ -25,13 +24,13 @@ pub(crate) enum Started {
 }
 
 /// Starts the daemon and answers when it can be connected to.
-pub(super) async fn daemon(home: &Home) -> Result<Engine, Failure> {
-    home.prepare().map_err(|error| Failure::new("prepare the folder of Cove").because(error))?;
+pub(crate) async fn daemon(home: &Home) -> Result<Engine, ClientError> {
+    home.prepare().map_err(ClientError::Prepare)?;
     let program = program()?;
     let log = home.daemon_log();
     let said_before = fs::metadata(&log).map_or(0, |log| log.len());
-    let failed = || Failure::new(format!("start {}", program.display()));
-    let mut child = spawn(&program, home, &log).map_err(|error| failed().because(error))?;
+    let failed = |source| ClientError::Spawn { program: program.clone(), source };
+    let mut child = spawn(&program, home, &log).map_err(failed)?;
 
     let endpoint = home.engine_endpoint();
     loop {
@@ -40,14 +39,14 @@ pub(super) async fn daemon(home: &Home) -> Result<Engine, Failure> {
         }
         tokio::select! {
             ended = child.wait() => {
-                let ended = ended.map_err(|error| failed().because(error))?;
+                let ended = ended.map_err(failed)?;
                 // Two commands at once start two daemons; the second gives way to the first.
                 if LocalStream::connect(&endpoint).await.is_ok() {
                     return Ok(Engine::over(endpoint));
                 }
                 let said = said_since(&log, said_before);
-                let why = if said.is_empty() { ended.to_string() } else { said };
-                return Err(failed().because(io::Error::other(why)).advice(format!("its log is {}", log.display())));
+                let said = if said.is_empty() { ended.to_string() } else { said };
+                return Err(ClientError::Ended { program, said, log });
             }
             () = tokio::time::sleep(LOOK) => {}
         }
@@ -55,14 +54,13 @@ pub(super) async fn daemon(home: &Home) -> Result<Engine, Failure> {
 }
 
 /// `coved` beside this program.
-fn program() -> Result<PathBuf, Failure> {
-    let own = env::current_exe().map_err(|error| Failure::new("find coved").because(error))?;
+fn program() -> Result<PathBuf, ClientError> {
+    let own = env::current_exe().map_err(ClientError::OwnPlace)?;
     let program = own.with_file_name(format!("coved{}", env::consts::EXE_SUFFIX));
     if program.is_file() {
         return Ok(program);
     }
-    Err(Failure::new(format!("no {} beside {}", program.display(), own.display()))
-        .advice("both belong into one folder, as `make dist` lays them out"))
+    Err(ClientError::NoProgram { program, beside: own })
 }
 
 fn spawn(program: &Path, home: &Home, log: &Path) -> io::Result<tokio::process::Child> {

@@ -1,8 +1,6 @@
-//! The way to the daemon: `cove.v1` over this user's own socket or pipe.
+//! The clients of `cove.v1` over this user's own socket or pipe.
 
-mod start;
-
-use std::{io, path::Path};
+use std::io;
 
 use cove_platform::{
     home::Home,
@@ -13,11 +11,12 @@ use cove_proto::v1::{
     guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
 };
 use hyper_util::rt::TokioIo;
-use tonic::{Code, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 
-use crate::failure::Failure;
-
-pub(crate) use self::start::Started;
+use crate::{
+    error::ClientError,
+    start::{self, Started},
+};
 
 /// The most bytes of one message: a list of very many containers, not an attack, is the limit here.
 const LARGEST_MESSAGE_BYTES: usize = 256 << 20;
@@ -26,16 +25,16 @@ const LARGEST_MESSAGE_BYTES: usize = 256 << 20;
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 
-/// A connection to the daemon.
+/// A connection to the daemon. A clone is cheap.
 #[derive(Debug, Clone)]
-pub(crate) struct Engine {
+pub struct Engine {
     channel: Channel,
 }
 
 macro_rules! clients {
     ($($(#[$doc:meta])* $name:ident: $client:ident;)*) => {
         impl Engine {
-            $($(#[$doc])* pub(crate) fn $name(&self) -> $client<Channel> {
+            $($(#[$doc])* #[must_use] pub fn $name(&self) -> $client<Channel> {
                 $client::new(self.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE_BYTES)
             })*
         }
@@ -60,15 +59,15 @@ impl Engine {
     ///
     /// # Errors
     /// If something is there and cannot be used.
-    pub(crate) async fn find(home: &Home) -> Result<Option<Self>, Failure> {
+    pub async fn find(home: &Home) -> Result<Option<Self>, ClientError> {
         let endpoint = home.engine_endpoint();
-        endpoint.check().map_err(|error| Failure::new("find coved").because(error))?;
+        endpoint.check()?;
         match LocalStream::connect(&endpoint).await {
             Ok(_) => Ok(Some(Self::over(endpoint))),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
                 Ok(None)
             }
-            Err(error) => Err(Failure::new(format!("connect to coved at {endpoint}")).because(error)),
+            Err(source) => Err(ClientError::Connect { endpoint, source }),
         }
     }
 
@@ -76,15 +75,16 @@ impl Engine {
     ///
     /// # Errors
     /// If it cannot be started or reached.
-    pub(crate) async fn reach() -> Result<Self, Failure> {
-        Ok(Self::reach_in(&home()?).await?.0)
+    pub async fn reach() -> Result<Self, ClientError> {
+        let home = Home::find(None).map_err(ClientError::Home)?;
+        Ok(Self::reach_in(&home).await?.0)
     }
 
     /// As [`Engine::reach`], in a home that is known, and says whether the daemon had to be started.
     ///
     /// # Errors
     /// If it cannot be started or reached.
-    pub(crate) async fn reach_in(home: &Home) -> Result<(Self, Started), Failure> {
+    pub async fn reach_in(home: &Home) -> Result<(Self, Started), ClientError> {
         match Self::find(home).await? {
             Some(engine) => Ok((engine, Started::Before)),
             None => start::daemon(home).await.map(|engine| (engine, Started::Now)),
@@ -95,15 +95,15 @@ impl Engine {
     ///
     /// # Errors
     /// If the guest cannot answer for another reason.
-    pub(crate) async fn guest_if_there(&self) -> Result<Option<GetGuestResponse>, Failure> {
+    pub async fn guest_if_there(&self) -> Result<Option<GetGuestResponse>, Status> {
         match self.guest().get_guest(GetGuestRequest {}).await {
             Ok(answer) => Ok(Some(answer.into_inner())),
             Err(status) if status.code() == Code::Unavailable => Ok(None),
-            Err(status) => Err(status.into()),
+            Err(status) => Err(status),
         }
     }
 
-    fn over(endpoint: Endpoint) -> Self {
+    pub(crate) fn over(endpoint: Endpoint) -> Self {
         // The authority is never looked up: every connection of this channel goes to the endpoint.
         let channel = tonic::transport::Endpoint::from_static("http://coved.invalid")
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -116,29 +116,14 @@ impl Engine {
     }
 }
 
-/// The home of this user's Cove.
-///
-/// # Errors
-/// If the system names none.
-pub(crate) fn home() -> Result<Home, Failure> {
-    Home::find(None).map_err(|error| Failure::new("find the folder of Cove").because(error))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Waits until the daemon of this home has ended: until it has given its lock back.
-///
-/// # Errors
-/// If the lock cannot be waited for.
-pub(crate) async fn daemon_ended(home: &Home) -> Result<(), Failure> {
-    let path = home.lock();
-    let wait = move || wait_for_lock(&path);
-    let waited = tokio::task::spawn_blocking(wait).await.map_err(io::Error::other).and_then(|waited| waited);
-    waited.map_err(|error| Failure::new("wait for the end of coved").because(error))
-}
-
-fn wait_for_lock(path: &Path) -> io::Result<()> {
-    match std::fs::File::open(path) {
-        Ok(file) => file.lock_shared(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+    #[tokio::test]
+    async fn where_no_daemon_runs_none_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::find(Some(folder.path().to_owned())).unwrap();
+        assert!(Engine::find(&home).await.unwrap().is_none());
     }
 }
