@@ -2423,7 +2423,7 @@ pub mod containers_client {
     use tonic::codegen::http::Uri;
     /// Containers. Implemented in the agent.
     ///
-    /// A container is named by its id, an unambiguous prefix of its id, or its name, in this order of preference.
+    /// A container is named by its id, its name, or an unambiguous prefix of its id, in this order of preference.
     /// NOT_FOUND: no such container. Errors say what failed in the words that Docker's users know.
     #[derive(Debug, Clone)]
     pub struct ContainersClient<T> {
@@ -3032,7 +3032,7 @@ pub mod containers_server {
     }
     /// Containers. Implemented in the agent.
     ///
-    /// A container is named by its id, an unambiguous prefix of its id, or its name, in this order of preference.
+    /// A container is named by its id, its name, or an unambiguous prefix of its id, in this order of preference.
     /// NOT_FOUND: no such container. Errors say what failed in the words that Docker's users know.
     #[derive(Debug)]
     pub struct ContainersServer<T> {

@@ -9,7 +9,7 @@ use cove_proto::v1::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{exit_code, spec::environment};
+use super::{exit_code, spec::Setting};
 use crate::{
     engine::Engine,
     failure::{Failure, Outcome},
@@ -29,15 +29,8 @@ pub(crate) struct Arguments {
     /// Do not wait for its end.
     #[arg(short, long, conflicts_with = "interactive")]
     detach: bool,
-    /// Set an environment variable: NAME=VALUE, or NAME to take it from here.
-    #[arg(short, long, value_name = "NAME[=VALUE]")]
-    env: Vec<String>,
-    /// Folder to start in.
-    #[arg(short, long, value_name = "FOLDER", default_value = "", hide_default_value = true)]
-    workdir: String,
-    /// User to run as.
-    #[arg(short, long, default_value = "", hide_default_value = true)]
-    user: String,
+    #[command(flatten)]
+    setting: Setting,
     /// With all capabilities of the machine.
     #[arg(long)]
     privileged: bool,
@@ -90,9 +83,9 @@ fn spec(arguments: Arguments) -> ExecSpec {
     let variable = |name: &str| env::var(name).ok();
     ExecSpec {
         args: arguments.command,
-        env: arguments.env.into_iter().filter_map(|entry| environment(entry, variable)).collect(),
-        working_dir: arguments.workdir,
-        user: arguments.user,
+        env: arguments.setting.environment(variable),
+        working_dir: arguments.setting.workdir,
+        user: arguments.setting.user,
         tty: arguments.tty,
         stdin: arguments.interactive,
         stdout: !arguments.detach,

@@ -5,18 +5,32 @@ use cove_proto::v1::{ContainerSpec, Resources, SeccompProfile, Security, StringL
 use super::quantities;
 use crate::terminal;
 
-/// What to make: docker's options under docker's names.
+/// What surrounds a program, of a new container as of an exec.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Options {
+pub(super) struct Setting {
     /// Set an environment variable: NAME=VALUE, or NAME to take it from here.
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     env: Vec<String>,
     /// Folder to start in.
     #[arg(short, long, value_name = "FOLDER", default_value = "", hide_default_value = true)]
-    workdir: String,
+    pub(super) workdir: String,
     /// User to run as: a name or an id, optionally ":" and a group.
     #[arg(short, long, default_value = "", hide_default_value = true)]
-    user: String,
+    pub(super) user: String,
+}
+
+impl Setting {
+    /// The environment. `variable` looks up a variable of this program.
+    pub(super) fn environment(&self, variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        self.env.iter().filter_map(|entry| environment(entry, &variable)).collect()
+    }
+}
+
+/// What to make: docker's options under docker's names.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    setting: Setting,
     /// Most memory it may use: 64m, 1g.
     #[arg(short, long, value_name = "BYTES", value_parser = quantities::bytes)]
     memory: Option<i64>,
@@ -83,9 +97,9 @@ impl Options {
             image,
             entrypoint: self.entrypoint.map(entrypoint),
             cmd: (!command.is_empty()).then_some(StringList { values: command }),
-            env: self.env.into_iter().filter_map(|entry| environment(entry, &variable)).collect(),
-            working_dir: self.workdir,
-            user: self.user,
+            env: self.setting.environment(variable),
+            working_dir: self.setting.workdir,
+            user: self.setting.user,
             hostname: self.hostname,
             tty: streams.tty,
             open_stdin: streams.stdin,
@@ -121,11 +135,11 @@ fn entrypoint(program: String) -> StringList {
 }
 
 /// A name alone stands for this program's value, and for nothing if it has none, as docker does.
-pub(super) fn environment(entry: String, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+fn environment(entry: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     if entry.contains('=') {
-        return Some(entry);
+        return Some(entry.to_owned());
     }
-    variable(&entry).map(|value| format!("{entry}={value}"))
+    variable(entry).map(|value| format!("{entry}={value}"))
 }
 
 fn label(entry: String) -> (String, String) {
@@ -142,9 +156,9 @@ mod tests {
     #[test]
     fn a_bare_name_takes_this_programs_value_or_none() {
         let variable = |name: &str| (name == "SET").then(|| "1".to_owned());
-        assert_eq!(environment("A=b".into(), variable), Some("A=b".into()));
-        assert_eq!(environment("SET".into(), variable), Some("SET=1".into()));
-        assert_eq!(environment("UNSET".into(), variable), None);
+        assert_eq!(environment("A=b", variable), Some("A=b".into()));
+        assert_eq!(environment("SET", variable), Some("SET=1".into()));
+        assert_eq!(environment("UNSET", variable), None);
     }
 
     #[test]

@@ -1,31 +1,10 @@
-//! The `HostConfig` of an inspected container. What this version refuses at create has its default here.
+//! The `HostConfig` of an inspected container. What the engine has a default for, it has filled in itself, so that what is
+//! shown is what holds; what this version refuses at create has its default here.
 
 use cove_proto::v1::{ContainerSpec, SeccompProfile, Security, StringList};
 use serde_json::{Value, json};
 
 use crate::shapes::{list_or_null, network_settings};
-
-/// Hidden unless the client said otherwise; moby's list.
-const MASKED_PATHS: [&str; 12] = [
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-
-/// Read-only unless the client said otherwise; moby's list.
-const READ_ONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
-
-/// Size of /dev/shm unless the client said otherwise.
-const SHM_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What the container may use and do.
 pub(super) fn shape(spec: &ContainerSpec) -> Value {
@@ -60,7 +39,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         "SecurityOpt": list_or_null(&security_options(&security)),
         "UTSMode": "",
         "UsernsMode": "",
-        "ShmSize": if spec.shm_bytes == 0 { SHM_BYTES } else { spec.shm_bytes },
+        "ShmSize": spec.shm_bytes,
         "Runtime": "cove",
         "Isolation": "",
     });
@@ -68,8 +47,8 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
     append(
         &mut host,
         json!({
-            "MaskedPaths": paths(security.masked_paths.as_ref(), &MASKED_PATHS, security.privileged),
-            "ReadonlyPaths": paths(security.read_only_paths.as_ref(), &READ_ONLY_PATHS, security.privileged),
+            "MaskedPaths": paths(security.masked_paths.as_ref()),
+            "ReadonlyPaths": paths(security.read_only_paths.as_ref()),
         }),
     );
     host
@@ -140,12 +119,8 @@ fn security_options(security: &Security) -> Vec<&'static str> {
     options
 }
 
-fn paths(chosen: Option<&StringList>, default: &[&str], privileged: bool) -> Value {
-    match chosen {
-        Some(paths) => json!(paths.values),
-        None if privileged => Value::Null,
-        None => json!(default),
-    }
+fn paths(kept: Option<&StringList>) -> Value {
+    kept.map_or(Value::Null, |paths| json!(paths.values))
 }
 
 /// Appends the members of one object to another.

@@ -25,7 +25,7 @@ pub(super) fn running() -> v1::Container {
         id: "a53dc3711eda82d335e8fa02f284de9c7d1745e0d9f5215bf048ac965acd973f".into(),
         name: "c2".into(),
         created_at: time("2026-11-24T04:53:03.441573389Z"),
-        spec: Some(v1::ContainerSpec {
+        spec: kept(v1::ContainerSpec {
             image: "bb:1".into(),
             cmd: strings(&["sleep", "1000"]),
             network_mode: "none".into(),
@@ -52,13 +52,35 @@ pub(super) fn running() -> v1::Container {
     }
 }
 
+/// The defaults that the engine fills in when it makes a container.
+fn kept(mut spec: v1::ContainerSpec) -> Option<v1::ContainerSpec> {
+    spec.shm_bytes = 64 << 20;
+    let security = spec.security.get_or_insert_default();
+    security.masked_paths = strings(&[
+        "/proc/asound",
+        "/proc/acpi",
+        "/proc/interrupts",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/timer_list",
+        "/proc/timer_stats",
+        "/proc/sched_debug",
+        "/proc/scsi",
+        "/sys/firmware",
+        "/sys/devices/virtual/powercap",
+    ]);
+    security.read_only_paths = strings(&["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]);
+    Some(spec)
+}
+
 /// `docker run -t --name c6 -m 64m --cpus 1.5 …`, ended.
 pub(super) fn with_limits() -> v1::Container {
     v1::Container {
         id: "791888fbb49faeddc6645193d30794fc418afcca510c77c8b4da5a127390ef05".into(),
         name: "c6".into(),
         created_at: time("2026-11-24T04:53:04.29765767Z"),
-        spec: Some(v1::ContainerSpec {
+        spec: kept(v1::ContainerSpec {
             image: "bb:1".into(),
             cmd: strings(&["echo", "hi"]),
             env: vec!["A=b".into()],
@@ -112,7 +134,7 @@ pub(super) fn created() -> v1::Container {
         id: "f83d7bce054f7b5c2ee166945aa1c1743375590657e03884f2807e0ce00a2a33".into(),
         name: "c1".into(),
         created_at: time("2026-11-24T04:53:03.260397211Z"),
-        spec: Some(spec),
+        spec: kept(spec),
         image_id: IMAGE_ID.into(),
         path: "true".into(),
         state: Some(v1::ContainerState { status: ContainerStatus::Created.into(), ..Default::default() }),
