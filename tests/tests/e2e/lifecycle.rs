@@ -20,18 +20,13 @@ crate::tests![
     sigterm_ends_daemon_and_machine_in_order,
 ];
 
+/// Writes a file in its first run and none in later ones, so that a file that is there then has outlived what came between.
+const WRITES_ONCE: &str =
+    "if [ -e /file ]; then echo found; else echo written > /file; sync; echo ready; fi; sleep 1000";
+
 fn containers_and_images_outlive_a_restart_of_the_machine(world: &World) -> Result<()> {
     let _use = world.alone();
-    world.says(&[
-        "run",
-        "-d",
-        "--name",
-        "kept",
-        BUSYBOX,
-        "sh",
-        "-c",
-        "echo written > /file; echo ready; sleep 1000",
-    ])?;
+    world.says(&["run", "-d", "--name", "kept", BUSYBOX, "sh", "-c", WRITES_ONCE])?;
     world.log_line("kept", "ready")?;
     let images = world.says(&["images", "-q", "--no-trunc"])?;
     world.cove(&["stop", "--time", "2"])?.ok()?;
@@ -41,6 +36,7 @@ fn containers_and_images_outlive_a_restart_of_the_machine(world: &World) -> Resu
     ensure!(status == "exited", "{status}");
     ensure!(world.says(&["logs", "kept"])? == "ready", "its log is not what it was");
     world.docker(&["start", "kept"])?.ok()?;
+    world.log_line("kept", "found")?;
     ensure!(world.says(&["exec", "kept", "cat", "/file"])? == "written", "its file is not what it was");
     world.docker(&["rm", "-f", "kept"])?.ok()?;
     Ok(())
@@ -48,16 +44,7 @@ fn containers_and_images_outlive_a_restart_of_the_machine(world: &World) -> Resu
 
 fn containers_and_images_outlive_a_power_cut(world: &World) -> Result<()> {
     let _use = world.alone();
-    world.says(&[
-        "run",
-        "-d",
-        "--name",
-        "cut",
-        BUSYBOX,
-        "sh",
-        "-c",
-        "echo written > /file; sync; echo ready; sleep 1000",
-    ])?;
+    world.says(&["run", "-d", "--name", "cut", BUSYBOX, "sh", "-c", WRITES_ONCE])?;
     world.log_line("cut", "ready")?;
     let images = world.says(&["images", "-q", "--no-trunc"])?;
     let helper = fact(world, "/hypervisor/helper_pid")?;
@@ -69,6 +56,7 @@ fn containers_and_images_outlive_a_power_cut(world: &World) -> Result<()> {
     ensure!(status == "exited 255", "{status}");
     ensure!(world.says(&["images", "-q", "--no-trunc"])? == images, "other images than before");
     world.docker(&["start", "cut"])?.ok()?;
+    world.log_line("cut", "found")?;
     ensure!(world.says(&["exec", "cut", "cat", "/file"])? == "written", "its file is not what it was");
     world.docker(&["rm", "-f", "cut"])?.ok()?;
     Ok(())
