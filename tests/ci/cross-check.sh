@@ -7,9 +7,9 @@ set -euo pipefail
 source "$(dirname "$0")/places.sh"
 cd "$root"
 
-host_crates=(cove-proto cove-platform cove-machine cove-docker-api cove-daemon cove-cli)
+host_crates=(cove-proto cove-platform cove-machine cove-docker-api cove-hypervisor-apple cove-daemon cove-cli)
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(aarch64-apple-darwin x86_64-pc-windows-gnu)
+[ ${#targets[@]} -gt 0 ] || targets=(aarch64-apple-darwin x86_64-apple-darwin x86_64-pc-windows-gnu)
 
 # rustup's rustc may come first in PATH; this one has the sources.
 rustc=/usr/bin/rustc

@@ -114,7 +114,7 @@ fn inputs(packages: &Packages, programs: &Programs, options: &Options) -> Result
 fn assemble(out: &Path, packages: &Packages, programs: &Programs, options: &Options) -> Result<Manifest> {
     let arch = options.arch;
     progress::step("unpacking the kernel");
-    let kernel = Kernel::read(&packages.verified(&packages.lock.kernel)?)?;
+    let kernel = Kernel::read(&packages.verified(&packages.lock.kernel)?, arch)?;
     progress::step("unpacking e2fsprogs");
     let tools = DiskTools::read(packages, arch)?;
     let initramfs = initramfs(&kernel, &tools, programs, arch)?;

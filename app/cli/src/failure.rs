@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, io, process::ExitCode};
 
+use cove_client::ClientError;
 use tonic::{Code, Status};
 
 /// What every command gives back: its exit code.
@@ -70,6 +71,17 @@ impl fmt::Display for Failure {
             write!(f, "\n      {advice}")?;
         }
         Ok(())
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let advice = error.advice();
+        let mut failure = Self::new(error.to_string());
+        if let Some(source) = error.source() {
+            failure = failure.because(source);
+        }
+        Self { advice, ..failure }
     }
 }
 

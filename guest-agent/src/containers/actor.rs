@@ -229,11 +229,13 @@ impl Actor {
     pub(super) fn publish(&self) {
         let program = self.running.as_ref().map(|running| Arc::clone(&running.program));
         self.view.send_replace(Arc::new(View { record: self.record.clone(), program, gone: false }));
+        self.engine.changed();
     }
 
     /// Shows that there is no container any more.
     pub(super) fn publish_end(&self) {
         self.view.send_replace(Arc::new(View { record: self.record.clone(), program: None, gone: true }));
+        self.engine.changed();
     }
 
     /// The time, for what happens now.

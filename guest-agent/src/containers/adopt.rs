@@ -28,7 +28,10 @@ impl Containers {
         let Ground { root, database, images, launcher, boot, cpus } = ground;
         let folders = blocking(move || Folders::open(&root)).await?;
         let (index, shutting_down) = (Mutex::new(Index::default()), AtomicBool::new(false));
-        let engine = Arc::new(Engine { database, images, launcher, folders, boot, cpus, index, shutting_down });
+        // From 1: a watcher that knows nothing says 0.
+        let changes = tokio::sync::watch::Sender::new(1);
+        let engine = Engine { database, images, launcher, folders, boot, cpus, index, changes, shutting_down };
+        let engine = Arc::new(engine);
         let alive: HashSet<String> = held.keys().cloned().collect();
         let known = Arc::clone(&engine);
         let records = blocking(move || restore(&known, &alive)).await?;

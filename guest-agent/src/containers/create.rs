@@ -45,6 +45,7 @@ async fn make(engine: Arc<Engine>, reservation: Reservation, spec: ContainerSpec
     let (record, log) = made.await?;
     let (actor, entry) = Actor::new(&engine, record, log, None);
     engine.index().insert(entry);
+    engine.changed();
     tokio::spawn(actor.run());
     Ok(reservation.keep())
 }

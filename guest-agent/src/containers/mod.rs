@@ -15,7 +15,7 @@
 //! What the database says is made true when the agent starts ([`adopt`]): PID 1 knows what runs. A change is written before
 //! it shows; a start is written while it happens, and answered when both are done.
 //!
-//! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`inspect`],
+//! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
 //!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
 //!   [`folder`], [`record`].
@@ -54,6 +54,7 @@ mod stop;
 mod tests;
 mod top;
 mod wait;
+pub mod watch;
 
 use std::{
     path::{Path, PathBuf},
@@ -113,6 +114,8 @@ pub(crate) struct Engine {
     boot: String,
     cpus: usize,
     index: Mutex<Index>,
+    /// Counts what changed, see [`watch`].
+    changes: tokio::sync::watch::Sender<u64>,
     shutting_down: AtomicBool,
 }
 
@@ -160,6 +163,11 @@ impl Containers {
 impl Engine {
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those who watch the list that it, or a state in it, is another.
+    fn changed(&self) {
+        self.changes.send_modify(|revision| *revision += 1);
     }
 }
 

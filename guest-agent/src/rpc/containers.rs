@@ -10,13 +10,13 @@ use cove_proto::v1::{
     ListProcessesRequest, ListProcessesResponse, RemoveContainerRequest, RemoveContainerResponse,
     RenameContainerRequest, RenameContainerResponse, ResizeContainerRequest, ResizeContainerResponse,
     RestartContainerRequest, RestartContainerResponse, StartContainerRequest, StartContainerResponse,
-    StopContainerRequest, StopContainerResponse, WaitContainerRequest, WaitContainerResponse,
-    attach_container_request::Message,
+    StopContainerRequest, StopContainerResponse, WaitContainerRequest, WaitContainerResponse, WatchContainersRequest,
+    WatchContainersResponse, attach_container_request::Message,
 };
 
 use super::error::missing;
 use crate::{
-    containers::{Containers, attach, list, nanos, output, timestamp},
+    containers::{Containers, attach, list, nanos, output, timestamp, watch},
     logs::Stream as Source,
 };
 
@@ -40,6 +40,7 @@ type Sent<T> = BoxStream<'static, Result<T, Status>>;
 impl v1::containers_server::Containers for ContainersService {
     type AttachContainerStream = Sent<AttachContainerResponse>;
     type WaitContainerStream = Sent<WaitContainerResponse>;
+    type WatchContainersStream = Sent<WatchContainersResponse>;
     type GetContainerLogsStream = Sent<GetContainerLogsResponse>;
 
     async fn create_container(
@@ -104,6 +105,17 @@ impl v1::containers_server::Containers for ContainersService {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let containers = self.containers.list(list::Wanted { all, limit, filters, sizes }).await?;
         Ok(Response::new(ListContainersResponse { containers }))
+    }
+
+    async fn watch_containers(
+        &self,
+        request: Request<WatchContainersRequest>,
+    ) -> Result<Response<Self::WatchContainersStream>, Status> {
+        let WatchContainersRequest { all, after_revision } = request.into_inner();
+        let lists = self.containers.watch(all, after_revision);
+        let lists =
+            lists.map_ok(|watch::Change { containers, revision }| WatchContainersResponse { containers, revision });
+        Ok(Response::new(lists.map_err(Status::from).boxed()))
     }
 
     async fn get_container(

@@ -178,6 +178,116 @@ pub struct StopMachineResponse {
     #[prost(bool, tag = "2")]
     pub already_stopped: bool,
 }
+/// Asks to restart the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestartMachineRequest {
+    /// How long the containers and the agent get before force is used; the settings' value if absent.
+    #[prost(message, optional, tag = "1")]
+    pub grace: ::core::option::Option<::prost_types::Duration>,
+}
+/// The machine runs again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestartMachineResponse {
+    /// Its state.
+    #[prost(message, optional, tag = "1")]
+    pub status: ::core::option::Option<MachineStatus>,
+}
+/// How large the machine is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MachineSettings {
+    /// Number of virtual CPUs.
+    #[prost(uint32, tag = "1")]
+    pub cpus: u32,
+    /// Memory in bytes, a multiple of 1 MiB.
+    #[prost(uint64, tag = "2")]
+    pub memory_bytes: u64,
+    /// Size of the data disk in bytes, a multiple of 1 MiB. The disk never shrinks.
+    #[prost(uint64, tag = "3")]
+    pub disk_bytes: u64,
+    /// How many seconds containers get to stop before they are killed.
+    #[prost(uint64, tag = "4")]
+    pub grace_seconds: u64,
+}
+/// What the settings may be on this host.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SettingsLimits {
+    /// The most CPUs; the least is one.
+    #[prost(uint32, tag = "1")]
+    pub max_cpus: u32,
+    /// The least memory in bytes.
+    #[prost(uint64, tag = "2")]
+    pub min_memory_bytes: u64,
+    /// The most memory in bytes.
+    #[prost(uint64, tag = "3")]
+    pub max_memory_bytes: u64,
+    /// The smallest disk in bytes; what it is already, once it is made.
+    #[prost(uint64, tag = "4")]
+    pub min_disk_bytes: u64,
+    /// The largest disk in bytes.
+    #[prost(uint64, tag = "5")]
+    pub max_disk_bytes: u64,
+    /// The longest grace in seconds.
+    #[prost(uint64, tag = "6")]
+    pub max_grace_seconds: u64,
+}
+/// Asks for the settings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSettingsRequest {}
+/// The settings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSettingsResponse {
+    /// What the next start uses; the defaults if the file cannot be used.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<MachineSettings>,
+    /// What they are where nobody says otherwise.
+    #[prost(message, optional, tag = "2")]
+    pub defaults: ::core::option::Option<MachineSettings>,
+    /// What they may be.
+    #[prost(message, optional, tag = "3")]
+    pub limits: ::core::option::Option<SettingsLimits>,
+    /// Why the file of the settings cannot be used; empty if it can. The machine does not start before this is mended.
+    #[prost(string, tag = "4")]
+    pub problem: ::prost::alloc::string::String,
+    /// The file.
+    #[prost(string, tag = "5")]
+    pub path: ::prost::alloc::string::String,
+    /// Free bytes on the host where the data disk lies.
+    #[prost(uint64, tag = "6")]
+    pub host_disk_free_bytes: u64,
+    /// Whether the machine runs with other values than these. A daemon that took over a running machine does not know of
+    /// changes before it.
+    #[prost(bool, tag = "7")]
+    pub restart_needed: bool,
+}
+/// Asks to change the settings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateSettingsRequest {
+    /// Number of virtual CPUs.
+    #[prost(uint32, optional, tag = "1")]
+    pub cpus: ::core::option::Option<u32>,
+    /// Memory in bytes, a multiple of 1 MiB.
+    #[prost(uint64, optional, tag = "2")]
+    pub memory_bytes: ::core::option::Option<u64>,
+    /// Size of the data disk in bytes, a multiple of 1 MiB, not less than it is.
+    #[prost(uint64, optional, tag = "3")]
+    pub disk_bytes: ::core::option::Option<u64>,
+    /// How many seconds containers get to stop before they are killed.
+    #[prost(uint64, optional, tag = "4")]
+    pub grace_seconds: ::core::option::Option<u64>,
+    /// Start from the defaults instead of the file: the way out of a file that cannot be used.
+    #[prost(bool, tag = "5")]
+    pub reset: bool,
+}
+/// The settings are written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateSettingsResponse {
+    /// What the next start uses.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<MachineSettings>,
+    /// Whether the machine runs with other values than these.
+    #[prost(bool, tag = "2")]
+    pub restart_needed: bool,
+}
 /// Asks for the console.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetConsoleRequest {
@@ -573,6 +683,83 @@ pub mod machine_client {
                 .insert(GrpcMethod::new("cove.v1.Machine", "StopMachine"));
             self.inner.unary(req, path, codec).await
         }
+        /// Stops the machine, if it runs, and starts it: what changed in the settings takes effect. Answers as StartMachine does.
+        pub async fn restart_machine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RestartMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RestartMachineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Machine/RestartMachine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Machine", "RestartMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says how large the machine is, and what it may be.
+        pub async fn get_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Machine/GetSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Machine", "GetSettings"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes what is given and leaves the rest. The next start uses it.
+        /// INVALID_ARGUMENT: a value is out of range; nothing is changed.
+        /// FAILED_PRECONDITION: the file of the settings cannot be used, and no reset was asked for; or the disk would shrink.
+        pub async fn update_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Machine/UpdateSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Machine", "UpdateSettings"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Sends what the machine's kernel and PID 1 wrote to the console.
         pub async fn get_console(
             &mut self,
@@ -675,6 +862,32 @@ pub mod machine_server {
             request: tonic::Request<super::StopMachineRequest>,
         ) -> std::result::Result<
             tonic::Response<super::StopMachineResponse>,
+            tonic::Status,
+        >;
+        /// Stops the machine, if it runs, and starts it: what changed in the settings takes effect. Answers as StartMachine does.
+        async fn restart_machine(
+            &self,
+            request: tonic::Request<super::RestartMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RestartMachineResponse>,
+            tonic::Status,
+        >;
+        /// Says how large the machine is, and what it may be.
+        async fn get_settings(
+            &self,
+            request: tonic::Request<super::GetSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSettingsResponse>,
+            tonic::Status,
+        >;
+        /// Changes what is given and leaves the rest. The next start uses it.
+        /// INVALID_ARGUMENT: a value is out of range; nothing is changed.
+        /// FAILED_PRECONDITION: the file of the settings cannot be used, and no reset was asked for; or the disk would shrink.
+        async fn update_settings(
+            &self,
+            request: tonic::Request<super::UpdateSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateSettingsResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the GetConsole method.
@@ -941,6 +1154,141 @@ pub mod machine_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StopMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Machine/RestartMachine" => {
+                    #[allow(non_camel_case_types)]
+                    struct RestartMachineSvc<T: Machine>(pub Arc<T>);
+                    impl<
+                        T: Machine,
+                    > tonic::server::UnaryService<super::RestartMachineRequest>
+                    for RestartMachineSvc<T> {
+                        type Response = super::RestartMachineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RestartMachineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Machine>::restart_machine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RestartMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Machine/GetSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSettingsSvc<T: Machine>(pub Arc<T>);
+                    impl<
+                        T: Machine,
+                    > tonic::server::UnaryService<super::GetSettingsRequest>
+                    for GetSettingsSvc<T> {
+                        type Response = super::GetSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Machine>::get_settings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Machine/UpdateSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateSettingsSvc<T: Machine>(pub Arc<T>);
+                    impl<
+                        T: Machine,
+                    > tonic::server::UnaryService<super::UpdateSettingsRequest>
+                    for UpdateSettingsSvc<T> {
+                        type Response = super::UpdateSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Machine>::update_settings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateSettingsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2026,6 +2374,26 @@ pub struct ListContainersResponse {
     #[prost(message, repeated, tag = "1")]
     pub containers: ::prost::alloc::vec::Vec<Container>,
 }
+/// Asks to watch the list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchContainersRequest {
+    /// Those that do not run as well.
+    #[prost(bool, tag = "1")]
+    pub all: bool,
+    /// Skip lists up to this revision; 0 asks for the present list first.
+    #[prost(uint64, tag = "2")]
+    pub after_revision: u64,
+}
+/// The list, after a change.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchContainersResponse {
+    /// The newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub containers: ::prost::alloc::vec::Vec<Container>,
+    /// Grows with each change, for as long as the agent lives.
+    #[prost(uint64, tag = "2")]
+    pub revision: u64,
+}
 /// Asks for one container.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetContainerRequest {
@@ -2622,6 +2990,32 @@ pub mod containers_client {
                 .insert(GrpcMethod::new("cove.v1.Containers", "ListContainers"));
             self.inner.unary(req, path, codec).await
         }
+        /// Sends the list at once and then the whole list again after each change of it or of a container's state, until the
+        /// client hangs up. A client that does not keep up misses lists between, never the last one.
+        pub async fn watch_containers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchContainersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchContainersResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Containers/WatchContainers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Containers", "WatchContainers"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Says all about one container.
         pub async fn get_container(
             &mut self,
@@ -2938,6 +3332,21 @@ pub mod containers_server {
             request: tonic::Request<super::ListContainersRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListContainersResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the WatchContainers method.
+        type WatchContainersStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchContainersResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends the list at once and then the whole list again after each change of it or of a container's state, until the
+        /// client hangs up. A client that does not keep up misses lists between, never the last one.
+        async fn watch_containers(
+            &self,
+            request: tonic::Request<super::WatchContainersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchContainersStream>,
             tonic::Status,
         >;
         /// Says all about one container.
@@ -3335,6 +3744,53 @@ pub mod containers_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Containers/WatchContainers" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchContainersSvc<T: Containers>(pub Arc<T>);
+                    impl<
+                        T: Containers,
+                    > tonic::server::ServerStreamingService<
+                        super::WatchContainersRequest,
+                    > for WatchContainersSvc<T> {
+                        type Response = super::WatchContainersResponse;
+                        type ResponseStream = T::WatchContainersStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchContainersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Containers>::watch_containers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchContainersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

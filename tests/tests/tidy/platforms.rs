@@ -13,6 +13,8 @@ const OS_DEPENDENT: &[&str] = &[
     "app/daemon/src/helper/",
     // A backend is a crate of one system: `#![cfg(...)]` on its first line.
     "app/hypervisor-qemu/",
+    // Its planner and its verdicts are pure and tested everywhere.
+    "app/hypervisor-apple/",
 ];
 
 /// Where `unsafe` may be written.
@@ -25,6 +27,10 @@ const UNSAFE: &[&str] = &[
     "app/platform/src/memory.rs",
     // Children that end with their parent: a call between fork and exec.
     "app/hypervisor-qemu/src/children.rs",
+    // Virtualization.framework: all calls of it, and the queue that they must be made on.
+    "app/hypervisor-apple/src/vz/",
+    // When a process began, on macOS: one call of libproc.
+    "app/daemon/src/helper/process/born_macos.rs",
     // The CPU's time stamp counter: one instruction.
     "app/hypervisor-qemu/src/host/tsc.rs",
 ];

@@ -8,22 +8,29 @@ use std::{collections::BTreeMap, io::Read};
 use anyhow::{Context, Result, bail};
 use lzma_rust2::XzReader;
 
-use crate::{debian::deb::Contents, elf};
+use crate::{arch::Arch, debian::deb::Contents, elf};
 
 /// What the guest needs of the kernel that Debian does not build in; the first ones are needed first.
-const WANTED: [&str; 11] = [
+const WANTED: [&str; 9] = [
     "virtio_blk",                 // the data disk
     "vsock",                      // the way to the host
     "vmw_vsock_virtio_transport", // ... on virtio
     "ext4",                       // the data disk's file system
     "overlay",                    // root file systems of containers
     "virtio_balloon",             // gives freed memory back to the host
-    "pvpanic",                    // tells the host of a panic
-    "pvpanic-pci",                // ... on PCI
     "virtio-rng",                 // random bytes at boot
     "veth",                       // networks of containers
     "bridge",                     // ... and what joins them
 ];
+
+/// The same for one architecture alone. Debian's arm64 cloud kernel has no driver for QEMU's panic device; nor has a Mac
+/// such a device.
+fn wanted_on(arch: Arch) -> &'static [&'static str] {
+    match arch {
+        Arch::Amd64 => &["pvpanic", "pvpanic-pci"], // tell the host of a panic
+        Arch::Arm64 => &[],
+    }
+}
 
 /// What a container must not find, whatever comes to depend on it: AF_ALG has a long history of holes, and over a vsock
 /// loopback a container would reach the agent's ports.
@@ -42,14 +49,14 @@ pub struct Module {
 ///
 /// # Errors
 /// If the kernel lacks one, or one is damaged, or one that must not be there would be loaded.
-pub fn choose(contents: &Contents, release: &str) -> Result<Vec<Module>> {
+pub fn choose(contents: &Contents, release: &str, arch: Arch) -> Result<Vec<Module>> {
     let builtin = contents
         .file(&format!("lib/modules/{release}/modules.builtin"))
         .with_context(|| format!("kernel {release} has no modules.builtin"))?;
     let builtin = String::from_utf8_lossy(builtin).lines().map(name_of).collect();
     let paths = contents.paths().filter(|path| path.contains(".ko")).map(|path| (name_of(path), path)).collect();
     let mut plan = Plan { builtin, paths, contents, chosen: Vec::new(), open: Vec::new() };
-    for wanted in WANTED {
+    for wanted in WANTED.iter().chain(wanted_on(arch)) {
         plan.add(&name_of(wanted)).with_context(|| format!("the guest needs the kernel module {wanted}"))?;
     }
     Ok(plan.chosen.into_iter().map(|(_, module)| module).collect())

@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         return Err(Failure::new("standard input is not a terminal").advice("leave out -t").exit_code(1));
     }
     let refused = |failure: Failure| failure.exit_code(ENGINE_REFUSED);
-    let engine = Engine::reach().await.map_err(refused)?;
+    let engine = Engine::reach().await.map_err(|error| refused(error.into()))?;
     let (auto_remove, detach, name) = (arguments.rm, arguments.detach, arguments.name);
     let image = arguments.image.clone();
     let variable = |name: &str| env::var(name).ok();

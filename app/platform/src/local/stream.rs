@@ -15,6 +15,9 @@ use super::Endpoint;
 pub struct LocalStream(pub(super) imp::Stream);
 
 impl LocalStream {
+    /// Whether shutting down one direction reaches the other side. Pipes know only whole ends.
+    pub const HALF_CLOSES: bool = cfg!(unix);
+
     /// Connects to what listens on `endpoint`.
     ///
     /// # Errors

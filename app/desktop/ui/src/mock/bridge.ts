@@ -1,0 +1,149 @@
+/** A shell without a machine: answers from invented data, and lets its machine start and stop. Not in the product. */
+
+import type { Bridge, Commands, Container, ContainerDetails, Engine, Events, Image, LogBatch, Machine, MachineState, StartPhase } from "../bridge";
+import * as scenes from "./scenes";
+
+const parameters = new URLSearchParams(location.search);
+const scene = parameters.get("scene") ?? "running";
+const theme = parameters.get("theme");
+if (theme) document.documentElement.dataset["theme"] = theme;
+const language = parameters.get("language");
+if (language) localStorage.setItem("cove.language", language);
+document.documentElement.dataset["mock"] = scene;
+
+const initial: MachineState = scene === "stopped" || scene === "failed" || scene === "starting" ? scene : "running";
+let machine: Machine = scenes.machineIn(initial);
+if (scene === "starting") Object.assign(machine, { status: { ...machine.status, phase: "kernel" }, transport: { ...machine.transport, helperPid: 4312 } });
+let containers: Container[] = { hostile: scenes.hostileContainers, many: scenes.manyContainers, empty: [] }[scene] ?? scenes.containers;
+let images: Image[] = scene === "empty" ? [] : scenes.images;
+let settings = scenes.settings;
+const engine: Engine = scene === "lost"
+  ? { state: "lost", appVersion: "0.1.0", failure: { what: "the daemon is of another version", why: "this app is 0.1.0 and speaks cove.v1; the daemon that answers is 0.3.0 and speaks cove.v2", fix: "quit Cove, then open it again: the daemon that comes with the app is started", details: "" } }
+  : { state: "connected", failure: null, appVersion: "0.1.0" };
+
+const listeners: { [K in keyof Events]: Set<(payload: Events[K]) => void> } = { engine: new Set(), machine: new Set(), containers: new Set() };
+const logs = new Map<string, (batch: LogBatch) => void>();
+const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const step = Number(parameters.get("step") ?? 700);
+
+function become(state: MachineState, phase: StartPhase = "unspecified"): void {
+  const next = scenes.machineIn(state);
+  machine = { ...next, status: { ...next.status, phase, revision: machine.status.revision + 1, since: new Date().toISOString() } };
+  for (const listener of listeners.machine) listener(machine);
+}
+
+function change(id: string, values: Partial<Container>): void {
+  containers = containers.map((one) => (one.id === id ? { ...one, ...values } : one));
+  for (const listener of listeners.containers) listener(containers);
+}
+
+const now = (): string => new Date().toISOString();
+
+const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<Commands[K][1]> | Commands[K][1] } = {
+  engine_get: () => engine,
+  engine_retry: () => engine,
+  machine_get: () => machine,
+  machine_start: async () => {
+    for (const phase of ["prepare", "vmm", "kernel", "agent"] as const) {
+      become("starting", phase);
+      await wait(step);
+    }
+    become("running");
+    return null;
+  },
+  machine_stop: async () => {
+    become("stopping");
+    await wait(step);
+    become("stopped");
+    return null;
+  },
+  machine_restart: async () => {
+    await commands.machine_stop(undefined);
+    return commands.machine_start(undefined);
+  },
+  guest_get: () => (machine.status.state === "running" ? scenes.guest : null),
+  host_check: async () => {
+    await wait(100);
+    return scenes.checks;
+  },
+  settings_get: () => settings,
+  settings_set: async (values) => {
+    await wait(150);
+    return (settings = { ...settings, ...values, restartNeeded: true });
+  },
+  containers_list: () => containers,
+  container_get: ({ id }): ContainerDetails => {
+    const found = containers.find((one) => one.id === id);
+    if (!found) throw { what: "no such container", why: "", fix: "", details: "" };
+    return {
+      ...found, env: ["PATH=/usr/local/bin:/usr/bin:/bin", "NODE_ENV=production", "DATABASE_URL=postgres://shop-db/shop"], labels: { "com.example.project": "shop" },
+      workingDir: "/srv/app", user: "node", hostname: id.slice(0, 12), networkMode: "bridge", tty: false, autoRemove: false, privileged: false, readOnlyRootfs: false,
+      nanoCpus: 1.5e9, memoryBytes: 2 ** 29, pidsLimit: 0,
+    };
+  },
+  container_start: async ({ id }) => {
+    await wait(step);
+    change(id, { status: "running", pid: 501, startedAt: now() });
+    return null;
+  },
+  container_stop: async ({ id }) => {
+    await wait(step);
+    change(id, { status: "exited", exitCode: 0, pid: 0, finishedAt: now() });
+    return null;
+  },
+  container_remove: async ({ id }) => {
+    await wait(step / 2);
+    containers = containers.filter((one) => one.id !== id);
+    return null;
+  },
+  container_run: async ({ image }) => {
+    await wait(step);
+    const found = scenes.containers[4];
+    if (!found) throw new Error("no example");
+    const id = found.id.split("").reverse().join("");
+    containers = [{ ...found, id, name: "brave_heron", image, createdAt: now(), startedAt: now(), finishedAt: now() }, ...containers];
+    return id;
+  },
+  isolation_get: () => scenes.isolation,
+  logs_open: async ({ token, id }) => {
+    await wait(30);
+    const found = containers.find((one) => one.id === id);
+    const entries = scene === "hostile" ? scenes.hostileLog() : scenes.webLog(found?.name === "cache" ? 0 : Number(parameters.get("lines") ?? 400));
+    for (let at = 0; at < entries.length; at += 2000) {
+      logs.get(token)?.({ entries: entries.slice(at, at + 2000), ended: found?.status !== "running" && at + 2000 >= entries.length, failure: null });
+    }
+    return null;
+  },
+  logs_close: () => null,
+  images_list: () => images,
+  images_load: async () => {
+    await wait(step);
+    images = [scenes.hello, ...images.filter(({ id }) => id !== scenes.hello.id)];
+    return ["cove/hello:latest"];
+  },
+  image_remove: async ({ id }) => {
+    await wait(step / 2);
+    const found = images.find((one) => one.id === id);
+    if (found && found.containers > 0) {
+      throw { what: `remove ${found.tags[0]}`, why: `container ${scenes.containers[0]?.name} was made from it and runs`, fix: "stop and remove the container first", details: "" };
+    }
+    images = images.filter((one) => one.id !== id);
+    return null;
+  },
+};
+
+export const mock: Bridge = {
+  // Answers come later, as they do from a shell.
+  call: async (command, ...args) => {
+    await wait(scene === "slow" ? 100_000 : 5);
+    return (commands[command] as (argument: unknown) => never)(args[0]);
+  },
+  listen: async (event, listener) => {
+    listeners[event].add(listener);
+    return () => listeners[event].delete(listener);
+  },
+  listenLogs: async (token, listener) => {
+    logs.set(token, listener);
+    return () => logs.delete(token);
+  },
+};

@@ -1,0 +1,55 @@
+/** The containers, as the shell pushes them, and what is being done to each. */
+
+import { bridge, toFailure, type Container, type Failure } from "../bridge";
+import { attempt } from "./notices.svelte";
+
+export type Doing = "starting" | "stopping" | "removing";
+
+class ContainersStore {
+  /** `null` until the first answer. */
+  list: Container[] | null = $state.raw(null);
+  failure: Failure | null = $state(null);
+  /** What the user asked for, by id, until it is done. */
+  doing: Record<string, Doing> = $state({});
+
+  readonly running = $derived((this.list ?? []).filter(({ status }) => status === "running" || status === "paused"));
+
+  async open(): Promise<void> {
+    await bridge().listen("containers", (list) => this.#take(list));
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      this.#take(await bridge().call("containers_list"));
+    } catch (thrown) {
+      this.failure = toFailure(thrown);
+    }
+  }
+
+  find(id: string | null): Container | undefined {
+    return this.list?.find((container) => container.id === id);
+  }
+
+  start = (id: string): Promise<void> => this.#do(id, "starting", () => bridge().call("container_start", { id }));
+  stop = (id: string): Promise<void> => this.#do(id, "stopping", () => bridge().call("container_stop", { id }));
+
+  remove(id: string): Promise<void> {
+    const force = this.find(id)?.status === "running" || this.find(id)?.status === "paused";
+    return this.#do(id, "removing", () => bridge().call("container_remove", { id, force }));
+  }
+
+  async #do(id: string, doing: Doing, action: () => Promise<unknown>): Promise<void> {
+    if (this.doing[id] !== undefined) return;
+    this.doing[id] = doing;
+    await attempt(action);
+    await this.refresh();
+    delete this.doing[id];
+  }
+
+  #take(list: Container[]): void {
+    this.list = list;
+    this.failure = null;
+  }
+}
+
+export const containers = new ContainersStore();

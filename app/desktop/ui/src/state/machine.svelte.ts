@@ -1,0 +1,92 @@
+/** The daemon's and the machine's state, as the shell pushes it, and what the user may do with the machine. */
+
+import { bridge, type Engine, type Guest, type Machine, type MachineState, type StartPhase } from "../bridge";
+import { attempt, notices } from "./notices.svelte";
+
+/** The phases of a start in their order. */
+export const PHASES = ["prepare", "vmm", "kernel", "agent"] as const satisfies readonly StartPhase[];
+
+class MachineStore {
+  engine: Engine = $state({ state: "connecting", failure: null, appVersion: "" });
+  machine: Machine | null = $state.raw(null);
+  guest: Guest | null = $state.raw(null);
+  /** What the user asked for and the daemon has not said yet. */
+  asked: "start" | "stop" | "restart" | null = $state(null);
+  /** When each phase of the present start began, in milliseconds of this computer's clock. */
+  phases: Partial<Record<StartPhase, number>> = $state({});
+
+  readonly state: MachineState = $derived(this.#state());
+  readonly runs = $derived(this.machine?.status.state === "running");
+  readonly phase: StartPhase = $derived(this.machine?.status.phase ?? "unspecified");
+
+  #state(): MachineState {
+    const state = this.machine?.status.state ?? "unspecified";
+    if (this.asked === "start" && (state === "stopped" || state === "failed")) return "starting";
+    if (this.asked === "stop" && state === "running") return "stopping";
+    return state;
+  }
+
+  async open(): Promise<void> {
+    await bridge().listen("engine", (engine) => {
+      const back = engine.state === "connected" && this.engine.state !== "connected";
+      this.engine = engine;
+      // The daemon may have become another one meanwhile.
+      if (back) void this.refresh().catch(() => undefined);
+    });
+    await bridge().listen("machine", (machine) => this.#take(machine));
+    this.engine = await bridge().call("engine_get");
+    if (this.engine.state === "connected") await this.refresh();
+  }
+
+  async refresh(): Promise<void> {
+    this.#take(await bridge().call("machine_get"));
+  }
+
+  /** Numbers that no event brings: asked for while they are looked at. */
+  async measure(): Promise<void> {
+    if (document.hidden || !this.runs) return;
+    this.guest = await bridge().call("guest_get");
+    await this.refresh();
+  }
+
+  async retry(): Promise<void> {
+    this.engine = { ...this.engine, state: "connecting", failure: null };
+    await attempt(async () => {
+      this.engine = await bridge().call("engine_retry");
+      await this.refresh();
+    });
+  }
+
+  start = (): Promise<void> => this.#ask("start", "machine_start");
+  stop = (): Promise<void> => this.#ask("stop", "machine_stop");
+  restart = (): Promise<void> => this.#ask("restart", "machine_restart");
+
+  async #ask(verb: "start" | "stop" | "restart", command: `machine_${typeof verb}`): Promise<void> {
+    if (this.asked !== null) return;
+    this.asked = verb;
+    try {
+      await bridge().call(command);
+    } catch (thrown) {
+      await this.refresh().catch(() => undefined);
+      // A start that fails is a state of the machine, and is shown as that; all else is news.
+      if (this.machine?.status.state !== "failed") notices.fail(thrown);
+    }
+    this.asked = null;
+  }
+
+  #take(machine: Machine): void {
+    const before = this.machine?.status;
+    if (before !== undefined && machine.status.revision < before.revision && before.since === machine.status.since) return;
+    const { state, phase } = machine.status;
+    if (state !== "starting") {
+      this.phases = {};
+    } else if (this.phases[phase] === undefined) {
+      this.phases = { ...this.phases, [phase]: Date.now() };
+    }
+    if (state !== "running") this.guest = null;
+    this.machine = machine;
+    if (state === "running" && before?.state !== "running") void this.measure().catch(() => undefined);
+  }
+}
+
+export const machine = new MachineStore();
