@@ -1,6 +1,7 @@
 /** A shell without a machine: answers from invented data, and lets its machine start and stop. Not in the product. */
 
 import type { Bridge, Commands, Container, ContainerDetails, Engine, Events, Image, LogBatch, Machine, MachineState, StartPhase } from "../bridge";
+import { speech } from "../words/index.svelte";
 import * as scenes from "./scenes";
 
 const parameters = new URLSearchParams(location.search);
@@ -8,7 +9,7 @@ const scene = parameters.get("scene") ?? "running";
 const theme = parameters.get("theme");
 if (theme) document.documentElement.dataset["theme"] = theme;
 const language = parameters.get("language");
-if (language) localStorage.setItem("cove.language", language);
+if (language === "en" || language === "ko") speech.choose(language);
 document.documentElement.dataset["mock"] = scene;
 
 const initial: MachineState = scene === "stopped" || scene === "failed" || scene === "starting" ? scene : "running";
@@ -16,7 +17,7 @@ let machine: Machine = scenes.machineIn(initial);
 if (scene === "starting") Object.assign(machine, { status: { ...machine.status, phase: "kernel" }, transport: { ...machine.transport, helperPid: 4312 } });
 let containers: Container[] = { hostile: scenes.hostileContainers, many: scenes.manyContainers, empty: [] }[scene] ?? scenes.containers;
 let images: Image[] = scene === "empty" ? [] : scenes.images;
-let settings = scenes.settings;
+let settings = scene === "nonsense" ? { ...scenes.settings, problem: "line 3: \"four\" is not a number of CPUs" } : scenes.settings;
 const engine: Engine = scene === "lost"
   ? { state: "lost", appVersion: "0.1.0", failure: { what: "the daemon is of another version", why: "this app is 0.1.0 and speaks cove.v1; the daemon that answers is 0.3.0 and speaks cove.v2", fix: "quit Cove, then open it again: the daemon that comes with the app is started", details: "" } }
   : { state: "connected", failure: null, appVersion: "0.1.0" };
@@ -69,7 +70,7 @@ const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<C
   settings_get: () => settings,
   settings_set: async (values) => {
     await wait(150);
-    return (settings = { ...settings, ...values, restartNeeded: true });
+    return (settings = { ...settings, ...values, problem: "", restartNeeded: true });
   },
   containers_list: () => containers,
   container_get: ({ id }): ContainerDetails => {

@@ -123,7 +123,7 @@ export const isolation: Isolation = {
   seccomp: true,
 };
 
-export const settings: Settings = { cpus: 4, memoryBytes: 4 * GIB, diskBytes: 64 * GIB, hostCpus: 10, hostMemoryBytes: 16 * GIB, hostDiskFreeBytes: 212e9, diskUsedBytes: 3.41e9, restartNeeded: false };
+export const settings: Settings = { cpus: 4, memoryBytes: 4 * GIB, diskBytes: 64 * GIB, hostCpus: 10, hostMemoryBytes: 16 * GIB, hostDiskFreeBytes: 212e9, diskUsedBytes: 3.41e9, restartNeeded: false, problem: "", path: "/Users/mina/.cove/machine.toml" };
 
 export const checks: HostCheck[] = [
   { name: "host.system", verdict: "ok", finding: "macOS 15.6 on Apple silicon", fix: "" },

@@ -260,6 +260,9 @@ export const en = {
     saved: "Saved",
     discard: "Discard",
     nextStart: "Takes effect at the next start.",
+    problem: "The settings' file cannot be used",
+    problemFix: (path: string) => `The machine goes by the defaults below. Mend ${path}, or set it back to them.`,
+    reset: "Set back to defaults",
     restartNow: "Restart now",
     restartNeeded: "The machine still runs with the values it was started with.",
     invalid: {

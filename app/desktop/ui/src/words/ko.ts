@@ -259,6 +259,9 @@ export const ko: Catalogue = {
     saved: "저장됨",
     discard: "되돌리기",
     nextStart: "다음에 시작할 때 적용됩니다.",
+    problem: "설정 파일을 쓸 수 없습니다",
+    problemFix: (path) => `머신은 아래 기본값으로 돕니다. 파일을 직접 고치거나 기본값으로 되돌리세요: ${path}`,
+    reset: "기본값으로 되돌리기",
     restartNow: "지금 다시 시작",
     restartNeeded: "머신은 아직 시작할 때의 값으로 돌고 있습니다.",
     invalid: {
