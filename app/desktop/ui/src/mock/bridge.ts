@@ -1,6 +1,6 @@
 /** A shell without a machine: answers from invented data, and lets its machine start and stop. Not in the product. */
 
-import type { Bridge, Commands, Container, ContainerDetails, Engine, Events, Image, LogBatch, Machine, MachineState, StartPhase } from "../bridge";
+import type { Bridge, Commands, Container, ContainerDetails, Engine, Events, Failure, Image, LogBatch, Machine, MachineState, StartPhase } from "../bridge";
 import { speech } from "../words/index.svelte";
 import * as scenes from "./scenes";
 
@@ -36,6 +36,11 @@ function become(state: MachineState, phase: StartPhase = "unspecified"): void {
 function change(id: string, values: Partial<Container>): void {
   containers = containers.map((one) => (one.id === id ? { ...one, ...values } : one));
   for (const listener of listeners.containers) listener(containers);
+}
+
+/** As the shell rejects: a failure, and an error too, so that whoever does not catch it sees where it is from. */
+function refused(what: string, why = "", fix = "", details = ""): Error & Failure {
+  return Object.assign(new Error(what), { what, why, fix, details });
 }
 
 const now = (): string => new Date().toISOString();
@@ -75,7 +80,7 @@ const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<C
   containers_list: () => containers,
   container_get: ({ id }): ContainerDetails => {
     const found = containers.find((one) => one.id === id);
-    if (!found) throw { what: "no such container", why: "", fix: "", details: "" };
+    if (!found) throw refused("no such container");
     return {
       ...found, env: ["PATH=/usr/local/bin:/usr/bin:/bin", "NODE_ENV=production", "DATABASE_URL=postgres://shop-db/shop"], labels: { "com.example.project": "shop" },
       workingDir: "/srv/app", user: "node", hostname: id.slice(0, 12), networkMode: "bridge", tty: false, autoRemove: false, privileged: false, readOnlyRootfs: false,
@@ -126,7 +131,7 @@ const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<C
     await wait(step / 2);
     const found = images.find((one) => one.id === id);
     if (found && found.containers > 0) {
-      throw { what: `remove ${found.tags[0]}`, why: `container ${scenes.containers[0]?.name} was made from it and runs`, fix: "stop and remove the container first", details: "" };
+      throw refused(`remove ${found.tags[0] ?? ""}`, `container ${scenes.containers[0]?.name ?? ""} was made from it and runs`, "stop and remove the container first");
     }
     images = images.filter((one) => one.id !== id);
     return null;
@@ -139,12 +144,12 @@ export const mock: Bridge = {
     await wait(scene === "slow" ? 100_000 : 5);
     return (commands[command] as (argument: unknown) => never)(args[0]);
   },
-  listen: async (event, listener) => {
+  listen: (event, listener) => {
     listeners[event].add(listener);
-    return () => listeners[event].delete(listener);
+    return Promise.resolve(() => listeners[event].delete(listener));
   },
-  listenLogs: async (token, listener) => {
+  listenLogs: (token, listener) => {
     logs.set(token, listener);
-    return () => logs.delete(token);
+    return Promise.resolve(() => logs.delete(token));
   },
 };

@@ -1,8 +1,11 @@
 /** The containers, as the shell pushes them, and what is being done to each. */
 
 import { bridge, toFailure, type Container, type Failure } from "../bridge";
+import { cut, visible } from "../format/untrusted";
+import { speech } from "../words/index.svelte";
 import { Latest } from "./latest";
-import { attempt } from "./notices.svelte";
+import { attempt, notices } from "./notices.svelte";
+import { news } from "./status";
 
 export type Doing = "starting" | "stopping" | "removing";
 
@@ -58,6 +61,8 @@ class ContainersStore {
   }
 
   #take(list: Container[]): void {
+    const told = news(this.list, list, speech.words.containers, ({ name }) => visible(cut(name, 60)));
+    for (const sentence of told) notices.say(sentence);
     this.list = list;
     this.failure = null;
   }

@@ -132,6 +132,8 @@ export const en = {
       removing: "Removing",
       dead: "Broken",
     },
+    announce: (name: string, state: string) => `${name}: ${state}`,
+    changed: (n: number) => `${count(n, "container", "containers")} changed`,
     exited: (code: number) => (code === 0 ? "Finished" : `Exited with ${code}`),
     outOfMemory: "Out of memory",
     start: "Start",

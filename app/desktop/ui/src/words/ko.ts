@@ -132,6 +132,8 @@ export const ko: Catalogue = {
       removing: "지우는 중",
       dead: "손상됨",
     },
+    announce: (name, state) => `컨테이너 ${name}: ${state}`,
+    changed: (n) => `컨테이너 ${n}개의 상태가 바뀌었습니다`,
     exited: (code) => (code === 0 ? "정상 종료" : `코드 ${code}로 종료`),
     outOfMemory: "메모리 부족",
     start: "시작",
