@@ -16,7 +16,7 @@ const initial: MachineState = scene === "stopped" || scene === "failed" || scene
 let machine: Machine = scenes.machineIn(initial);
 if (scene === "starting") Object.assign(machine, { status: { ...machine.status, phase: "kernel" }, transport: { ...machine.transport, helperPid: 4312 } });
 let containers: Container[] = { hostile: scenes.hostileContainers, many: scenes.manyContainers, empty: [] }[scene] ?? scenes.containers;
-let images: Image[] = scene === "empty" ? [] : scenes.images;
+let images: Image[] = { hostile: scenes.hostileImages, empty: [] }[scene] ?? scenes.images;
 let settings = scene === "nonsense" ? { ...scenes.settings, problem: "line 3: \"four\" is not a number of CPUs" } : scenes.settings;
 const engine: Engine = scene === "lost"
   ? { state: "lost", appVersion: "0.1.0", failure: { what: "the daemon is of another version", why: "this app is 0.1.0 and speaks cove.v1; the daemon that answers is 0.3.0 and speaks cove.v2", fix: "quit Cove, then open it again: the daemon that comes with the app is started", details: "" } }
@@ -107,7 +107,8 @@ const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<C
     const found = scenes.containers[4];
     if (!found) throw new Error("no example");
     const id = found.id.split("").reverse().join("");
-    containers = [{ ...found, id, name: "brave_heron", image, createdAt: now(), startedAt: now(), finishedAt: now() }, ...containers];
+    containers = [{ ...found, id, name: "brave_heron", image, imageId: `sha256:${id}`, createdAt: now(), startedAt: now(), finishedAt: now() }, ...containers];
+    for (const listener of listeners.containers) listener(containers);
     return id;
   },
   isolation_get: () => scenes.isolation,
