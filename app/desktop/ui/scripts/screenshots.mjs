@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 import { preview } from "vite";
 
 const [folder = "screenshots", only] = process.argv.slice(2);
-const SIZES = [[1100, 720], [800, 560]];
+const SIZES = [[1280, 840], [800, 560]];
 const go = (screen) => async (page) => page.click(`[data-screen="${screen}"]`);
 const first = async (page) => page.locator("[data-row] b").first().click();
 
@@ -44,7 +44,7 @@ const server = await preview({ build: { outDir: "dist-mock" }, preview: { port: 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 try {
   for (const [name, scene, act, language = "en"] of PICTURES) {
-    if (only && !name.startsWith(only)) continue;
+    if (only && !new RegExp(`^(${only})`).test(name)) continue;
     for (const theme of ["light", "dark"]) {
       for (const [width, height] of SIZES) {
         const context = await browser.newContext({ viewport: { width, height }, reducedMotion: "reduce" });

@@ -41,8 +41,8 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
       live: true,
     },
     hypervisor: {
-      value: join(hardware.hypervisor, hardware.accelerator),
-      note: runs ? join(words.cpus(hardware.cpus), binary(hardware.memoryBytes), words.pid(transport.helperPid)) : there,
+      value: hardware.hypervisor,
+      note: runs ? join(hardware.accelerator, words.cpus(hardware.cpus), binary(hardware.memoryBytes), words.pid(transport.helperPid)) : there,
       proof: transport.helperPid > 0 ? process(host.os, transport.helperPid) : "cove doctor",
       live: transport.helperPid > 0,
     },
@@ -53,8 +53,8 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
       live: runs,
     },
     kernel: {
-      value: `Linux ${image.kernelRelease}`,
-      note: `linux/${image.arch}`,
+      value: image.kernelRelease,
+      note: `Linux · ${image.arch}`,
       proof: 'docker info --format "{{.KernelVersion}}"',
       live: runs,
     },

@@ -86,6 +86,9 @@ export const hostileContainers: Container[] = [
   container(12, "\u202eevil\u202c-\u0000\u001b[31mred", "a".repeat(5000), ["b".repeat(5000)], {}),
   container(13, "n".repeat(4000), "x\ny\tz", ["\u0007"], ended(1, 60, { error: evil.repeat(50) })),
   container(14, "שלום-עולם", "مرحبا:latest", ["السلام"], ended(0, 60)),
+  container(15, `z${"\u0335\u034a".repeat(400)}algo`, `a${"\u0301".repeat(3000)}:1`, ["x"], { oomKilled: true, ...ended(137, 60) }),
+  container(16, "\u200b\u200d\u2060\u3164\u00ad", "pay\u200bpal\u{e0041}:latest", [""], ended(0, 60)),
+  container(17, "👩‍👩‍👧‍👦".repeat(200), "한글".repeat(2000), ["\n\n\n"], ended(0, 60)),
 ];
 
 export const manyContainers: Container[] = Array.from({ length: 500 }, (_, at) =>
@@ -103,6 +106,13 @@ export const images: Image[] = [
   image(34, ["mailpit:v1.21"], [8.4, 22.7], 1),
   image(35, ["cove/hello:latest"], [0.38], 1),
   image(36, [], [97.2, 47.6, 12.1], 0),
+];
+
+export const hostileImages: Image[] = [
+  image(41, [evil, `${evil}:2`], [1, 2], 1),
+  image(42, ["\u202egpj.exe"], [0], 0),
+  image(43, [`${"m".repeat(200_000)}:latest`], Array.from({ length: 200 }, () => 0.1), 3),
+  image(44, [`q${"\u0489\u0336".repeat(2000)}`], [], 0),
 ];
 
 export const hello: Image = image(35, ["cove/hello:latest"], [0.38], 0);
@@ -123,7 +133,7 @@ export const isolation: Isolation = {
   seccomp: true,
 };
 
-export const settings: Settings = { cpus: 4, memoryBytes: 4 * GIB, diskBytes: 64 * GIB, hostCpus: 10, hostMemoryBytes: 16 * GIB, hostDiskFreeBytes: 212e9, diskUsedBytes: 3.41e9, restartNeeded: false };
+export const settings: Settings = { cpus: 4, memoryBytes: 4 * GIB, diskBytes: 64 * GIB, hostCpus: 10, hostMemoryBytes: 16 * GIB, hostDiskFreeBytes: 212e9, diskUsedBytes: 3.41e9, restartNeeded: false, problem: "", path: "/Users/mina/.cove/machine.toml" };
 
 export const checks: HostCheck[] = [
   { name: "host.system", verdict: "ok", finding: "macOS 15.6 on Apple silicon", fix: "" },
@@ -153,5 +163,6 @@ export function hostileLog(): LogEntry[] {
   return [
     line(evil), line("\u202eright to left\u202c and back"), line("\u001b[2J\u001b[H\u001b]0;title\u0007cleared\u001b[?25l"), line("\u001b[999999999999m\u001b[38;5;300mcolours\u001b["),
     line("m".repeat(1 << 20)), line("\u0000\u0001\u0002\u0008\u0008\u0008"), line("مرحبا بالعالم, שלום, 안녕하세요"), line("a\rb\u000bc\u000cd"), line("\t\ttabs"), line("z̴͎̊ä̷́l̸̛g̶̈o̶".repeat(30)),
+    line(`f${"\u0315\u0336".repeat(5000)}lood`), line("zero\u200bwidth\u2060and\u{e0041}tags"), line("\u001b]8;;javascript:window.__ran=1\u001b\\link\u001b]8;;\u001b\\"), line("👩‍👩‍👧‍👦".repeat(3000)),
   ];
 }
