@@ -12,15 +12,20 @@ const language = parameters.get("language");
 if (language === "en" || language === "ko") speech.choose(language);
 document.documentElement.dataset["mock"] = scene;
 
-const initial: MachineState = scene === "stopped" || scene === "failed" || scene === "starting" ? scene : "running";
-let machine: Machine = scenes.machineIn(initial);
+/** Scenes in which something else is drawn than a machine that runs well: lost, connecting, linux, warning, panic, empty, many,
+ *  hostile, slow (nothing answers), failing (lists cannot be read), nonsense (the settings' file). */
+const STATES: Partial<Record<string, MachineState>> = { stopped: "stopped", failed: "failed", panic: "failed", starting: "starting" };
+let machine: Machine = scenes.machineIn(STATES[scene] ?? "running");
+if (scene === "linux") machine = scenes.onLinux(machine);
+if (scene === "warning") machine = { ...machine, status: { ...machine.status, warnings: [scenes.warning] } };
+if (scene === "panic") machine = { ...machine, status: scenes.panicked(machine.status) };
 if (scene === "starting") Object.assign(machine, { status: { ...machine.status, phase: "kernel" }, transport: { ...machine.transport, helperPid: 4312 } });
 let containers: Container[] = { hostile: scenes.hostileContainers, many: scenes.manyContainers, empty: [] }[scene] ?? scenes.containers;
 let images: Image[] = { hostile: scenes.hostileImages, empty: [] }[scene] ?? scenes.images;
 let settings = scene === "nonsense" ? { ...scenes.settings, problem: "line 3: \"four\" is not a number of CPUs" } : scenes.settings;
 const engine: Engine = scene === "lost"
   ? { state: "lost", appVersion: "0.1.0", failure: { what: "the daemon is of another version", why: "this app is 0.1.0 and speaks cove.v1; the daemon that answers is 0.3.0 and speaks cove.v2", fix: "quit Cove, then open it again: the daemon that comes with the app is started", details: "" } }
-  : { state: "connected", failure: null, appVersion: "0.1.0" };
+  : { state: scene === "connecting" ? "connecting" : "connected", failure: null, appVersion: "0.1.0" };
 
 const listeners: { [K in keyof Events]: Set<(payload: Events[K]) => void> } = { engine: new Set(), machine: new Set(), containers: new Set() };
 const logs = new Map<string, (batch: LogBatch) => void>();
@@ -77,7 +82,10 @@ const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<C
     await wait(150);
     return (settings = { ...settings, ...values, problem: "", restartNeeded: true });
   },
-  containers_list: () => containers,
+  containers_list: () => {
+    if (scene === "failing") throw refused("the containers cannot be listed", "the agent does not answer: the connection was reset", "wait a moment and try again; cove log shows what the machine says", "rpc error: unavailable\nvsock:3:1024: connection reset by peer");
+    return containers;
+  },
   container_get: ({ id }): ContainerDetails => {
     const found = containers.find((one) => one.id === id);
     if (!found) throw refused("no such container");
@@ -142,7 +150,8 @@ const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<C
 export const mock: Bridge = {
   // Answers come later, as they do from a shell.
   call: async (command, ...args) => {
-    await wait(scene === "slow" ? 100_000 : 5);
+    const silent = scene === "slow" && !["engine_get", "machine_get", "guest_get"].includes(command);
+    await wait(silent ? 100_000_000 : 5);
     return (commands[command] as (argument: unknown) => never)(args[0]);
   },
   listen: (event, listener) => {

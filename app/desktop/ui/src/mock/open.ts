@@ -1,8 +1,15 @@
 /** Opens the whole window over the mock, for tests: a document without layout, so heights are given. */
 
+import type { DetachedWindowAPI } from "happy-dom";
 import { vi } from "vitest";
 
 import type { Bridge } from "../bridge";
+
+declare global {
+  interface Window {
+    happyDOM: DetachedWindowAPI;
+  }
+}
 
 export interface Opened {
   bridge: Bridge;

@@ -1,4 +1,4 @@
-/** Invented data for a window without a shell. `?scene=` chooses: running, stopped, starting, failed, lost, empty, hostile, many. */
+/** Invented data for a window without a shell. `?scene=` chooses one; mock/bridge.ts lists them. */
 
 import type { Container, Guest, HostCheck, Image, Isolation, LogEntry, Machine, MachineState, Settings } from "../bridge";
 
@@ -42,6 +42,28 @@ export function machineIn(state: MachineState): Machine {
     },
     image: { kernelRelease: "6.12.48+deb13-cloud-arm64", arch: "arm64", agentVersion: "0.1.0", digest: `sha256:${hex(9)}` },
   };
+}
+
+/** The same on a Linux host, whose machine runs under QEMU. */
+export function onLinux(machine: Machine): Machine {
+  const kernelRelease = "6.12.48+deb13-cloud-amd64";
+  return {
+    ...machine,
+    hardware: { ...machine.hardware, hypervisor: "qemu", accelerator: "kvm" },
+    transport: { ...machine.transport, vsock: "vhost-vsock", cid: 2_871_628_312, agentRoundTripMicros: 182 },
+    host: { ...machine.host, os: "linux", arch: "amd64", engineEndpoint: "/home/mina/.cove/run/cove.sock", dockerEndpoint: "/home/mina/.cove/run/docker.sock", home: "/home/mina/.cove" },
+    image: { ...machine.image, kernelRelease, arch: "amd64" },
+  };
+}
+
+export const warning = "KVM is there and cannot run a guest here, so the machine is emulated: everything is 10 to 30 times slower";
+
+export function panicked(status: Machine["status"]): Machine["status"] {
+  const consoleTail = [
+    "[    4.118] Run /init as init process", "[    5.902] cove: agent listens on vsock port 1024", "[ 1361.440] Out of memory and no killable processes...",
+    "[ 1361.441] Kernel panic - not syncing: System is deadlocked on memory", "[ 1361.441] CPU: 2 PID: 2 Comm: cove-guest Not tainted 6.12.48+deb13-cloud-arm64",
+  ].join("\n");
+  return { ...status, failure: "", lastExit: "panic", consoleTail };
 }
 
 export const guest: Guest = {

@@ -68,6 +68,7 @@ export const en = {
     lost: "The daemon does not answer",
     lostSays: "Containers are not affected: the machine goes on without it.",
     reconnect: "Connect again",
+    short: { connecting: "Connecting", lost: "Not connected" },
     version: (app: string, daemon: string) => `App ${app}, daemon ${daemon}`,
   },
   home: {
@@ -111,8 +112,8 @@ export const en = {
     inMachine: (pid: number) => `${pid} outside`,
     inContainer: (pid: number) => `pid ${pid} inside`,
     noContainer: "none running",
-    roundTrip: (time: string) => `${time} and back`,
-    cid: (cid: number, port: number) => `CID ${cid} · port ${port}`,
+    cid: (cid: number) => `CID ${cid}`,
+    port: (port: number) => `port ${port}`,
     why: {
       title: "Why docker version says linux",
       says: (client: string, server: string) =>

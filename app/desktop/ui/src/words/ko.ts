@@ -68,6 +68,7 @@ export const ko: Catalogue = {
     lost: "데몬이 응답하지 않습니다",
     lostSays: "컨테이너는 괜찮습니다. 머신은 데몬 없이도 계속 돕니다.",
     reconnect: "다시 연결",
+    short: { connecting: "연결하는 중", lost: "연결 안 됨" },
     version: (app, daemon) => `앱 ${app}, 데몬 ${daemon}`,
   },
   home: {
@@ -111,8 +112,8 @@ export const ko: Catalogue = {
     inMachine: (pid) => `밖에서 ${pid}`,
     inContainer: (pid) => `안에서 pid ${pid}`,
     noContainer: "실행 중인 것 없음",
-    roundTrip: (time) => `왕복 ${time}`,
-    cid: (cid, port) => `CID ${cid} · 포트 ${port}`,
+    cid: (cid) => `CID ${cid}`,
+    port: (port) => `포트 ${port}`,
     why: {
       title: "docker version에 linux가 나오는 이유",
       says: (client, server) =>

@@ -26,7 +26,7 @@ test("no entry is empty", () => {
 });
 
 test("Korean is Korean, save for names of things", () => {
-  const names = /^(ko\.works\.parts\.vsock|.*\.(id|cgroup|docker|cove|cpus|gigabytes)|ko\.(works\.pid|engine\.version))$/;
+  const names = /^(ko\.works\.parts\.vsock|.*\.(id|cgroup|docker|cove|cpus|gigabytes)|ko\.(works\.(pid|cid)|engine\.version))$/;
   for (const [path, value] of entries(ko, "ko")) {
     if (!names.test(path)) expect(said(value), path).toMatch(/[가-힣]/);
   }
