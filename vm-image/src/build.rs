@@ -47,6 +47,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// An agent to use instead of building one.
     pub agent: Option<PathBuf>,
+    /// Whether the kernel stays as Debian ships it, if that is compressed.
+    pub compressed_kernel: bool,
     /// Whether to ask for newer packages.
     pub refresh: bool,
 }
@@ -103,6 +105,7 @@ fn inputs(packages: &Packages, programs: &Programs, options: &Options) -> Result
     let facts = (
         &options.suite,
         options.arch,
+        options.compressed_kernel,
         &packages.lock,
         digest::of_bytes(&programs.agent),
         digest::of_bytes(&programs.hello),
@@ -114,7 +117,7 @@ fn inputs(packages: &Packages, programs: &Programs, options: &Options) -> Result
 fn assemble(out: &Path, packages: &Packages, programs: &Programs, options: &Options) -> Result<Manifest> {
     let arch = options.arch;
     progress::step("unpacking the kernel");
-    let kernel = Kernel::read(&packages.verified(&packages.lock.kernel)?, arch)?;
+    let kernel = Kernel::read(&packages.verified(&packages.lock.kernel)?, arch, options.compressed_kernel)?;
     progress::step("unpacking e2fsprogs");
     let tools = DiskTools::read(packages, arch)?;
     let initramfs = initramfs(&kernel, &tools, programs, arch)?;
