@@ -123,6 +123,10 @@ export interface Settings {
   diskUsedBytes: number;
   /** Whether the running machine was started with other values. */
   restartNeeded: boolean;
+  /** Why the settings' file cannot be used, empty if it can: the values are the defaults then, and setting any replaces it. */
+  problem: string;
+  /** Where that file is. */
+  path: string;
 }
 
 // ── containers ──

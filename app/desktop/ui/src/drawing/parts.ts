@@ -27,6 +27,7 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
   const { status, hardware, transport, host, image } = machine;
   const runs = status.state === "running";
   const there = runs ? "" : words.notRunning;
+  const owned = transport.helperPid > 0;
   const values: Record<Part, Omit<Station, "part" | "number">> = {
     client: {
       value: "docker · compose · cove",
@@ -41,20 +42,20 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
       live: true,
     },
     hypervisor: {
-      value: join(hardware.hypervisor, hardware.accelerator),
-      note: runs ? join(words.cpus(hardware.cpus), binary(hardware.memoryBytes), words.pid(transport.helperPid)) : there,
-      proof: transport.helperPid > 0 ? process(host.os, transport.helperPid) : "cove doctor",
-      live: transport.helperPid > 0,
+      value: called(hardware.hypervisor),
+      note: owned ? join(called(hardware.accelerator), words.cpus(hardware.cpus), binary(hardware.memoryBytes), words.pid(transport.helperPid)) : there,
+      proof: owned ? process(host.os, transport.helperPid) : "cove doctor",
+      live: owned,
     },
     vsock: {
-      value: runs ? words.cid(transport.cid, transport.agentPort) : "",
-      note: runs && transport.agentRoundTripMicros > 0 ? words.roundTrip(micros(transport.agentRoundTripMicros)) : there,
+      value: runs ? words.cid(transport.cid) : "",
+      note: runs ? join(words.port(transport.agentPort), transport.agentRoundTripMicros > 0 ? micros(transport.agentRoundTripMicros) : "") : there,
       proof: "cove explain",
       live: runs,
     },
     kernel: {
-      value: `Linux ${image.kernelRelease}`,
-      note: `linux/${image.arch}`,
+      value: image.kernelRelease,
+      note: `Linux · ${image.arch}`,
       proof: 'docker info --format "{{.KernelVersion}}"',
       live: runs,
     },
@@ -78,6 +79,11 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
 /** "darwin/arm64". */
 export function platform({ os, arch }: { os: string; arch: string }): string {
   return `${os}/${arch}`;
+}
+
+/** Names that are abbreviations, as their makers write them. */
+function called(name: string): string {
+  return /^(qemu|kvm|tcg|hcs)$/.test(name) ? name.toUpperCase() : name;
 }
 
 function process(os: string, pid: number): string {

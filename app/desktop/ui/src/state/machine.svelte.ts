@@ -17,7 +17,12 @@ class MachineStore {
 
   readonly state: MachineState = $derived(this.#state());
   readonly runs = $derived(this.machine?.status.state === "running");
+  /** Changes with each piece of news of the machine, and not when its numbers are only asked for again. */
+  readonly revision = $derived(this.machine?.status.revision ?? 0);
   readonly phase: StartPhase = $derived(this.machine?.status.phase ?? "unspecified");
+
+  #measuring = false;
+  #stale = false;
 
   #state(): MachineState {
     const state = this.machine?.status.state ?? "unspecified";
@@ -42,11 +47,22 @@ class MachineStore {
     this.#take(await bridge().call("machine_get"));
   }
 
-  /** Numbers that no event brings: asked for while they are looked at. */
+  /** Asks for the numbers that no event brings. What happens while it asks makes it ask once more. */
   async measure(): Promise<void> {
-    if (document.hidden || !this.runs) return;
-    this.guest = await bridge().call("guest_get");
-    await this.refresh();
+    this.#stale = true;
+    if (this.#measuring) return;
+    this.#measuring = true;
+    while (this.#stale && this.runs) {
+      this.#stale = false;
+      try {
+        const guest = await bridge().call("guest_get");
+        if (this.runs) this.guest = guest;
+        await this.refresh();
+      } catch {
+        // Whoever does not answer is told of by the event `engine` or `machine`; until then the numbers stay.
+      }
+    }
+    this.#measuring = false;
   }
 
   async retry(): Promise<void> {
@@ -85,7 +101,6 @@ class MachineStore {
     }
     if (state !== "running") this.guest = null;
     this.machine = machine;
-    if (state === "running" && before?.state !== "running") void this.measure().catch(() => undefined);
   }
 }
 

@@ -39,8 +39,9 @@ describe("how it works", () => {
   test("a running machine is drawn with its values", () => {
     const list = stations(en.works, machineIn("running"), guest, container ? { container, isolation } : null);
     expect(list.map(({ live }) => live)).toEqual([true, true, true, true, true, true, true]);
-    expect(list[3]?.value).toBe("CID 3 · port 1024");
-    expect(list[6]?.note).toBe("pid 1 inside · pid 389 outside");
+    expect(list[3]?.value).toBe("CID 3");
+    expect(list[3]?.note).toBe("port 1024 · 410 µs");
+    expect(list[6]?.note).toBe("pid 1 inside · 389 outside");
   });
   test("a stopped machine has only this computer's half", () => {
     const list = stations(en.works, machineIn("stopped"), null, null);
