@@ -27,7 +27,8 @@ const KERNEL: &str = "vmlinux";
 const INITRAMFS: &str = "initramfs.cpio";
 const OUTPUTS: [&str; 3] = [KERNEL, INITRAMFS, manifest::FILE_NAME];
 
-/// Where PID 1 finds the file names of the modules, one per line, in the order in which they are loaded.
+/// Where PID 1 finds the file names of the modules, one per line, in the order in which they are loaded; `a.ko: b.ko` is b
+/// if a has been loaded.
 const MODULE_LIST: &str = "cove/modules";
 /// Folder of the modules.
 const MODULES: &str = "lib/modules";
@@ -150,7 +151,7 @@ fn initramfs(kernel: &Kernel, tools: &DiskTools, programs: &Programs, arch: Arch
     let mut list = String::new();
     for module in &kernel.modules {
         tree.file(&format!("{MODULES}/{}", module.file_name), 0o644, module.bytes.clone())?;
-        list = list + &module.file_name + "\n";
+        list = list + &module.line() + "\n";
     }
     tree.file(MODULE_LIST, 0o644, list.into_bytes())?;
     for (path, (permissions, bytes)) in &tools.files {
