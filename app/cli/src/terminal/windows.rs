@@ -1,6 +1,10 @@
 //! Windows.
 
-use std::{io, process::{Command, Stdio}, time::Duration};
+use std::{
+    io,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use crate::terminal::size;
 
