@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .PHONY: help run dist setup setup-checks test check bench proto proto-baseline clean
-CHECKS := fmt tidy deny proto-compat clippy unit cross vm e2e
+CHECKS := fmt tidy deny proto-compat clippy unit cross wine vm e2e
 .PHONY: $(CHECKS)
 
 help: ## List the targets.
@@ -52,6 +52,7 @@ proto-compat: ## cove.v1: lint, and no breaking change since the baseline.
 clippy: ## Lints of the whole workspace; a warning is an error.
 unit: ## Unit tests of every crate.
 cross: ## The host half type-checked and linted for macOS and Windows.
+wine: ## The Windows programs under Wine, with a stand-in for Hyper-V's service.
 vm: ## The hypervisor's conformance suite, in QEMU.
 e2e: ## End to end: the real docker in front, a real VM behind. ARGS=run:: for some of it.
 $(CHECKS):

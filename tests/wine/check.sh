@@ -20,4 +20,6 @@ build=(--locked -Zbuild-std=std,panic_abort --target $target)
 cargo test "${build[@]}" -p cove-platform --lib
 cargo test "${build[@]}" -p cove-hypervisor-windows --features wine-tests --tests
 cargo build "${build[@]}" -p cove-cli -p cove-daemon
-COVE_WINDOWS_PROGRAMS=$CARGO_TARGET_DIR/$target/debug python3 -m unittest -v tests/wine/programs.py
+
+x86_64-w64-mingw32-gcc -O1 -Wall -Werror -o "$WINEPREFIX/pipe.exe" tests/wine/pipe.c
+COVE_WINDOWS_PROGRAMS=$CARGO_TARGET_DIR/$target/debug COVE_WINDOWS_PIPE=$WINEPREFIX/pipe.exe python3 tests/wine/programs.py -v

@@ -89,9 +89,15 @@ mod imp {
 
 #[cfg(windows)]
 mod imp {
+    #![expect(unsafe_code, reason = "what children inherit has no safe face in the standard library")]
+
     use std::{io, os::windows::process::CommandExt, process::Command, task::Poll};
 
     use tokio::signal::windows::{CtrlC, CtrlClose, CtrlShutdown, ctrl_c, ctrl_close, ctrl_shutdown};
+    use windows_sys::Win32::{
+        Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation},
+        System::Console::{GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE},
+    };
 
     /// DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP, from Windows' processthreadsapi.h.
     const DETACHED_IN_A_GROUP_OF_ITS_OWN: u32 = 0x0000_0008 | 0x0000_0200;
@@ -102,7 +108,19 @@ mod imp {
     }
 
     pub(super) fn detach(command: &mut Command) -> &mut Command {
+        keep_own_streams();
         command.creation_flags(DETACHED_IN_A_GROUP_OF_ITS_OWN)
+    }
+
+    /// A child gets every handle that may be inherited, and our own streams are such if a shell gave them to us: whoever
+    /// reads our output to its end would wait for the child's end too. Streams that a child is given on purpose are copies.
+    fn keep_own_streams() {
+        for stream in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
+            // SAFETY: it takes a number and gives a handle that stays ours, or none.
+            let handle = unsafe { GetStdHandle(stream) };
+            // SAFETY: it changes a flag; without such a stream it fails and there is nothing to keep.
+            unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) };
+        }
     }
 
     #[derive(Debug)]

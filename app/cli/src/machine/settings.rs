@@ -105,8 +105,8 @@ fn text(found: &GetSettingsResponse, paint: Paint) -> String {
 fn changed_text(changed: &UpdateSettingsResponse) -> String {
     let settings = changed.settings.unwrap_or_default();
     format!(
-        "{} CPUs, {} of memory, a disk of {}, {} s of grace.\n{}",
-        settings.cpus,
+        "{}, {} of memory, a disk of {}, {} s of grace.\n{}",
+        output::cpus(settings.cpus),
         size(settings.memory_bytes),
         size(settings.disk_bytes),
         settings.grace_seconds,

@@ -74,11 +74,11 @@ fn summary(machine: &GetMachineResponse, already_running: bool, paint: Paint) ->
     let image = machine.image.clone().unwrap_or_default();
     let how = if already_running { "Machine was running already" } else { "Machine running" };
     format!(
-        "{}: Linux {} ({}), {} CPUs, {} of memory, on {} with {}\n",
+        "{}: Linux {} ({}), {}, {} of memory, on {} with {}\n",
         paint.good(how),
         image.kernel_release,
         image.arch,
-        hardware.cpus,
+        output::cpus(hardware.cpus),
         output::bytes(hardware.memory_bytes),
         hardware.hypervisor,
         hardware.accelerator,

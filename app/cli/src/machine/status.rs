@@ -129,7 +129,7 @@ fn text(status: &Status, paint: Paint) -> String {
         status
             .cpus
             .zip(status.memory_bytes)
-            .map(|(cpus, memory)| format!("{cpus} CPUs, {} of memory", output::bytes(memory))),
+            .map(|(cpus, memory)| format!("{}, {} of memory", output::cpus(cpus), output::bytes(memory))),
     );
     fact("uses", status.memory_used_bytes.map(|used| format!("{} of memory", output::bytes(used))));
     fact(
