@@ -29,6 +29,7 @@ page() {
 page_checks() {
     page
     npm run --silent --prefix $ui check
+    npm run --silent --prefix $ui --if-present lint
     npm run --silent --prefix $ui test
     local bytes
     bytes=$(find $ui/dist -type f \( -name '*.js' -o -name '*.css' -o -name '*.html' \) -exec gzip -9c {} + | wc -c)
@@ -48,7 +49,7 @@ app() {
 on_a_desktop() {
     # Without a GPU, WebKit's compositor only costs time.
     WEBKIT_DISABLE_COMPOSITING_MODE=1 WEBKIT_DISABLE_DMABUF_RENDERER=1 \
-        COVE_DIST=${COVE_DIST:-$root/dist} PYTHONPATH=tests/desktop PYTHONDONTWRITEBYTECODE=1 \
+        COVE_DIST=${COVE_DIST:-$root/dist} PYTHONPATH=tests/desktop:proto PYTHONDONTWRITEBYTECODE=1 \
         dbus-run-session -- xvfb-run -a -s "-screen 0 1400x1000x24" "$venv/bin/python" "$@"
 }
 

@@ -53,8 +53,10 @@ def home():
 
 
 def environment(home, **more):
-    """The environment of a program that uses this home."""
-    return {**os.environ, "COVE_HOME": str(home), "LC_ALL": "C.UTF-8", "LANGUAGE": "en", "NO_AT_BRIDGE": "1", **more}
+    """The environment of a program that uses this home, and keeps what its web view keeps there as well."""
+    own = {"COVE_HOME": home, "XDG_DATA_HOME": home / "xdg", "XDG_CACHE_HOME": home / "xdg", "XDG_CONFIG_HOME": home / "xdg"}
+    quiet = {"LC_ALL": "C.UTF-8", "LANGUAGE": "en", "NO_AT_BRIDGE": "1"}
+    return {**os.environ, **{name: str(path) for name, path in own.items()}, **quiet, **more}
 
 
 def cove(home, *arguments):

@@ -45,6 +45,13 @@ impl Connection {
     }
 }
 
+/// How the link was lost.
+struct Loss {
+    failure: Failure,
+    /// The daemon answers; it is no use to try it again.
+    is_there: bool,
+}
+
 /// What the link's task last said. A clone sees the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Link(Arc<Said>);
@@ -126,21 +133,25 @@ impl Link {
                     self.0.connection.send_replace(Connection::Connected(engine.clone()));
                     machine::watch(&self, &engine).await
                 }
-                Err(error) => error.into(),
+                Err(error) => Loss { failure: error.into(), is_there: false },
             };
             self.0.machine.send_replace(None);
             self.0.containers.send_replace(Vec::new());
-            self.0.connection.send_replace(Connection::Lost(lost));
-            self.reason_to_try(&home).await;
+            self.0.connection.send_replace(Connection::Lost(lost.failure));
+            self.reason_to_try(&home, lost.is_there).await;
         }
     }
 
-    /// Waits until somebody asks, or a daemon is there.
-    async fn reason_to_try(&self, home: &Home) {
+    /// Waits until somebody asks, or a daemon comes.
+    async fn reason_to_try(&self, home: &Home, mut is_there: bool) {
         loop {
             tokio::select! {
                 () = self.0.again.notified() => return,
-                () = tokio::time::sleep(LOOK) => if matches!(Engine::find(home).await, Ok(Some(_))) { return },
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            let was_there = std::mem::replace(&mut is_there, matches!(Engine::find(home).await, Ok(Some(_))));
+            if is_there && !was_there {
+                return;
             }
         }
     }
