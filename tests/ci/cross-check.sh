@@ -7,7 +7,8 @@ set -euo pipefail
 source "$(dirname "$0")/places.sh"
 cd "$root"
 
-host_crates=(cove-proto cove-platform cove-machine cove-docker-api cove-hypervisor-apple cove-daemon cove-cli)
+host_crates=(cove-proto cove-platform cove-machine cove-docker-api cove-hypervisor-apple cove-daemon cove-cli
+    cove-desktop)
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(aarch64-apple-darwin x86_64-apple-darwin x86_64-pc-windows-gnu)
 
@@ -23,6 +24,9 @@ export RUSTC=$rustc RUSTC_WORKSPACE_WRAPPER=/usr/bin/clippy-driver
 export RUSTC_BOOTSTRAP=1
 export CLIPPY_CONF_DIR=$root
 export RUSTFLAGS="-D warnings"
+
+# The window's page is inside its program. Its Windows resources are made by MinGW's windres.
+tests/ci/desktop.sh have_page
 
 for target in "${targets[@]}"; do
     echo "── $target"

@@ -108,10 +108,12 @@ packages_for_checks() {
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
 }
 
-# The window is GTK's and WebKit's here; its tests need a display, a session bus and something that drives WebKit.
+# The window is GTK's and WebKit's here; its tests need a display, a session bus and something that drives WebKit. MinGW
+# makes the resources of its program for Windows.
 packages_for_the_window() {
     local missing=() package
-    for package in libwebkit2gtk-4.1-dev libayatana-appindicator3-dev webkit2gtk-driver xvfb xauth dbus fonts-noto-cjk; do
+    for package in libwebkit2gtk-4.1-dev libayatana-appindicator3-dev webkit2gtk-driver xvfb xauth dbus fonts-noto-cjk \
+        gcc-mingw-w64-x86-64; do
         installed $package || missing+=("$package")
     done
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"

@@ -80,7 +80,9 @@ impl From<ClientError> for Failure {
 /// What to do where the engine does not say it itself.
 fn advice(code: Code) -> &'static str {
     match code {
-        Code::Unimplemented => "The engine is older than this window: end it with `cove stop --daemon`, and connect again",
+        Code::Unimplemented => {
+            "The engine is older than this window: end it with `cove stop --daemon`, and connect again"
+        }
         Code::Unavailable => "See what happened: cove doctor, cove machine-log",
         Code::Ok
         | Code::Cancelled
