@@ -7,7 +7,7 @@ use cove_proto::v1::{GetMachineRequest, WatchMachineRequest};
 use tokio::task::JoinHandle;
 use tonic::Status;
 
-use super::{Link, Loss, containers};
+use super::{Connection, Link, Loss, containers};
 use crate::wire::{failure::Failure, machine::Machine};
 
 /// Tells of each state of the machine, and has its containers watched while it runs. Comes back when the daemon is gone, or
@@ -36,6 +36,13 @@ async fn follow(link: &Link, engine: &Engine, watching: &mut Option<AbortOnDrop>
         let machine = Machine::from(machine).seen_by(env!("CARGO_PKG_VERSION"));
         let runs = machine.status.state == "running";
         link.0.machine.send_replace(Some(machine));
+        link.0.connection.send_if_modified(|connection| {
+            let news = !matches!(connection, Connection::Connected(_));
+            if news {
+                *connection = Connection::Connected(engine.clone());
+            }
+            news
+        });
         if !runs {
             *watching = None;
             link.0.containers.send_replace(Vec::new());

@@ -1,9 +1,9 @@
 //! The link to the daemon: one task keeps it and watches the machine through it; everybody else sees what it last said.
 //!
 //! ```text
-//!               reached                      the watch ends
+//!          it says how the machine is        the watch ends
 //!  connecting ──────────► connected ────────────────────────► lost
-//!      ▲  │ not reached                                        ▲ │
+//!      ▲  │ not reached, or not understood                     ▲ │
 //!      │  └────────────────────────────────────────────────────┘ │
 //!      └──────────── asked to try again, or a daemon came ───────┘
 //! ```
@@ -129,10 +129,7 @@ impl Link {
         loop {
             self.0.connection.send_replace(Connection::Connecting);
             let lost = match Engine::reach_in(&home).await {
-                Ok((engine, _)) => {
-                    self.0.connection.send_replace(Connection::Connected(engine.clone()));
-                    machine::watch(&self, &engine).await
-                }
+                Ok((engine, _)) => machine::watch(&self, &engine).await,
                 Err(error) => Loss { failure: error.into(), is_there: false },
             };
             self.0.machine.send_replace(None);
