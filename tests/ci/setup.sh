@@ -106,7 +106,7 @@ packages_for_checks() {
         # rustc with the sources of std: type-checks the other hosts' code without their toolchains.
         for package in rustc-web rust-web-src rust-web-clippy; do installed $package || missing+=("$package"); done
         have npm || missing+=(npm)
-        # Links the Windows programs, and runs them.
+        # Links the Windows programs, makes the resources of the window, and runs them.
         have x86_64-w64-mingw32-gcc || missing+=(gcc-mingw-w64-x86-64)
         have wine || missing+=(wine wine64)
     fi
@@ -115,12 +115,10 @@ packages_for_checks() {
     have qemu-img || qemu_package qemu-utils
 }
 
-# The window is GTK's and WebKit's here; its tests need a display, a session bus and something that drives WebKit. MinGW
-# makes the resources of its program for Windows.
+# The window is GTK's and WebKit's here; its tests need a display, a session bus and something that drives WebKit.
 packages_for_the_window() {
     local missing=() package
-    for package in libwebkit2gtk-4.1-dev libayatana-appindicator3-dev webkit2gtk-driver xvfb xauth dbus fonts-noto-cjk \
-        gcc-mingw-w64-x86-64; do
+    for package in libwebkit2gtk-4.1-dev libayatana-appindicator3-dev webkit2gtk-driver xvfb xauth dbus fonts-noto-cjk; do
         installed $package || missing+=("$package")
     done
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
