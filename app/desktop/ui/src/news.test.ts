@@ -98,6 +98,20 @@ test("a log is read only while it is seen, and anew afterwards", async () => {
   expect(lines(), "and is not there twice").toContain("400 lines");
 });
 
+test("a daemon that dies while it is asked for something: both are said, and nothing old is shown as if it were true", async () => {
+  const opened = await quiet("dying");
+  document.querySelector<HTMLElement>('main [data-action="stop"]')?.click();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(document.querySelector("main [data-failure]")?.textContent).toContain("coved was stopped or died");
+  expect(document.querySelector("[data-machine]")?.getAttribute("data-machine")).toBe("unspecified");
+  expect(document.querySelector("nav")?.textContent).toContain("Not connected");
+  expect(document.querySelectorAll("[data-failure]")).toHaveLength(2);
+  document.querySelector<HTMLElement>('[data-action="reconnect"]')?.click();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(document.querySelector("[data-machine]")?.getAttribute("data-machine")).toBe("running");
+  expect(sinceThen(opened)).toContain("containers_list");
+});
+
 test("settings that cannot be used are said, and set back by a button", async () => {
   const opened = await quiet("nonsense");
   await opened.press("4", { ctrlKey: true });
