@@ -69,7 +69,7 @@ test("the numbers follow the containers", async () => {
   expect(sinceThen(opened), "the same containers come from the same images").not.toContain("images_list");
 });
 
-test("a container from another image, and the focus, bring the images", async () => {
+test("a container from another image, the focus, and the list itself bring the images", async () => {
   const opened = await quiet("running");
   await happens(opened, "container_run", { image: "cove/hello:latest" });
   expect(sinceThen(opened)).toContain("images_list");
@@ -77,6 +77,10 @@ test("a container from another image, and the focus, bring the images", async ()
   window.dispatchEvent(new Event("focus"));
   await vi.advanceTimersByTimeAsync(1000);
   expect(sinceThen(opened)).toContain("images_list");
+  vi.mocked(opened.bridge.call).mockClear();
+  await opened.press("3", { ctrlKey: true });
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(sinceThen(opened)).toEqual(["images_list"]);
 });
 
 test("a log is read only while it is seen, and anew afterwards", async () => {
