@@ -69,7 +69,7 @@ test("the numbers follow the containers", async () => {
   expect(sinceThen(opened), "the same containers come from the same images").not.toContain("images_list");
 });
 
-test("a container from another image, and the focus, bring the images", async () => {
+test("a container from another image, the focus, and the list itself bring the images", async () => {
   const opened = await quiet("running");
   await happens(opened, "container_run", { image: "cove/hello:latest" });
   expect(sinceThen(opened)).toContain("images_list");
@@ -77,6 +77,10 @@ test("a container from another image, and the focus, bring the images", async ()
   window.dispatchEvent(new Event("focus"));
   await vi.advanceTimersByTimeAsync(1000);
   expect(sinceThen(opened)).toContain("images_list");
+  vi.mocked(opened.bridge.call).mockClear();
+  await opened.press("3", { ctrlKey: true });
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(sinceThen(opened)).toEqual(["images_list"]);
 });
 
 test("a log is read only while it is seen, and anew afterwards", async () => {
@@ -96,6 +100,20 @@ test("a log is read only while it is seen, and anew afterwards", async () => {
   await vi.advanceTimersByTimeAsync(500);
   expect(sinceThen(opened).filter((command) => command.startsWith("logs"))).toEqual(["logs_open"]);
   expect(lines(), "and is not there twice").toContain("400 lines");
+});
+
+test("a daemon that dies while it is asked for something: both are said, and nothing old is shown as if it were true", async () => {
+  const opened = await quiet("dying");
+  document.querySelector<HTMLElement>('main [data-action="stop"]')?.click();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(document.querySelector("main [data-failure]")?.textContent).toContain("coved was stopped or died");
+  expect(document.querySelector("[data-machine]")?.getAttribute("data-machine")).toBe("unspecified");
+  expect(document.querySelector("nav")?.textContent).toContain("Not connected");
+  expect(document.querySelectorAll("[data-failure]")).toHaveLength(2);
+  document.querySelector<HTMLElement>('[data-action="reconnect"]')?.click();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(document.querySelector("[data-machine]")?.getAttribute("data-machine")).toBe("running");
+  expect(sinceThen(opened)).toContain("containers_list");
 });
 
 test("settings that cannot be used are said, and set back by a button", async () => {

@@ -13,7 +13,7 @@ if (language === "en" || language === "ko") speech.choose(language);
 document.documentElement.dataset["mock"] = scene;
 
 /** Scenes in which something else is drawn than a machine that runs well: lost, connecting, linux, warning, panic, empty, many,
- *  hostile, slow (nothing answers), failing (lists cannot be read), nonsense (the settings' file). */
+ *  hostile, dying (the daemon ends when it is to stop the machine), slow (nothing answers), failing (lists cannot be read), nonsense (the settings' file). */
 const STATES: Partial<Record<string, MachineState>> = { stopped: "stopped", failed: "failed", panic: "failed", starting: "starting" };
 let machine: Machine = scenes.machineIn(STATES[scene] ?? "running");
 if (scene === "linux") machine = scenes.onLinux(machine);
@@ -23,7 +23,7 @@ if (scene === "starting") Object.assign(machine, { status: { ...machine.status, 
 let containers: Container[] = { hostile: scenes.hostileContainers, many: scenes.manyContainers, empty: [] }[scene] ?? scenes.containers;
 let images: Image[] = { hostile: scenes.hostileImages, empty: [] }[scene] ?? scenes.images;
 let settings = scene === "nonsense" ? { ...scenes.settings, problem: "line 3: \"four\" is not a number of CPUs" } : scenes.settings;
-const engine: Engine = scene === "lost"
+let engine: Engine = scene === "lost"
   ? { state: "lost", appVersion: "0.1.0", failure: { what: "the daemon is of another version", why: "this app is 0.1.0 and speaks cove.v1; the daemon that answers is 0.3.0 and speaks cove.v2", fix: "quit Cove, then open it again: the daemon that comes with the app is started", details: "" } }
   : { state: scene === "connecting" ? "connecting" : "connected", failure: null, appVersion: "0.1.0" };
 
@@ -53,7 +53,7 @@ const now = (): string => new Date().toISOString();
 
 const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<Commands[K][1]> | Commands[K][1] } = {
   engine_get: () => engine,
-  engine_retry: () => engine,
+  engine_retry: () => (engine = scene === "dying" ? { ...engine, state: "connected", failure: null } : engine),
   machine_get: () => machine,
   machine_start: async () => {
     for (const phase of ["prepare", "vmm", "kernel", "agent"] as const) {
@@ -64,6 +64,11 @@ const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<C
     return null;
   },
   machine_stop: async () => {
+    if (scene === "dying") {
+      engine = { ...engine, state: "lost", failure: { what: "the engine has ended", why: "coved was stopped or died", fix: "Connect again, which starts it", details: "" } };
+      for (const listener of listeners.engine) listener(engine);
+      throw refused("the machine was not stopped", "the connection was closed");
+    }
     become("stopping");
     await wait(step);
     become("stopped");
@@ -153,6 +158,7 @@ export const mock: Bridge = {
   call: async (command, ...args) => {
     const silent = scene === "slow" && !["engine_get", "machine_get", "guest_get"].includes(command);
     await wait(silent ? 100_000_000 : 5);
+    if (engine.state === "lost" && !command.startsWith("engine_")) throw refused("the engine is not reached");
     return (commands[command] as (argument: unknown) => never)(args[0]);
   },
   listen: (event, listener) => {

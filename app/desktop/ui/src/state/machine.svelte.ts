@@ -1,6 +1,7 @@
 /** The daemon's and the machine's state, as the shell pushes it, and what the user may do with the machine. */
 
 import { bridge, type Engine, type Guest, type Machine, type MachineState, type StartPhase } from "../bridge";
+import { Latest } from "./latest";
 import { attempt, notices } from "./notices.svelte";
 
 /** The phases of a start in their order. */
@@ -32,15 +33,21 @@ class MachineStore {
   }
 
   async open(): Promise<void> {
+    const asked = new Latest();
     await bridge().listen("engine", (engine) => {
-      const back = engine.state === "connected" && this.engine.state !== "connected";
-      this.engine = engine;
-      // The daemon may have become another one meanwhile.
-      if (back) void this.refresh().catch(() => undefined);
+      asked.overtake();
+      this.#reach(engine);
     });
     await bridge().listen("machine", (machine) => this.#take(machine));
-    this.engine = await bridge().call("engine_get");
-    if (this.engine.state === "connected") await this.refresh();
+    await asked.ask(() => bridge().call("engine_get"), (engine) => this.#reach(engine), (thrown) => notices.fail(thrown));
+  }
+
+  /** What was known of the machine is known no more without the daemon; the one that comes back may be another one. */
+  #reach(engine: Engine): void {
+    const back = engine.state === "connected" && this.engine.state !== "connected";
+    this.engine = engine;
+    if (engine.state === "lost") [this.machine, this.guest, this.phases] = [null, null, {}];
+    if (back) this.refresh().catch((thrown: unknown) => notices.fail(thrown));
   }
 
   async refresh(): Promise<void> {
@@ -67,10 +74,7 @@ class MachineStore {
 
   async retry(): Promise<void> {
     this.engine = { ...this.engine, state: "connecting", failure: null };
-    await attempt(async () => {
-      this.engine = await bridge().call("engine_retry");
-      await this.refresh();
-    });
+    await attempt(async () => this.#reach(await bridge().call("engine_retry")));
   }
 
   start = (): Promise<void> => this.#ask("start", "machine_start");
