@@ -25,6 +25,9 @@ export RUSTC_BOOTSTRAP=1
 export CLIPPY_CONF_DIR=$root
 export RUSTFLAGS="-D warnings"
 
+# The window's page is inside its program. Its Windows resources are made by MinGW's windres.
+tests/ci/desktop.sh have_page
+
 for target in "${targets[@]}"; do
     echo "── $target"
     cargo check --locked -Zbuild-std=std,panic_abort --target "$target" --workspace --all-targets \

@@ -7,6 +7,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -53,8 +54,10 @@ def home():
 
 
 def environment(home, **more):
-    """The environment of a program that uses this home."""
-    return {**os.environ, "COVE_HOME": str(home), "LC_ALL": "C.UTF-8", "LANGUAGE": "en", "NO_AT_BRIDGE": "1", **more}
+    """The environment of a program that uses this home, and keeps what its web view keeps there as well."""
+    own = {"COVE_HOME": home, "XDG_DATA_HOME": home / "xdg", "XDG_CACHE_HOME": home / "xdg", "XDG_CONFIG_HOME": home / "xdg"}
+    quiet = {"LC_ALL": "C.UTF-8", "LANGUAGE": "en", "NO_AT_BRIDGE": "1", "RUST_BACKTRACE": "0"}
+    return {**os.environ, **{name: str(path) for name, path in own.items()}, **quiet, **more}
 
 
 def cove(home, *arguments):
@@ -69,6 +72,13 @@ def cove(home, *arguments):
     )
     assert done.returncode == 0, f"cove {' '.join(map(str, arguments))}: {done.stderr.decode(errors='replace')}"
     return done.stdout.decode()
+
+
+def end(pid):
+    """Ends a process that is not our child, and waits for its end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 15, f"the end of {pid}")
 
 
 @contextlib.contextmanager

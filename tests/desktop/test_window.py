@@ -1,9 +1,12 @@
 """The real window before the real daemon and the real machine."""
 
 import json
+import os
 import pathlib
+import signal
 import unittest
 
+import other_daemon
 import session
 from webdriver import window
 
@@ -84,21 +87,66 @@ class TheWindow(unittest.TestCase):
     def test_nonsense_in_the_settings_is_said_and_can_be_mended(self):
         with session.home() as home, window(home) as page:
             page.wait_for("[data-machine=stopped]")
-            (home / "machine/settings.json").write_text("nonsense")
+            file = home / "machine/settings.json"
+            file.write_text("nonsense")
+            page.click("main [data-action=start]")
+            page.shows("settings.json", "[data-failure]")
             settings = page.invoke("settings_get")
             self.assertIn("settings.json", settings["problem"])
+            self.assertEqual(settings["path"], str(file))
+
             gib = 1 << 30
             page.invoke("settings_set", cpus=1, memoryBytes=gib, diskBytes=settings["diskBytes"])
-            self.assertEqual(json.loads((home / "machine/settings.json").read_text())["memory_bytes"], gib)
+            self.assertEqual(json.loads(file.read_text())["memory_bytes"], gib)
             with self.assertRaisesRegex(RuntimeError, "cpus is 1000"):
                 page.invoke("settings_set", cpus=1000, memoryBytes=gib, diskBytes=settings["diskBytes"])
+            # The next start gets past the settings.
+            page.click("main [data-action=start]")
+            page.wait_for("[data-phase=kernel]", session.BOOT_SECONDS)
 
-    def test_a_daemon_that_dies_is_said_and_comes_back_when_asked(self):
+    def test_a_daemon_that_ends_is_said_and_comes_back_when_asked(self):
         with session.home() as home, window(home) as page:
             page.wait_for("[data-machine=stopped]")
             session.cove(home, "stop", "--daemon", "--quiet")
             page.click("[data-action=reconnect]")
             page.wait_for("[data-machine=stopped]")
+
+    def test_a_daemon_that_dies_while_a_call_runs_is_said_and_the_next_takes_the_machine_over(self):
+        with session.home() as home, window(home) as page:
+            page.wait_for("[data-machine=stopped]")
+            page.run(
+                """
+                window.outcome = null;
+                window.__TAURI_INTERNALS__.invoke("machine_start").then(
+                    () => { window.outcome = { what: "it answered" }; },
+                    (failure) => { window.outcome = failure; });
+                """
+            )
+            page.wait_for("[data-machine=starting][data-phase=kernel]", session.BOOT_SECONDS)
+            os.kill(page.invoke("machine_get")["host"]["daemonPid"], signal.SIGKILL)
+            failure = session.until(lambda: page.run("return window.outcome"), what="the end of the call")
+            self.assertEqual(failure["what"], "the machine did not start")
+            self.assertIn("the engine ended before it answered", failure["why"])
+            self.assertIn("Connect again", failure["fix"])
+            page.shows("Connect again", "[data-failure]")
+            page.click("[data-action=reconnect]")
+            page.wait_for("[data-machine=running]", session.BOOT_SECONDS)
+
+    def test_an_older_daemon_is_named_and_its_end_is_the_way_on(self):
+        with session.home() as home:
+            with other_daemon.serving(home, other_daemon.Older()), window(home) as page:
+                page.shows("older than this window", "[data-failure]")
+                self.assertIn("cove stop --daemon", page.text("[data-failure]"))
+                self.assertEqual(page.invoke("engine_retry")["state"], "lost")
+                page.shows("older than this window", "[data-failure]")
+            with window(home) as page:
+                page.wait_for("[data-machine=stopped]")
+
+    def test_a_newer_daemon_is_used_and_warned_of(self):
+        with session.home() as home, other_daemon.serving(home, other_daemon.Newer()), window(home) as page:
+            page.wait_for("[data-machine=stopped]")
+            page.shows(f"The engine is {other_daemon.Newer.version}")
+            page.shows("cove stop --daemon")
 
 
 if __name__ == "__main__":

@@ -93,7 +93,10 @@ def window(home, **more):
             page.call("POST", "/timeouts", {"script": session.BOOT_SECONDS * 1000})
             yield page
         finally:
+            # The session's end closes the window, which leaves the app in the tray.
+            app = int((home / "run/desktop.pid").read_text())
             page.call("DELETE", "")
+            session.end(app)
 
 
 def free_port():

@@ -115,7 +115,7 @@ impl Daemon {
             image,
             home: home.clone(),
             host,
-            began_with: tokio::sync::Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
         };
         let routes = router::routes(rpc, &methods, forwarder).await?;
 

@@ -196,7 +196,7 @@ async fn docker_get(fixture: &Fixture, path: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settings_are_changed_and_a_restart_makes_them_true() {
-    let fixture = Fixture::new().await;
+    let mut fixture = Fixture::new().await;
     let mut machine = machine(&fixture).await;
     let at_first = machine.get_settings(GetSettingsRequest {}).await.unwrap().into_inner();
     assert_eq!((at_first.settings, at_first.problem.as_str()), (at_first.defaults, ""));
@@ -206,6 +206,18 @@ async fn settings_are_changed_and_a_restart_makes_them_true() {
     let updated = machine.update_settings(smaller).await.unwrap().into_inner();
     assert!(updated.restart_needed);
     assert!(machine.get_settings(GetSettingsRequest {}).await.unwrap().into_inner().restart_needed);
+
+    // A daemon that takes the machine over knows what it runs with.
+    drop(fixture.take_daemon());
+    let fixture = fixture.with_daemon().await;
+    let mut machine = self::machine(&fixture).await;
+    assert!(machine.get_settings(GetSettingsRequest {}).await.unwrap().into_inner().restart_needed);
+    let runs = machine.get_machine(GetMachineRequest {}).await.unwrap().into_inner().hardware.unwrap();
+    assert_eq!(Some(runs.cpus), at_first.settings.map(|size| size.cpus));
+    let back = UpdateSettingsRequest { cpus: at_first.settings.map(|size| size.cpus), ..Default::default() };
+    assert!(!machine.update_settings(back).await.unwrap().into_inner().restart_needed);
+    machine.update_settings(smaller).await.unwrap();
+
     let restarted = machine.restart_machine(RestartMachineRequest::default()).await.unwrap().into_inner();
     assert_eq!(restarted.status.unwrap().state(), MachineState::Running);
     assert_eq!(fixture.fake.starts(), 2);

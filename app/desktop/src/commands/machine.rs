@@ -19,7 +19,8 @@ use crate::{
 #[tauri::command]
 pub(crate) async fn machine_get(link: State<'_, Link>) -> Answer<Machine> {
     let answer = link.engine().await?.machine().get_machine(GetMachineRequest {}).await;
-    Ok(answer.map_err(failed("the machine cannot be looked at"))?.into_inner().into())
+    let machine = answer.map_err(failed("the machine cannot be looked at"))?.into_inner();
+    Ok(Machine::from(machine).seen_by(env!("CARGO_PKG_VERSION")))
 }
 
 /// Starts it; phases come as events meanwhile.

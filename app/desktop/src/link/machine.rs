@@ -1,25 +1,30 @@
 //! Watching the machine.
 
+use std::error::Error;
+
 use cove_client::Engine;
 use cove_proto::v1::{GetMachineRequest, WatchMachineRequest};
 use tokio::task::JoinHandle;
 use tonic::Status;
 
-use super::{Link, containers};
-use crate::wire::failure::Failure;
+use super::{Connection, Link, Loss, containers};
+use crate::wire::{failure::Failure, machine::Machine};
 
-/// Tells of each state of the machine, and has its containers watched while it runs. Comes back when the daemon is gone.
-pub(super) async fn watch(link: &Link, engine: &Engine) -> Failure {
+/// Tells of each state of the machine, and has its containers watched while it runs. Comes back when the daemon is gone, or
+/// cannot be understood.
+pub(super) async fn watch(link: &Link, engine: &Engine) -> Loss {
     let mut watching = None;
     match follow(link, engine, &mut watching).await {
-        Ok(()) => Failure {
-            fix: "Connect again, which starts it".to_owned(),
-            ..Failure::new("the engine has ended").because(&Status::unavailable("coved was stopped or died"))
-        },
-        Err(status) => Failure {
-            fix: "Connect again, which starts it if it does not run".to_owned(),
-            ..Failure::of("the engine was lost", &status)
-        },
+        Ok(()) => {
+            let why = "coved was stopped or died".to_owned();
+            let fix = "Connect again, which starts it".to_owned();
+            Loss { failure: Failure { why, fix, ..Failure::new("the engine has ended") }, is_there: false }
+        }
+        Err(status) => {
+            let is_there = status.source().is_none();
+            let what = if is_there { "the engine cannot be used" } else { "the engine was lost" };
+            Loss { failure: Failure::of(what, &status), is_there }
+        }
     }
 }
 
@@ -28,9 +33,16 @@ async fn follow(link: &Link, engine: &Engine, watching: &mut Option<AbortOnDrop>
     let mut states = client.watch_machine(WatchMachineRequest { after_revision: 0 }).await?.into_inner();
     while states.message().await?.is_some() {
         let machine = client.get_machine(GetMachineRequest {}).await?.into_inner();
-        let machine = crate::wire::machine::Machine::from(machine);
+        let machine = Machine::from(machine).seen_by(env!("CARGO_PKG_VERSION"));
         let runs = machine.status.state == "running";
         link.0.machine.send_replace(Some(machine));
+        link.0.connection.send_if_modified(|connection| {
+            let news = !matches!(connection, Connection::Connected(_));
+            if news {
+                *connection = Connection::Connected(engine.clone());
+            }
+            news
+        });
         if !runs {
             *watching = None;
             link.0.containers.send_replace(Vec::new());

@@ -1,9 +1,9 @@
 //! The link to the daemon: one task keeps it and watches the machine through it; everybody else sees what it last said.
 //!
 //! ```text
-//!               reached                      the watch ends
+//!          it says how the machine is        the watch ends
 //!  connecting ──────────► connected ────────────────────────► lost
-//!      ▲  │ not reached                                        ▲ │
+//!      ▲  │ not reached, or not understood                     ▲ │
 //!      │  └────────────────────────────────────────────────────┘ │
 //!      └──────────── asked to try again, or a daemon came ───────┘
 //! ```
@@ -43,6 +43,13 @@ impl Connection {
             Self::Lost(failure) => wire::engine::Engine::lost(failure.clone()),
         }
     }
+}
+
+/// How the link was lost.
+struct Loss {
+    failure: Failure,
+    /// The daemon answers; it is no use to try it again.
+    is_there: bool,
 }
 
 /// What the link's task last said. A clone sees the same.
@@ -122,25 +129,26 @@ impl Link {
         loop {
             self.0.connection.send_replace(Connection::Connecting);
             let lost = match Engine::reach_in(&home).await {
-                Ok((engine, _)) => {
-                    self.0.connection.send_replace(Connection::Connected(engine.clone()));
-                    machine::watch(&self, &engine).await
-                }
-                Err(error) => error.into(),
+                Ok((engine, _)) => machine::watch(&self, &engine).await,
+                Err(error) => Loss { failure: error.into(), is_there: false },
             };
             self.0.machine.send_replace(None);
             self.0.containers.send_replace(Vec::new());
-            self.0.connection.send_replace(Connection::Lost(lost));
-            self.reason_to_try(&home).await;
+            self.0.connection.send_replace(Connection::Lost(lost.failure));
+            self.reason_to_try(&home, lost.is_there).await;
         }
     }
 
-    /// Waits until somebody asks, or a daemon is there.
-    async fn reason_to_try(&self, home: &Home) {
+    /// Waits until somebody asks, or a daemon comes.
+    async fn reason_to_try(&self, home: &Home, mut is_there: bool) {
         loop {
             tokio::select! {
                 () = self.0.again.notified() => return,
-                () = tokio::time::sleep(LOOK) => if matches!(Engine::find(home).await, Ok(Some(_))) { return },
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            let was_there = std::mem::replace(&mut is_there, matches!(Engine::find(home).await, Ok(Some(_))));
+            if is_there && !was_there {
+                return;
             }
         }
     }

@@ -39,6 +39,15 @@ impl Failure {
 
     /// The engine's answer. Its words may have lines of their own: what, why, what to do.
     pub(crate) fn of(what: &str, status: &Status) -> Self {
+        // What the engine says comes without a source; what has one is the connection that broke.
+        if let Some(broken) = status.source() {
+            return Self {
+                why: "the engine ended before it answered".to_owned(),
+                fix: "Connect again, which starts it if it does not run".to_owned(),
+                details: Self::new("").because(broken).why,
+                ..Self::new(what)
+            };
+        }
         let said = status.message().trim_end();
         let mut lines = said.lines();
         let fix = advice(status.code()).to_owned();
@@ -71,7 +80,9 @@ impl From<ClientError> for Failure {
 /// What to do where the engine does not say it itself.
 fn advice(code: Code) -> &'static str {
     match code {
-        Code::Unimplemented => "The daemon is older than this window; restart it: cove stop --daemon",
+        Code::Unimplemented => {
+            "The engine is older than this window: end it with `cove stop --daemon`, and connect again"
+        }
         Code::Unavailable => "See what happened: cove doctor, cove machine-log",
         Code::Ok
         | Code::Cancelled

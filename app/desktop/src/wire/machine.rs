@@ -75,6 +75,21 @@ struct Image {
     digest: String,
 }
 
+impl Machine {
+    /// Warns where the daemon is of another version than the window.
+    pub(crate) fn seen_by(mut self, window: &str) -> Self {
+        let daemon = &self.host.daemon_version;
+        if daemon != window {
+            let warning = format!(
+                "The engine is {daemon} and this window is {window}. What one of them does not know does not work; \
+                 to run the engine of this window: cove stop --daemon"
+            );
+            self.status.warnings.push(warning);
+        }
+        self
+    }
+}
+
 impl From<GetMachineResponse> for Machine {
     fn from(machine: GetMachineResponse) -> Self {
         let v1::MachineHardware { cpus, memory_bytes, disk_bytes, disk_used_bytes, hypervisor, accelerator } =
@@ -162,5 +177,14 @@ mod tests {
         assert_eq!(json["status"]["lastExit"], "unspecified");
         assert_eq!(json["transport"]["agentRoundTripMicros"], 0.0);
         assert_eq!(json["host"]["dockerEndpoint"], "");
+    }
+
+    #[test]
+    fn a_daemon_of_another_version_is_warned_of_and_one_of_the_same_is_not() {
+        let host = v1::HostInfo { daemon_version: "0.1.0".to_owned(), ..Default::default() };
+        let machine = Machine::from(GetMachineResponse { host: Some(host), ..Default::default() });
+        assert_eq!(machine.clone().seen_by("0.1.0").status.warnings, Vec::<String>::new());
+        let warned = machine.seen_by("0.2.0").status.warnings;
+        assert!(warned[0].contains("engine is 0.1.0") && warned[0].contains("cove stop --daemon"), "{warned:?}");
     }
 }

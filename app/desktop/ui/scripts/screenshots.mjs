@@ -64,6 +64,8 @@ function measure() {
   for (const main of document.querySelectorAll("main, aside, nav, .home, .settings")) {
     if (main.scrollWidth > main.clientWidth + 1) faults.push(`${main.localName} ${main.className} is ${main.scrollWidth - main.clientWidth} too wide`);
   }
+  const [pane, main] = [document.querySelector("aside"), document.querySelector("main")];
+  if (pane && main && innerWidth < 960 && pane.clientWidth !== main.clientWidth) faults.push(`the pane is no page: ${pane.clientWidth} of ${main.clientWidth}`);
   for (const row of document.querySelectorAll("[data-row]")) {
     // A list behind a page of details is not drawn.
     if (row.offsetParent === null) continue;

@@ -79,6 +79,25 @@ test("a container from another image, and the focus, bring the images", async ()
   expect(sinceThen(opened)).toContain("images_list");
 });
 
+test("a log is read only while it is seen, and anew afterwards", async () => {
+  const opened = await quiet("running");
+  await opened.press("2", { ctrlKey: true });
+  await vi.advanceTimersByTimeAsync(500);
+  document.querySelector<HTMLElement>("[data-row]")?.click();
+  await vi.advanceTimersByTimeAsync(500);
+  const lines = (): string => document.querySelector("[data-log]")?.textContent ?? "";
+  expect(lines()).toContain("400 lines");
+  hide(true);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(sinceThen(opened)).toContain("logs_close");
+  vi.mocked(opened.bridge.call).mockClear();
+  expect(lines(), "what was read stays").toContain("400 lines");
+  hide(false);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(sinceThen(opened).filter((command) => command.startsWith("logs"))).toEqual(["logs_open"]);
+  expect(lines(), "and is not there twice").toContain("400 lines");
+});
+
 test("settings that cannot be used are said, and set back by a button", async () => {
   const opened = await quiet("nonsense");
   await opened.press("4", { ctrlKey: true });

@@ -58,6 +58,12 @@ impl MachineConfig {
     pub fn secret_file(&self) -> PathBuf {
         self.runtime_dir.join("boot-secret")
     }
+
+    /// Where the settings that the present run began with are kept, so that a later daemon knows them too.
+    #[must_use]
+    pub fn run_settings(&self) -> PathBuf {
+        self.runtime_dir.join("settings.json")
+    }
 }
 
 /// How to stop.

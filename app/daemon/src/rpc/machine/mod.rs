@@ -24,7 +24,7 @@ use cove_proto::v1::{
 use futures::Stream;
 use tonic::{Request, Response, Status};
 
-pub use self::settings::{BeganWith, ChangeError};
+pub use self::settings::ChangeError;
 use crate::{agent::Agent, image::GuestImage, router::readiness::Readiness};
 
 /// What the methods need.
@@ -43,9 +43,8 @@ pub struct MachineRpc {
     pub home: Home,
     /// What the host has.
     pub host: HostResources,
-    /// What the present run began with, once that has been changed. Held while the settings are changed, so that of two
-    /// changes at once none is lost.
-    pub began_with: tokio::sync::Mutex<Option<BeganWith>>,
+    /// Held while the settings are changed, so that of two changes at once none is lost.
+    pub changing: tokio::sync::Mutex<()>,
 }
 
 /// A stream of answers.

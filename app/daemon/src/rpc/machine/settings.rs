@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cove_machine::{
-    HostResources, MachineSettings as Settings,
+    HostResources, MachineConfig, MachineSettings as Settings,
     settings::{self, SettingsError},
 };
 use cove_proto::v1::{
@@ -14,30 +14,22 @@ use tonic::Status;
 use super::MachineRpc;
 use crate::rpc::error::{self, chain};
 
-/// The settings that a run of the machine began with.
-#[derive(Debug, Clone)]
-pub struct BeganWith {
-    /// Which run: the process that owns the machine.
-    owner_pid: u32,
-    settings: Settings,
-}
-
 impl MachineRpc {
     pub(super) async fn settings(&self) -> Result<GetSettingsResponse, Status> {
-        let began_with = self.began_with.lock().await.clone();
-        let (config, host) = (self.machine.config().clone(), self.host);
+        let (config, host, runs) = (self.machine.config().clone(), self.host, self.runs());
         let looked = tokio::task::spawn_blocking(move || {
             let (settings, problem) = match Settings::load(&config.settings, host) {
                 Ok(settings) => (settings, String::new()),
                 Err(problem) => (Settings::defaults(host), chain(&problem)),
             };
+            let restart_needed = runs && differs(&config, &settings);
             let limits = limits(host, disk_bytes(&config.data_disk));
             let folder = config.data_disk.parent().unwrap_or(&config.data_disk);
             // A disk that cannot be asked refuses the start, not this answer.
             let free = cove_platform::disk::free_bytes(folder).unwrap_or(0);
-            (settings, problem, limits, free, config.settings.display().to_string())
+            (settings, problem, limits, free, config.settings.display().to_string(), restart_needed)
         });
-        let (settings, problem, limits, host_disk_free_bytes, path) =
+        let (settings, problem, limits, host_disk_free_bytes, path, restart_needed) =
             looked.await.map_err(|panic| Status::internal(format!("look at the settings: {panic}")))?;
         Ok(GetSettingsResponse {
             settings: Some(encode(&settings)),
@@ -46,7 +38,7 @@ impl MachineRpc {
             problem,
             path,
             host_disk_free_bytes,
-            restart_needed: self.differs(began_with.as_ref(), &settings),
+            restart_needed,
         })
     }
 
@@ -54,29 +46,38 @@ impl MachineRpc {
         &self,
         request: UpdateSettingsRequest,
     ) -> Result<UpdateSettingsResponse, Status> {
-        let (config, host) = (self.machine.config().clone(), self.host);
-        let mut began_with = self.began_with.lock().await;
+        let (config, host, runs) = (self.machine.config().clone(), self.host, self.runs());
+        let _alone = self.changing.lock().await;
         let changed = tokio::task::spawn_blocking(move || {
-            change(&config.settings, &config.data_disk, host, &request).map_err(|failed| error::settings(&failed))
+            let settings = change(&config.settings, &config.data_disk, host, &request)?;
+            let restart_needed = runs && differs(&config, &settings);
+            Ok::<_, ChangeError>((settings, restart_needed))
         });
-        let Changed { before, after } =
-            changed.await.map_err(|panic| Status::internal(format!("change the settings: {panic}")))??;
-        let run = self.run();
-        if began_with.as_ref().map(|began| began.owner_pid) != run {
-            *began_with = run.zip(before).map(|(owner_pid, settings)| BeganWith { owner_pid, settings });
-        }
-        let restart_needed = self.differs(began_with.as_ref(), &after);
-        Ok(UpdateSettingsResponse { settings: Some(encode(&after)), restart_needed })
+        let (settings, restart_needed) = changed
+            .await
+            .map_err(|panic| Status::internal(format!("change the settings: {panic}")))?
+            .map_err(|failed| error::settings(&failed))?;
+        Ok(UpdateSettingsResponse { settings: Some(encode(&settings)), restart_needed })
     }
 
-    /// The run that goes on, by the process that owns it.
-    fn run(&self) -> Option<u32> {
-        self.machine.status().borrow().platform.as_ref().map(|platform| platform.owner_pid)
+    pub(super) fn runs(&self) -> bool {
+        self.machine.status().borrow().platform.is_some()
     }
+}
 
-    fn differs(&self, began_with: Option<&BeganWith>, settings: &Settings) -> bool {
-        began_with.is_some_and(|began| Some(began.owner_pid) == self.run() && began.settings != *settings)
+/// What the present run began with; nothing if it left no word of that.
+pub(super) fn began_with(config: &MachineConfig) -> Option<Settings> {
+    let file = config.run_settings();
+    if !file.exists() {
+        return None;
     }
+    Settings::load(&file, config.host).ok()
+}
+
+/// Whether the present run began with another size than this. The grace is read at each stop.
+fn differs(config: &MachineConfig, settings: &Settings) -> bool {
+    let size = |of: &Settings| (of.cpus, of.memory_bytes, of.disk_bytes);
+    began_with(config).is_some_and(|began_with| size(&began_with) != size(settings))
 }
 
 /// Why settings were not changed.
@@ -98,25 +99,17 @@ pub enum ChangeError {
     },
 }
 
-/// The settings before and after a change; nothing before if they could not be used.
-#[derive(Debug)]
-struct Changed {
-    before: Option<Settings>,
-    after: Settings,
-}
-
 /// Applies a change to the file, as a whole or not at all.
 fn change(
     path: &Path,
     data_disk: &Path,
     host: HostResources,
     request: &UpdateSettingsRequest,
-) -> Result<Changed, ChangeError> {
-    let before = Settings::load(path, host);
-    let (before, present) = match (before, request.reset) {
-        (before, true) => (before.ok(), Settings::defaults(host)),
-        (Ok(before), false) => (Some(before.clone()), before),
-        (Err(unusable), false) => return Err(ChangeError::Unusable(unusable)),
+) -> Result<Settings, ChangeError> {
+    let present = if request.reset {
+        Settings::defaults(host)
+    } else {
+        Settings::load(path, host).map_err(ChangeError::Unusable)?
     };
     let wanted = Settings {
         cpus: request.cpus.unwrap_or(present.cpus),
@@ -129,7 +122,7 @@ fn change(
         return Err(ChangeError::Shrinks { present: disk, asked });
     }
     wanted.save(path, host).map_err(ChangeError::Refused)?;
-    Ok(Changed { before, after: wanted })
+    Ok(wanted)
 }
 
 /// How large the disk is; 0 before it is made.
@@ -162,7 +155,6 @@ mod tests {
 
     fn changed(folder: &tempfile::TempDir, request: UpdateSettingsRequest) -> Result<Settings, ChangeError> {
         change(&folder.path().join("settings.json"), &folder.path().join("data.raw"), HOST, &request)
-            .map(|changed| changed.after)
     }
 
     #[test]

@@ -27,6 +27,8 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
   const { status, hardware, transport, host, image } = machine;
   const runs = status.state === "running";
   const there = runs ? "" : words.notRunning;
+  // While it starts the parts come one after the other, as the phases do.
+  const booted = runs || (status.state === "starting" && status.phase === "agent");
   const owned = transport.helperPid > 0;
   const values: Record<Part, Omit<Station, "part" | "number">> = {
     client: {
@@ -57,7 +59,7 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
       value: image.kernelRelease,
       note: `Linux · ${image.arch}`,
       proof: 'docker info --format "{{.KernelVersion}}"',
-      live: runs,
+      live: booted,
     },
     agent: {
       value: `cove-guest ${image.agentVersion}`,
@@ -66,7 +68,7 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
       live: runs,
     },
     container: {
-      value: newest ? visible(cut(newest.container.name, 60)) : words.noContainer,
+      value: newest ? visible(cut(newest.container.name, 60)) : runs ? words.noContainer : "",
       note: newest?.isolation ? join(words.inContainer(newest.isolation.containerPid), words.inMachine(newest.isolation.pid)) : there,
       // Names hold only letters, digits and "_.-": safe to type.
       proof: newest ? `cove explain ${newest.container.name.replace(/[^\w.-]/g, "")}` : "cove ps",

@@ -14,7 +14,7 @@ const FLOOD = /(\p{M}{4})(\p{M}+)/gu;
 export function visible(text: string): string {
   return text
     .replace(UNSEEN, (mark) => `‹U+${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}›`)
-    .replace(FLOOD, (_, drawn: string, rest: string) => `${drawn}‹+${[...rest].length}›`);
+    .replace(FLOOD, (_, drawn: string, rest: string) => `${drawn}‹+${Array.from(rest).length}›`);
 }
 
 /** Cuts what is longer than a row can show, never inside a character; the whole is for copying. */

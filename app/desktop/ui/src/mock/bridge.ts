@@ -34,7 +34,8 @@ const step = Number(parameters.get("step") ?? 700);
 
 function become(state: MachineState, phase: StartPhase = "unspecified"): void {
   const next = scenes.machineIn(state);
-  machine = { ...next, status: { ...next.status, phase, revision: machine.status.revision + 1, since: new Date().toISOString() } };
+  const helperPid = state === "starting" && phase !== "prepare" ? 4312 : next.transport.helperPid;
+  machine = { ...next, transport: { ...next.transport, helperPid }, status: { ...next.status, phase, revision: machine.status.revision + 1, since: new Date().toISOString() } };
   for (const listener of listeners.machine) listener(machine);
 }
 

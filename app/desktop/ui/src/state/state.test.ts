@@ -47,6 +47,15 @@ describe("how it works", () => {
     const list = stations(en.works, machineIn("stopped"), null, null);
     expect(list.filter(({ live }) => live).map(({ part }) => part)).toEqual(["client", "daemon"]);
   });
+  test("while it starts the parts come as the phases do", () => {
+    const machine = machineIn("starting");
+    const at = (phase: "prepare" | "kernel" | "agent", helperPid: number): string[] =>
+      stations(en.works, { ...machine, status: { ...machine.status, phase }, transport: { ...machine.transport, helperPid } }, null, null)
+        .filter(({ live }) => live).map(({ part }) => part);
+    expect([at("prepare", 0), at("kernel", 4312), at("agent", 4312)]).toEqual([
+      ["client", "daemon"], ["client", "daemon", "hypervisor"], ["client", "daemon", "hypervisor", "kernel"],
+    ]);
+  });
   test("a proof never carries what a container's name would make a shell do", () => {
     const evil = container && { container: { ...container, name: "a;rm -rf $(x)" }, isolation: null };
     expect(stations(en.works, machineIn("running"), guest, evil ?? null)[6]?.proof).toBe("cove explain arm-rfx");
