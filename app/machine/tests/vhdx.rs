@@ -1,5 +1,5 @@
-#![cfg(target_os = "linux")]
 //! A VHDX of ours in the hands of another implementation of the format: QEMU's.
+#![cfg(target_os = "linux")]
 
 use std::{path::Path, process::Command};
 
