@@ -7,7 +7,8 @@ set -euo pipefail
 source "$(dirname "$0")/places.sh"
 cd "$root"
 
-host_crates=(cove-proto cove-platform cove-machine cove-docker-api cove-hypervisor-apple cove-daemon cove-cli)
+host_crates=(cove-proto cove-platform cove-machine cove-docker-api cove-client cove-hypervisor-apple cove-hypervisor-windows
+    cove-daemon cove-cli)
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(aarch64-apple-darwin x86_64-apple-darwin x86_64-pc-windows-gnu)
 
