@@ -63,7 +63,9 @@ fn command_line(program: &Path, arguments: &[&str]) -> io::Result<String> {
     let words: Vec<String> = std::iter::once(&name).chain(arguments).map(|word| quoted(word)).collect();
     let line = words.join(" ");
     if line.contains('\0') || line.encode_utf16().count() > MOST_CHARACTERS {
-        return Err(refused(format!("Windows starts no such command line at login, it is too long or has a zero: {line}")));
+        return Err(refused(format!(
+            "Windows starts no such command line at login, it is too long or has a zero: {line}"
+        )));
     }
     Ok(line)
 }
