@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 PROGRAMS = pathlib.Path(os.environ["COVE_WINDOWS_PROGRAMS"]).resolve()
@@ -105,6 +106,16 @@ class Programs(unittest.TestCase):
     def called(self):
         return self.calls.read_text().split() if self.calls.exists() else []
 
+    def machine_calls(self):
+        return [call for call in self.called() if call not in ("enumerate", "grant")]
+
+    def wait_for(self, call):
+        """Until the stand-in has been called so; its file is all that it tells."""
+        deadline = time.monotonic() + PATIENCE
+        while call not in self.called():
+            self.assertLess(time.monotonic(), deadline, f"no {call} among {self.called()}")
+            time.sleep(0.05)
+
     def docker(self, path):
         """Status line and body of Docker's answer over its pipe."""
         host = self.cove("status", "--docker-host").strip()
@@ -166,16 +177,31 @@ class Machines(Programs):
         self.assertIn("dial port 1024", self.facts("status")["failure"])
         self.assertIn("cove-guest: agent ready", self.cove("machine-log"))
 
-        calls = self.called()
-        self.assertEqual([call for call in calls if call not in ("enumerate", "grant")],
-                         ["create", "start", "terminate", "exit", "close"])
+        self.assertEqual(self.machine_calls(), ["create", "start", "terminate", "exit", "close"])
         # The disk, the initramfs, the kernel.
-        self.assertEqual(calls.count("grant"), 3, calls)
+        self.assertEqual(self.called().count("grant"), 3, self.called())
 
         disk = subprocess.run(
             ["qemu-img", "info", "-f", "vhdx", "--output=json", str(self.home / "machine/data.vhdx")],
             capture_output=True, check=True, timeout=PATIENCE)
         self.assertEqual(json.loads(disk.stdout)["virtual-size"], 64 << 30)
+
+    def test_a_machine_outlives_its_daemon_and_the_next_one_has_it(self):
+        self.stand_in("idle")
+        command = ["wine", str(PROGRAMS / "cove.exe"), "start"]
+        starting = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(starting.kill)
+        self.wait_for("start")
+        daemon = self.facts("status")["daemon_pid"]
+        killed = self.wine("taskkill", "/F", "/PID", str(daemon))
+        self.assertEqual(killed.returncode, 0, self.told(killed))
+        self.assertNotEqual(starting.wait(PATIENCE), 0)
+        self.assertEqual(self.machine_calls(), ["create", "start"])
+
+        self.facts("doctor")
+        self.assertNotEqual(self.facts("status")["daemon_pid"], daemon)
+        self.cove("stop", "--force")
+        self.assertEqual(self.machine_calls(), ["create", "start", "terminate", "exit", "close"])
 
     def test_the_exit_event_says_how_it_ended(self):
         for word, said in (("panic", "panic"), ("poweroff", "powered off"), ("reset", "reset")):
