@@ -59,6 +59,10 @@ class Panel:
         await self.bus.request_name(WATCHER)
         return self
 
+    def end(self):
+        """Leaves the bus, so that another panel can take the watcher's name."""
+        self.bus.disconnect()
+
     async def item(self):
         """The first item that registers. It says a path below its own connection, or a name."""
         await wait(lambda: self.watcher.items, 60, "a tray item")
