@@ -14,7 +14,7 @@ from tray import Panel, wait
 class TheTray(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
         self.panel = await Panel().start()
-        self.addCleanup(self.panel.end)
+        self.addAsyncCleanup(self.panel.end)
 
     async def test_it_follows_the_machine_and_starts_and_stops_it(self):
         app = [session.DIST / "bin/cove-desktop", "--hidden"]
@@ -97,8 +97,8 @@ class TheTray(unittest.IsolatedAsyncioTestCase):
             await asyncio.to_thread(processor.wait_until_settled, running.pid)
             before = processor.ticks(running.pid)
             await asyncio.sleep(30)
-            # What polls or draws takes more than one in a thousand; idle.py says how much it is.
-            self.assertLess(processor.ticks(running.pid) - before, 0.002 * 30 * processor.TICKS_PER_SECOND)
+            # What polls or draws takes more than this; idle.py says how much it is, of which nearly all is WebKit's own.
+            self.assertLess(processor.ticks(running.pid) - before, 0.005 * 30 * processor.TICKS_PER_SECOND)
 
     async def says(self, item, text, seconds=session.ACTION_SECONDS):
         async def said():
