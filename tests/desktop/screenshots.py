@@ -74,6 +74,8 @@ def main(folder):
         page.click("[data-screen=containers]")
         album.take(page, "containers-empty")
         fill(home)
+        page.run("location.reload()")
+        page.wait_for("[data-machine=running]")
         running(album, page)
         korean(album, page)
     with session.home() as home, window(home, COVE_QEMU="/nowhere/qemu-system-x86_64") as page:

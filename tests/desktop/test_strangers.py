@@ -50,6 +50,12 @@ class Strangers(unittest.TestCase):
     def test_what_they_write_is_drawn_as_text(self):
         with session.home() as home, window(home) as page:
             page.wait_for("[data-machine]")
+            session.cove(home, "load", "-i", image.write(home / "stranger.tar", TAG))
+            surroundings = ["--label", f"{MARKUP}={MARKUP}{TURNED}", "--env", f"MARKUP={MARKUP}", "--hostname", "h" * 63]
+            command = ["sh", "-c", SCRIPT, "sh", MARKUP, TURNED, COMBINING]
+            session.cove(home, "run", "-d", "--name", NAME, *surroundings, TAG, *command)
+            page.run("location.reload()")
+            page.wait_for("[data-machine=running]")
             self.assertTrue(page.run("return document.querySelector('script') !== null"), "the page has a script of its own")
             self.scripts = page.run("return document.scripts.length")
             page.run(
@@ -59,10 +65,6 @@ class Strangers(unittest.TestCase):
                     window.violations.push(directive));
                 """
             )
-            session.cove(home, "load", "-i", image.write(home / "stranger.tar", TAG))
-            surroundings = ["--label", f"{MARKUP}={MARKUP}{TURNED}", "--env", f"MARKUP={MARKUP}", "--hostname", "h" * 63]
-            command = ["sh", "-c", SCRIPT, "sh", MARKUP, TURNED, COMBINING]
-            session.cove(home, "run", "-d", "--name", NAME, *surroundings, TAG, *command)
 
             for width, height in [(800, 560), (1200, 800)]:
                 page.size(width, height)

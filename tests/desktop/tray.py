@@ -55,33 +55,28 @@ class Panel:
     async def start(self):
         self.bus = await MessageBus(bus_type=BusType.SESSION).connect()
         self.watcher = Watcher()
+        self.senders = []
+        self.bus.add_message_handler(self.note_sender)
         self.bus.export("/StatusNotifierWatcher", self.watcher)
         await self.bus.request_name(WATCHER)
         return self
 
-    async def item(self):
-        """The first item that registers. It says a path below its own connection, or a name."""
-        await wait(lambda: self.watcher.items, 60, "a tray item")
-        said = self.watcher.items[0]
-        # libayatana says a path alone; the connection is the one that owns the item's interface.
-        name, path = (None, said) if said.startswith("/") else (said, "/StatusNotifierItem")
-        if name is None:
-            name = await self.owner_of(path)
-        elif "/" in name:
-            name, _, rest = name.partition("/")
-            path = "/" + rest
-        return await Item(self.bus, name, path).open()
+    async def end(self):
+        """Leaves the bus, so that another panel can take the watcher's name."""
+        await self.bus.release_name(WATCHER)
+        self.bus.disconnect()
 
-    async def owner_of(self, path):
-        introspection = await self.bus.introspect("org.freedesktop.DBus", "/org/freedesktop/DBus")
-        proxy = self.bus.get_proxy_object("org.freedesktop.DBus", "/org/freedesktop/DBus", introspection)
-        names = await proxy.get_interface("org.freedesktop.DBus").call_list_names()
-        for name in names:
-            if name.startswith(":") and name != self.bus.unique_name:
-                node = await asyncio.wait_for(self.bus.introspect(name, path), 5)
-                if any(interface.name == "org.kde.StatusNotifierItem" for interface in node.interfaces):
-                    return name
-        raise LookupError(f"nobody has an item at {path}")
+    def note_sender(self, message):
+        """libayatana registers a path alone; whose it is only the message says."""
+        if message.member == "RegisterStatusNotifierItem":
+            self.senders.append(message.sender)
+
+    async def item(self):
+        """The first item that registers: it says a path of its own connection, or a name."""
+        await wait(lambda: self.watcher.items, 60, "a tray item")
+        said, sender = self.watcher.items[0], self.senders[0]
+        name, path = (sender, said) if said.startswith("/") else (said, "/StatusNotifierItem")
+        return await Item(self.bus, name, path).open()
 
 
 class Item:

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import http.client
 import json
 import socket
 import urllib.error
@@ -21,6 +22,13 @@ class Window:
     def call(self, method, path, body=None):
         data = None if method == "GET" else json.dumps(body or {}).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
+        try:
+            return self.send(request)
+        except http.client.RemoteDisconnected:
+            # WebKit's driver closes connections that tauri-driver keeps for later; nothing was sent then.
+            return self.send(request)
+
+    def send(self, request):
         try:
             with urllib.request.urlopen(request, timeout=session.BOOT_SECONDS) as answer:
                 return json.load(answer)["value"]
@@ -84,10 +92,10 @@ def window(home, **more):
     with session.process(driver, env=session.environment(home, **more)):
         base = f"http://127.0.0.1:{port}"
         driver = Window(base)
+        for listens in (port, native):
+            session.until(lambda: socket.create_connection(("127.0.0.1", listens)).close() is None, 30, "the driver")
         wanted = {"tauri:options": {"application": str(session.DIST / "bin/cove-desktop")}}
-        opened = session.until(
-            lambda: driver.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}}), 30, "the app"
-        )
+        opened = driver.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         page = Window(f"{base}/session/{opened['sessionId']}")
         try:
             page.call("POST", "/timeouts", {"script": session.BOOT_SECONDS * 1000})
