@@ -1,6 +1,6 @@
-#![cfg(windows)]
 //! Machines of the stand-in for computecore.dll (tests/wine), which lets the real marshalling, callbacks and handles run
 //! where there is no Hyper-V.
+#![cfg(windows)]
 
 use std::{fs, net::TcpStream, path::PathBuf, sync::Arc, time::Duration};
 

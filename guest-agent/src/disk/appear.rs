@@ -48,16 +48,18 @@ impl Events {
             Err(Errno::INTR) => return Ok(true),
             ready => ready? > 0,
         };
+        if !ready {
+            return Ok(false);
+        }
         let mut event = [0; 4096];
-        while ready {
+        loop {
             match rustix::io::read(&self.0, &mut event) {
                 // More events than there was room for: some are lost, which is one more reason to look.
                 Ok(1..) | Err(Errno::NOBUFS | Errno::INTR) => {}
-                Ok(0) | Err(Errno::AGAIN) => break,
+                Ok(0) | Err(Errno::AGAIN) => return Ok(true),
                 Err(errno) => return Err(errno),
             }
         }
-        Ok(ready)
     }
 }
 
