@@ -30,7 +30,7 @@ class Window:
 
     def send(self, request):
         try:
-            with urllib.request.urlopen(request, timeout=session.BOOT_SECONDS) as answer:
+            with urllib.request.urlopen(request, timeout=session.ANSWER_SECONDS) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(error.read().decode(errors="replace")) from error

@@ -254,8 +254,7 @@ pub struct GetSettingsResponse {
     /// Free bytes on the host where the data disk lies.
     #[prost(uint64, tag = "6")]
     pub host_disk_free_bytes: u64,
-    /// Whether the machine runs with other values than these. A daemon that took over a running machine does not know of
-    /// changes before it.
+    /// Whether the machine runs with other values than these.
     #[prost(bool, tag = "7")]
     pub restart_needed: bool,
 }
