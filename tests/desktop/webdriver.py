@@ -78,6 +78,15 @@ class Window:
         return done.get("answer")
 
     def screenshot(self):
+        """A picture of the page. WebKit takes it with the next frame, and draws none where nothing changes."""
+        self.run(
+            """
+            const beats = setInterval(() => {
+                document.body.style.opacity = document.body.style.opacity === "1" ? "0.9999" : "1";
+            }, 50);
+            setTimeout(() => clearInterval(beats), 3000);
+            """
+        )
         return base64.b64decode(self.call("GET", "/screenshot"))
 
     def size(self, width, height):
