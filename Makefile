@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .PHONY: help run window dist setup setup-checks test check bench screenshots proto proto-baseline clean
-CHECKS := fmt tidy deny proto-compat clippy unit cross vm e2e desktop
+CHECKS := fmt tidy deny proto-compat clippy unit cross wine vm e2e desktop
 .PHONY: $(CHECKS)
 
 help: ## List the targets.
@@ -58,6 +58,7 @@ proto-compat: ## cove.v1: lint, and no breaking change since the baseline.
 clippy: ## Lints of the whole workspace; a warning is an error.
 unit: ## Unit tests of every crate.
 cross: ## The host half type-checked and linted for macOS and Windows.
+wine: ## The Windows programs under Wine, with a stand-in for Hyper-V's service.
 vm: ## The hypervisor's conformance suite, in QEMU.
 e2e: ## End to end: the real docker in front, a real VM behind. ARGS=run:: for some of it.
 desktop: ## The window: its page, and the real app before a real VM. ARGS=test_tray for some of it.

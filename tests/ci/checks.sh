@@ -4,7 +4,7 @@ set -uo pipefail
 source "$(dirname "$0")/places.sh"
 cd "$root"
 
-all=(setup fmt tidy deny proto-compat clippy unit cross dist vm e2e desktop)
+all=(setup fmt tidy deny proto-compat clippy unit cross wine dist vm e2e desktop)
 
 setup() { tests/ci/setup.sh run && tests/ci/setup.sh checks; }
 fmt() { cargo fmt --all --check; }
@@ -18,6 +18,7 @@ proto-compat() {
 clippy() { tests/ci/desktop.sh have_page && cargo clippy --locked --workspace --all-targets --all-features -- -D warnings; }
 unit() { tests/ci/desktop.sh have_page && cargo test --locked --workspace --no-fail-fast; }
 cross() { tests/ci/cross-check.sh; }
+wine() { tests/wine/check.sh; }
 dist() { tests/ci/dist.sh; }
 vm() {
     dist && COVE_VM_IMAGE=$root/dist/share/cove COVE_VHOST_DEVICE_VSOCK=$root/dist/share/cove/vhost-device-vsock \

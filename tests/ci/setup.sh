@@ -49,19 +49,21 @@ rust() {
     fi
 }
 
-qemu() {
-    have qemu-system-x86_64 && return
+# qemu_package PACKAGE: of the QEMU that the tests run.
+qemu_package() {
     if [ "$(codename)" = bookworm ]; then
         # Stable's 7.2 would do; backports' 10 is what the tests run.
         if ! apt-get indextargets --format '$(RELEASE)' | grep -q bookworm-backports; then
             echo "deb $(mirror) bookworm-backports main" | as_root tee /etc/apt/sources.list.d/cove-backports.list >/dev/null
             apt_is_fresh=
         fi
-        apt_install -t bookworm-backports qemu-system-x86
+        apt_install -t bookworm-backports "$1"
     else
-        apt_install qemu-system-x86
+        apt_install "$1"
     fi
 }
+
+qemu() { have qemu-system-x86_64 || qemu_package qemu-system-x86; }
 
 archive_keyring() {
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || [ -e /usr/share/keyrings/debian-archive-keyring.pgp ] ||
@@ -104,16 +106,19 @@ packages_for_checks() {
         # rustc with the sources of std: type-checks the other hosts' code without their toolchains.
         for package in rustc-web rust-web-src rust-web-clippy; do installed $package || missing+=("$package"); done
         have npm || missing+=(npm)
+        # Links the Windows programs, makes the resources of the window, and runs them.
+        have x86_64-w64-mingw32-gcc || missing+=(gcc-mingw-w64-x86-64)
+        have wine || missing+=(wine wine64)
     fi
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
+    # Looks at disks in Windows' format.
+    have qemu-img || qemu_package qemu-utils
 }
 
-# The window is GTK's and WebKit's here; its tests need a display, a session bus and something that drives WebKit. MinGW
-# makes the resources of its program for Windows.
+# The window is GTK's and WebKit's here; its tests need a display, a session bus and something that drives WebKit.
 packages_for_the_window() {
     local missing=() package
-    for package in libwebkit2gtk-4.1-dev libayatana-appindicator3-dev webkit2gtk-driver xvfb xauth dbus fonts-noto-cjk \
-        gcc-mingw-w64-x86-64; do
+    for package in libwebkit2gtk-4.1-dev libayatana-appindicator3-dev webkit2gtk-driver xvfb xauth dbus fonts-noto-cjk; do
         installed $package || missing+=("$package")
     done
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"

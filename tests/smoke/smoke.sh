@@ -19,13 +19,13 @@ case "${1:-}" in
 *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 
-cove=$dist/bin/cove coved=$dist/bin/coved
+cove=$dist/bin/cove window=$dist/bin/cove-desktop
 case "$(uname -s)" in
 Darwin)
     # What a browser has downloaded is not run before somebody says that it may; whoever calls this says so.
     xattr -dr com.apple.quarantine "$dist" 2>/dev/null || true
     ;;
-MINGW* | MSYS* | CYGWIN*) cove=$cove.exe coved=$coved.exe ;;
+MINGW* | MSYS* | CYGWIN*) cove=$cove.exe window=$window.exe ;;
 esac
 
 # Short, because the names of sockets have a limit.
@@ -94,6 +94,9 @@ without_machine() {
         says "its server is Linux" '"linux"'
     fi
     step "cove says its version" "$cove" version
+    step "the settings are shown" "$cove" settings
+    # The package of a computer without a desktop has none.
+    if [ -x "$window" ]; then step "the window's program starts" "$window" --version; fi
 }
 
 with_machine() {
@@ -111,8 +114,8 @@ with_machine() {
     step "a new daemon takes the machine over" "$cove" start --docker-context=no
     step "the container is still known" "$cove" ps --all
     says "by its name" "survivor"
-    step "the machine stops" "$cove" stop
-    step "the machine starts a second time" "$cove" start --docker-context=no
+    step "the machine is given one CPU, from its next start" "$cove" settings --cpus 1
+    step "the machine restarts" "$cove" restart
     step "the container is on the disk" "$cove" ps --all
     says "by its name, after a restart" "survivor"
 }

@@ -10,6 +10,8 @@ prepare_prefix() {
     local system=$WINEPREFIX/drive_c/windows/system32 source
     [ -e "$system/kernel32.dll" ] || { mkdir -p "$(dirname "$WINEPREFIX")" && wineboot --init >/dev/null 2>&1; }
     [ -e "$system/kernel32.dll" ] || { echo "wine: no prefix could be made in $WINEPREFIX" >&2; return 1; }
+    # Wine 8 says that it is Windows 7, on which Cove does not start a machine.
+    wine winecfg -v win10 || return 1
     for source in "$root"/tests/wine/stand-in/*.c; do
         local library=$system/$(basename "$source" .c).dll
         [ "$library" -nt "$source" ] && continue

@@ -22,6 +22,10 @@ enum Command {
     Start(machine::start::Arguments),
     /// Stop the machine; or, with names, containers.
     Stop(machine::stop::Arguments),
+    /// Restart the machine; or, with names, containers.
+    Restart(machine::restart::Arguments),
+    /// Show how large the machine is, or change it.
+    Settings(machine::settings::Arguments),
     /// Say how the machine is. Starts nothing.
     Status(machine::status::Arguments),
     /// Say the versions of both halves.
@@ -61,6 +65,8 @@ impl Arguments {
         match self.command {
             Command::Start(arguments) => machine::start::run(arguments, format).await,
             Command::Stop(arguments) => machine::stop::run(arguments, format).await,
+            Command::Restart(arguments) => machine::restart::run(arguments, format).await,
+            Command::Settings(arguments) => machine::settings::run(&arguments, format).await,
             Command::Status(arguments) => machine::status::run(&arguments, format).await,
             Command::Version => version::run(format).await,
             Command::Explain(arguments) => explain::run(arguments, format).await,

@@ -8,6 +8,7 @@
 //! * [`docker`] — making the `docker` command use Cove.
 //! * [`stdio`] — the streams between this terminal and a container.
 //! * [`terminal`] — what differs between systems: raw mode, size, signals.
+//! * [`quantities`] — quantities as people write them.
 //! * [`output`] — tables, colours, numbers for people, JSON.
 //! * [`failure`] — what failed, why, what to do, and the exit code.
 
@@ -21,6 +22,7 @@ mod failure;
 mod images;
 mod machine;
 mod output;
+mod quantities;
 mod stdio;
 mod terminal;
 mod version;

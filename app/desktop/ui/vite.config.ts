@@ -16,5 +16,7 @@ export default defineConfig(({ mode, command }) => ({
     reportCompressedSize: false,
   },
   server: { port: 1420, strictPort: true },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: { include: ["src/**/*.test.ts"], environment: "happy-dom", testTimeout: 60_000 },
+  // The compiler's output for browsers, not the one for servers, is what is tested.
+  ...(mode === "test" ? { resolve: { conditions: ["browser"] } } : {}),
 }));

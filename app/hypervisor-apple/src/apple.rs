@@ -30,21 +30,19 @@ pub struct Apple;
 impl Apple {
     async fn bring_up(spec: MachineSpec) -> Result<Arc<dyn Vm>, HypervisorError> {
         let host = facts::find();
-        let problems = host.problems();
-        if !problems.is_empty() {
-            return Err(HypervisorError::Host(problems));
-        }
+        none(host.problems())?;
+        none(facts::limits().problems(&spec))?;
         look_at_files(&spec)?;
         let sink = Sink::create(spec.console_log.clone()).map_err(|e| failed("make the console log", &e))?;
         let (reader, writer) = std::io::pipe().map_err(|e| failed("make a pipe", &e))?;
         let (tell, stops) = unbounded_channel();
-        let machine = VirtualMachine::create(plan(&spec), OwnedFd::from(writer), tell).await?;
+        let machine = VirtualMachine::create(plan(&spec, Cpu::of_this_host()), OwnedFd::from(writer), tell).await?;
         let (console, signs) = keep_console(reader.into(), sink)?;
         machine.start().await?;
         let platform = Platform {
             hypervisor: format!("Virtualization.framework (macOS {})", host.version()),
             accelerator: "hvf".to_owned(),
-            vsock: "virtio-vsock".to_owned(),
+            vsock: "virtualization.framework".to_owned(),
             cid: CID,
             owner_pid: std::process::id(),
             warnings: Vec::new(),
@@ -61,6 +59,10 @@ impl Hypervisor for Apple {
     fn start(&self, spec: MachineSpec) -> BoxFuture<'_, Result<Arc<dyn Vm>, HypervisorError>> {
         Box::pin(Self::bring_up(spec))
     }
+}
+
+fn none(problems: Vec<Check>) -> Result<(), HypervisorError> {
+    if problems.is_empty() { Ok(()) } else { Err(HypervisorError::Host(problems)) }
 }
 
 /// VZ's own words for a file that is missing name no file.

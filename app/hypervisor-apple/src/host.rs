@@ -1,6 +1,8 @@
 //! From facts about the host to checks. Pure; the facts are found by `vz`.
 
-use cove_machine::hypervisor::{Check, Verdict};
+use std::ops::RangeInclusive;
+
+use cove_machine::hypervisor::{Check, MachineSpec, Verdict};
 
 /// The oldest macOS whose VZ has all that the plan asks for.
 pub const OLDEST_MACOS: isize = 13;
@@ -80,6 +82,40 @@ impl Facts {
     }
 }
 
+/// How large a machine VZ makes on this computer. It knows less of what was asked for than we do, and says less.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Number of virtual CPUs.
+    pub cpus: RangeInclusive<usize>,
+    /// Memory in bytes.
+    pub memory_bytes: RangeInclusive<u64>,
+}
+
+impl Limits {
+    /// What of a machine is beyond them.
+    #[must_use]
+    pub fn problems(&self, spec: &MachineSpec) -> Vec<Check> {
+        let (cpus, memory) = (spec.cpus as usize, spec.memory_bytes);
+        let too = |what: String, least: String, most: String, option: &str| {
+            let finding = format!("the machine is to have {what}; macOS allows {least} to {most} on this computer");
+            check("machine.size", Verdict::Problem, finding, &format!("Change it: cove settings {option}"))
+        };
+        let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
+        let cpus_fit = self.cpus.contains(&cpus);
+        let memory_fits = self.memory_bytes.contains(&memory);
+        let cpu_problem = (!cpus_fit).then(|| {
+            let (least, most) = (self.cpus.start().to_string(), self.cpus.end().to_string());
+            too(format!("{cpus} CPUs"), least, most, &format!("--cpus {}", self.cpus.end()))
+        });
+        let memory_problem = (!memory_fits).then(|| {
+            let (least, most) = (*self.memory_bytes.start(), *self.memory_bytes.end());
+            let nearest = memory.clamp(least, most.max(least)) >> 20;
+            too(format!("{} of memory", mib(memory)), mib(least), mib(most), &format!("--memory {nearest}m"))
+        });
+        cpu_problem.into_iter().chain(memory_problem).collect()
+    }
+}
+
 fn check(name: &str, verdict: Verdict, finding: String, fix: &str) -> Check {
     Check { name: name.to_owned(), verdict, finding, fix: fix.to_owned() }
 }
@@ -90,6 +126,32 @@ mod tests {
 
     fn good() -> Facts {
         Facts { macos: (15, 1, 0), supported: true, entitled: Ok(true) }
+    }
+
+    fn spec(cpus: u32, memory_bytes: u64) -> MachineSpec {
+        MachineSpec {
+            runtime_dir: "/run".into(),
+            kernel: "/vmlinux".into(),
+            initramfs: "/initramfs".into(),
+            kernel_arguments: Vec::new(),
+            cpus,
+            memory_bytes,
+            data_disk: "/data.raw".into(),
+            console_log: "/console.log".into(),
+        }
+    }
+
+    #[test]
+    fn a_machine_beyond_what_macos_allows_is_named_with_what_it_allows() {
+        let limits = Limits { cpus: 1..=8, memory_bytes: 128 << 20..=8 << 30 };
+        assert_eq!(limits.problems(&spec(8, 8 << 30)), []);
+        let problems = limits.problems(&spec(9, 16 << 30));
+        assert_eq!(problems.len(), 2);
+        assert!(problems[0].finding.contains("9 CPUs") && problems[0].finding.contains("1 to 8"));
+        assert_eq!(problems[0].fix, "Change it: cove settings --cpus 8");
+        assert!(problems[1].finding.contains("16384 MiB of memory"), "{}", problems[1].finding);
+        assert_eq!(problems[1].fix, "Change it: cove settings --memory 8192m");
+        assert_eq!(limits.problems(&spec(1, 64 << 20))[0].fix, "Change it: cove settings --memory 128m");
     }
 
     fn only_problem(facts: &Facts) -> Check {

@@ -7,8 +7,13 @@ use std::path::PathBuf;
 
 use cove_machine::hypervisor::MachineSpec;
 
+use crate::kernel_image::Cpu;
+
 /// The kernel arguments that this backend needs: VZ's console is virtio's, and a panic must not wait for somebody to look.
 const KERNEL_ARGUMENTS: [&str; 4] = ["console=hvc0", "quiet", "panic=-1", "cryptomgr.notests"];
+/// Intel's VZ before macOS 15.5 announces protection keys that do not work: Linux 6.12 and later then hangs with nothing on
+/// its console (lima-vm/lima#3334; Linux's own quirk, "pku: disabled on Apple Virtualization", is in later kernels only).
+const INTEL_ARGUMENT: &str = "nopku";
 /// VZ refuses memory that is no multiple of this.
 const MEMORY_UNIT: u64 = 1 << 20;
 
@@ -79,10 +84,11 @@ pub enum Synchronization {
     Fsync,
 }
 
-/// Plans a machine.
+/// Plans a machine for a host of this CPU.
 #[must_use]
-pub fn plan(spec: &MachineSpec) -> VzPlan {
-    let own = KERNEL_ARGUMENTS.iter().map(|word| (*word).to_owned());
+pub fn plan(spec: &MachineSpec, cpu: Cpu) -> VzPlan {
+    let intel = (cpu == Cpu::Amd64).then_some(INTEL_ARGUMENT);
+    let own = KERNEL_ARGUMENTS.into_iter().chain(intel).map(str::to_owned);
     let command_line: Vec<String> = own.chain(spec.kernel_arguments.iter().cloned()).collect();
     VzPlan {
         boot: Boot {
@@ -127,7 +133,7 @@ mod tests {
     #[test]
     fn the_plan_is_the_golden_one() {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/machine.txt");
-        let plan = format!("{:#?}\n", plan(&spec()));
+        let plan = format!("{:#?}\n", plan(&spec(), Cpu::Arm64));
         if std::env::var_os("COVE_UPDATE").is_some() {
             std::fs::write(&path, &plan).unwrap();
         }
@@ -135,14 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn intels_protection_keys_are_not_used_and_nothing_else_differs() {
+        let (arm64, mut amd64) = (plan(&spec(), Cpu::Arm64), plan(&spec(), Cpu::Amd64));
+        assert!(!arm64.boot.command_line.contains(INTEL_ARGUMENT));
+        amd64.boot.command_line = amd64.boot.command_line.replace(" nopku ", " ");
+        assert_eq!(amd64, arm64);
+    }
+
+    #[test]
     fn memory_is_what_vz_takes() {
         let odd = MachineSpec { memory_bytes: (512 << 20) + 4096, ..spec() };
-        assert_eq!(plan(&odd).memory_bytes, 512 << 20);
+        assert_eq!(plan(&odd, Cpu::Arm64).memory_bytes, 512 << 20);
     }
 
     #[test]
     fn a_disks_serial_fits_into_virtios_field() {
-        for device in plan(&spec()).devices {
+        for device in plan(&spec(), Cpu::Arm64).devices {
             if let Device::Disk(disk) = device {
                 assert!(disk.identifier.is_ascii() && disk.identifier.len() <= 20);
             }

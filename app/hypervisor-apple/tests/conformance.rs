@@ -15,7 +15,7 @@ use std::{
 
 use cove_hypervisor_apple::Apple;
 use cove_machine::{
-    conformance::{Behaviour, Subject, suite},
+    conformance::{Behaviour, Subject, disk_is_kept, suite},
     hypervisor::{Hypervisor, MachineSpec},
     prepare::{cpio, initramfs},
 };
@@ -32,6 +32,15 @@ case "$(busybox cat /proc/cmdline)" in
 *cove.conformance=poweroff*) busybox poweroff -f ;;
 *cove.conformance=panic*) echo c >/proc/sysrq-trigger ;;
 *cove.conformance=reset*) busybox reboot -f ;;
+*cove.conformance=disk*)
+    if [ "$(busybox dd if=/dev/vda bs=5 count=1 2>/dev/null)" = mark! ]; then
+        echo "disk: kept"
+    else
+        echo -n mark! | busybox dd of=/dev/vda conv=fsync,notrunc 2>/dev/null
+        echo "disk: written"
+    fi
+    busybox poweroff -f
+    ;;
 esac
 while :; do busybox sleep 1000; done
 "#;
@@ -110,4 +119,9 @@ async fn virtualization_framework_conforms() {
         failed.extend(outcome.result.err().map(|wrong| format!("{}: {wrong}", outcome.name)));
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[tokio::test]
+async fn a_disk_keeps_what_was_flushed_to_it() {
+    assert_eq!(disk_is_kept(&Case::new()).await, Ok(()));
 }

@@ -16,6 +16,11 @@ pub const OWNER: &str = "Cove";
 /// Hyper-V gives memory in steps of this many MiB.
 const MEMORY_STEP_MIB: u64 = 2;
 
+/// Where the guest finds the data disk: controller, channel, target and number on the SCSI bus. Hyper-V gives disks no
+/// serial; it makes a SCSI host of each controller and a number of each attachment, and there is one of both (WSL counts on
+/// the same).
+const DATA_DISK: &str = "cove.data_disk=scsi:0:0:0:0";
+
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -146,7 +151,7 @@ struct HvSocketConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Scsi {
-    /// The guest knows the data disk by its number here: Hyper-V gives disks no serial.
+    /// The data disk, which [`DATA_DISK`] tells the guest of.
     attachments: First<Attachment>,
 }
 
@@ -209,7 +214,7 @@ fn devices(spec: &MachineSpec, host: &Host) -> Result<Devices, PlanError> {
 /// Windows, where a virtio console is not.
 fn arguments(spec: &MachineSpec) -> String {
     let cpus = format!("nr_cpus={}", spec.cpus);
-    let own = ["console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests", "pci=off", "pmtmr=0", &cpus];
+    let own = ["console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests", "pci=off", "pmtmr=0", DATA_DISK, &cpus];
     let all: Vec<&str> = own.into_iter().chain(spec.kernel_arguments.iter().map(String::as_str)).collect();
     all.join(" ")
 }

@@ -6,7 +6,9 @@
 //! * [`process`] — starting a program that outlives its starter; being asked to stop.
 //! * [`disk`] — free space, and what a sparse file takes.
 //! * [`memory`] — how much there is.
+//! * [`autostart`] — starting a program at login.
 
+pub mod autostart;
 pub mod disk;
 pub mod home;
 pub mod local;

@@ -58,7 +58,7 @@ pub fn run() -> anyhow::Result<()> {
 
 async fn live(control: OwnedFd, listener: OwnedFd) -> anyhow::Result<()> {
     let secret = accept::read_secret(Path::new(boot_secret::GUEST_PATH))?;
-    let root = tokio::task::spawn_blocking(|| mounted_disk(&DiskConfig::default())).await??;
+    let root = tokio::task::spawn_blocking(|| mounted_disk(&DiskConfig::of_boot()?)).await??;
     let (processes, held) = Processes::connect(control).await?;
     let engine = engine::open(root, &processes, held).await?;
     let connections = accept::connections(listener, secret)?;

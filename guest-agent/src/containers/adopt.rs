@@ -28,8 +28,10 @@ impl Containers {
         let Ground { root, database, images, launcher, boot, cpus } = ground;
         let folders = blocking(move || Folders::open(&root)).await?;
         let (index, shutting_down) = (Mutex::new(Index::default()), AtomicBool::new(false));
-        // From 1: a watcher that knows nothing says 0.
-        let changes = tokio::sync::watch::Sender::new(1);
+        // From the present time in milliseconds: beyond what an earlier agent counted to, whose watchers come back to this
+        // one. Never 0, which a watcher says that knows nothing.
+        let first = u64::try_from(clock::now_nanos() / 1_000_000).unwrap_or(0).max(1);
+        let changes = tokio::sync::watch::Sender::new(first);
         let engine = Engine { database, images, launcher, folders, boot, cpus, index, changes, shutting_down };
         let engine = Arc::new(engine);
         let alive: HashSet<String> = held.keys().cloned().collect();

@@ -39,7 +39,7 @@ pub struct MachineStatus {
     /// When the state began.
     #[prost(message, optional, tag = "5")]
     pub since: ::core::option::Option<::prost_types::Timestamp>,
-    /// Grows by one with each change, for as long as the daemon lives.
+    /// Grows by one with each change. A later daemon's are larger than an earlier one's; 2^53 is never reached.
     #[prost(uint64, tag = "6")]
     pub revision: u64,
     /// How the last run ended; unspecified before the first.
@@ -134,16 +134,48 @@ pub struct GuestImage {
 /// Asks to watch the machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchMachineRequest {
-    /// Skip states up to this revision; 0 asks for the present state first.
+    /// Go on after this revision: each state since then is sent, once. If it is 0, or of an earlier daemon, or too many states
+    /// ago, the present state comes first.
     #[prost(uint64, tag = "1")]
     pub after_revision: u64,
+    /// Measure what the machine uses, so often, while it runs: between 100 ms and an hour. Nothing is measured if absent.
+    #[prost(message, optional, tag = "2")]
+    pub resources_every: ::core::option::Option<::prost_types::Duration>,
 }
-/// One state of the machine.
+/// One state of the machine, or what it uses.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchMachineResponse {
-    /// The state.
+    /// The state, if it has changed.
     #[prost(message, optional, tag = "1")]
     pub status: ::core::option::Option<MachineStatus>,
+    /// What the machine uses, if that has been measured.
+    #[prost(message, optional, tag = "2")]
+    pub resources: ::core::option::Option<MachineResources>,
+}
+/// What a running machine uses. The guest's own books, but for the disk's place on the host.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MachineResources {
+    /// Number of CPUs.
+    #[prost(uint32, tag = "1")]
+    pub cpus: u32,
+    /// How long all CPUs together have worked since the boot: twice a second for two busy CPUs.
+    #[prost(message, optional, tag = "2")]
+    pub cpu_time: ::core::option::Option<::prost_types::Duration>,
+    /// Memory in bytes.
+    #[prost(uint64, tag = "3")]
+    pub memory_bytes: u64,
+    /// Memory available without swapping, in bytes.
+    #[prost(uint64, tag = "4")]
+    pub memory_available_bytes: u64,
+    /// Size of the data disk in bytes.
+    #[prost(uint64, tag = "5")]
+    pub disk_bytes: u64,
+    /// Free bytes of the data disk.
+    #[prost(uint64, tag = "6")]
+    pub disk_free_bytes: u64,
+    /// What the data disk takes on the host, in bytes.
+    #[prost(uint64, tag = "7")]
+    pub disk_used_bytes: u64,
 }
 /// Asks to start the machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -605,7 +637,8 @@ pub mod machine_client {
                 .insert(GrpcMethod::new("cove.v1.Machine", "GetMachine"));
             self.inner.unary(req, path, codec).await
         }
-        /// Sends the state at once and then each change of it, until the client hangs up. A phase of a start is a change.
+        /// Sends the state at once and then each change of it, until the client hangs up: phases of a start, failures. On request
+        /// it says what the machine uses, too. INVALID_ARGUMENT: it was asked to say so too often or too seldom.
         pub async fn watch_machine(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchMachineRequest>,
@@ -837,7 +870,8 @@ pub mod machine_server {
             >
             + std::marker::Send
             + 'static;
-        /// Sends the state at once and then each change of it, until the client hangs up. A phase of a start is a change.
+        /// Sends the state at once and then each change of it, until the client hangs up: phases of a start, failures. On request
+        /// it says what the machine uses, too. INVALID_ARGUMENT: it was asked to say so too often or too seldom.
         async fn watch_machine(
             &self,
             request: tonic::Request<super::WatchMachineRequest>,
@@ -1495,6 +1529,9 @@ pub struct GetGuestResponse {
     /// Namespaces of the agent, for comparing with those of a container.
     #[prost(message, repeated, tag = "19")]
     pub namespaces: ::prost::alloc::vec::Vec<Namespace>,
+    /// How long all CPUs together have worked since the boot.
+    #[prost(message, optional, tag = "20")]
+    pub cpu_time: ::core::option::Option<::prost_types::Duration>,
 }
 /// One namespace of a process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2389,7 +2426,7 @@ pub struct WatchContainersResponse {
     /// The newest first.
     #[prost(message, repeated, tag = "1")]
     pub containers: ::prost::alloc::vec::Vec<Container>,
-    /// Grows with each change, for as long as the agent lives.
+    /// Grows with each change. A later agent's are larger than an earlier one's; 2^53 is never reached.
     #[prost(uint64, tag = "2")]
     pub revision: u64,
 }

@@ -16,6 +16,7 @@ mod limits;
 mod logs;
 mod refusals;
 mod run;
+mod settings;
 mod stop;
 mod terminal;
 
@@ -34,7 +35,7 @@ type Shared = Arc<OnceLock<Result<World, String>>>;
 fn main() {
     let arguments = Arguments::from_args();
     let shared = Shared::default();
-    let modules: [(&str, &[Test]); 14] = [
+    let modules: [(&str, &[Test]); 15] = [
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
@@ -48,6 +49,7 @@ fn main() {
         ("clients", clients::TESTS),
         ("refusals", refusals::TESTS),
         ("giving_back", giving_back::TESTS),
+        ("settings", settings::TESTS),
         ("lifecycle", lifecycle::TESTS),
     ];
     let trials = modules

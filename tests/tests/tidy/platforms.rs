@@ -15,6 +15,7 @@ const OS_DEPENDENT: &[&str] = &[
     "app/hypervisor-qemu/",
     // Its planner and its verdicts are pure and tested everywhere.
     "app/hypervisor-apple/",
+    "app/hypervisor-windows/",
 ];
 
 /// Where `unsafe` may be written.
@@ -31,6 +32,11 @@ const UNSAFE: &[&str] = &[
     "app/hypervisor-apple/src/vz/",
     // When a process began, on macOS: one call of libproc.
     "app/daemon/src/helper/process/born_macos.rs",
+    // When a process began and its end, on Windows: calls of kernel32.
+    "app/daemon/src/helper/process/born_windows.rs",
+    "app/daemon/src/helper/process/force_windows.rs",
+    // The Host Compute Service's library and hvsock: all calls of them.
+    "app/hypervisor-windows/src/sys/",
     // The CPU's time stamp counter: one instruction.
     "app/hypervisor-qemu/src/host/tsc.rs",
 ];

@@ -1,9 +1,9 @@
 /*
  * A stand-in for the Host Compute Service: as much of computecore.dll as Cove uses, with machines that do what a word in
- * their kernel arguments says, or else the environment variable COVE_STAND_IN:
+ * their kernel arguments says (cove.conformance=WORD, stand-in=WORD), or else the environment variable COVE_STAND_IN:
  *
  *   refuse    no right to have machines        document  creation fails with an error document
- *   cove.conformance=WORD   the behaviours of app/machine's conformance suite; "lost": the service goes away
+ *   and the behaviours of app/machine's conformance suite; "lost": the service goes away
  *
  * It has what makes the real one difficult: callbacks come from threads of their own, later than the call that caused them,
  * and closing a machine waits for them. What it was called with is appended to the file that COVE_STAND_IN_LOG names.
@@ -173,6 +173,7 @@ EXPORT HRESULT WINAPI HcsCreateComputeSystem(const wchar_t *id, const wchar_t *d
     }
     machine *m = calloc(1, sizeof *m);
     field(document, L"cove.conformance=", word, 32);
+    if (!*word) GetEnvironmentVariableW(L"COVE_STAND_IN", word, 32);
     snprintf(m->word, sizeof m->word, "%ls", word);
     m->word[strspn(m->word, "abcdefghijklmnopqrstuvwxyz")] = 0;
     field(document, L"\"NamedPipe\":\"", m->pipe, 200);

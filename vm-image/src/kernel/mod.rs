@@ -1,4 +1,4 @@
-//! The kernel of the guest: uncompressed, out of what Debian ships ([`bzimage`] on amd64, [`image`] on arm64), and the
+//! The kernel of the guest: uncompressed (unless asked otherwise), out of what Debian ships ([`bzimage`] on amd64, [`image`] on arm64), and the
 //! modules that are loaded, in an order in which they can be ([`modules`]).
 
 pub mod bzimage;
@@ -17,7 +17,7 @@ use modules::Module;
 pub struct Kernel {
     /// What `uname -r` will say.
     pub release: String,
-    /// The uncompressed kernel: an ELF file on amd64, an Image on arm64.
+    /// The kernel: an Image on arm64; on amd64 an ELF file, or if it was to stay compressed a bzImage.
     pub vmlinux: Vec<u8>,
     /// The modules that are loaded, in that order.
     pub modules: Vec<Module>,
@@ -28,13 +28,17 @@ impl Kernel {
     ///
     /// # Errors
     /// If the package is damaged, or the kernel cannot be started by QEMU or lacks a module.
-    pub fn read(deb: &Path, arch: Arch) -> Result<Self> {
+    pub fn read(deb: &Path, arch: Arch, compressed: bool) -> Result<Self> {
         let wanted = |path: &str| path.starts_with("boot/vmlinuz-") || path.starts_with("lib/modules/");
         let contents = Contents::read(deb, wanted)?;
         let release = release(&contents).with_context(|| format!("unpack {}", deb.display()))?;
         let shipped = contents.file(&format!("boot/vmlinuz-{release}")).context("the package has no vmlinuz")?;
         let vmlinux = match arch {
-            Arch::Amd64 => pvh_kernel(shipped, &release)?,
+            // It is unpacked in any case, to see that it is what we take it for.
+            Arch::Amd64 => match pvh_kernel(shipped, &release)? {
+                _ if compressed => shipped.to_vec(),
+                vmlinux => vmlinux,
+            },
             Arch::Arm64 => image::checked(shipped).context("take the kernel")?,
         };
         let modules = modules::choose(&contents, &release, arch)?;

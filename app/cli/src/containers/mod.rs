@@ -1,7 +1,6 @@
 //! Commands about containers.
 
 mod attach;
-mod quantities;
 mod spec;
 
 pub(crate) mod exec;

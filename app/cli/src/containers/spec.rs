@@ -2,8 +2,7 @@
 
 use cove_proto::v1::{ContainerSpec, Resources, SeccompProfile, Security, StringList};
 
-use super::quantities;
-use crate::terminal;
+use crate::{quantities, terminal};
 
 /// What surrounds a program, of a new container as of an exec.
 #[derive(Debug, clap::Args)]

@@ -123,6 +123,10 @@ export interface Settings {
   diskUsedBytes: number;
   /** Whether the running machine was started with other values. */
   restartNeeded: boolean;
+  /** Why the settings' file cannot be used, empty if it can: the values are the defaults then, and setting any replaces it. */
+  problem: string;
+  /** Where that file is. */
+  path: string;
 }
 
 // ── containers ──
@@ -268,10 +272,10 @@ type Arguments<K extends keyof Commands> = Commands[K][0] extends undefined ? []
 
 /** The shell, as the window sees it. */
 export interface Bridge {
-  call<K extends keyof Commands>(command: K, ...args: Arguments<K>): Promise<Commands[K][1]>;
+  call: <K extends keyof Commands>(command: K, ...args: Arguments<K>) => Promise<Commands[K][1]>;
   /** Resolves when the listener is in place; the answer takes it away again. */
-  listen<K extends keyof Events>(event: K, listener: (payload: Events[K]) => void): Promise<() => void>;
-  listenLogs(token: string, listener: (batch: LogBatch) => void): Promise<() => void>;
+  listen: <K extends keyof Events>(event: K, listener: (payload: Events[K]) => void) => Promise<() => void>;
+  listenLogs: (token: string, listener: (batch: LogBatch) => void) => Promise<() => void>;
 }
 
 /** The only instance; `main.ts` sets it before anything is drawn. */

@@ -8,11 +8,9 @@ import { mount } from "svelte";
 
 import App from "./App.svelte";
 import { setBridge } from "./bridge";
+import { shell } from "./shell";
 
-const { bridge } = __MOCK__
-  ? { bridge: (await import("./mock/bridge")).mock }
-  : { bridge: (await import("./shell")).shell };
-setBridge(bridge);
+setBridge(__MOCK__ ? (await import("./mock/bridge")).mock : shell);
 
 const target = document.getElementById("app");
 if (target !== null) mount(App, { target });

@@ -13,7 +13,8 @@ use cove_machine::hypervisor::Connection;
 use objc2_virtualization::VZVirtioSocketConnection;
 use tokio::net::UnixStream;
 
-/// Takes a connection out of VZ's hands, whose own descriptor closes with its object.
+/// Takes a connection out of VZ's hands, whose own descriptor closes with its object. The stream goes on with ours: Apple's
+/// containerization duplicates and closes likewise.
 pub(super) fn take(connection: &VZVirtioSocketConnection) -> io::Result<OwnedFd> {
     // SAFETY: on the queue, like all of VZ.
     let number = unsafe { connection.fileDescriptor() };
@@ -28,7 +29,7 @@ pub(super) fn take(connection: &VZVirtioSocketConnection) -> io::Result<OwnedFd>
     ours
 }
 
-/// A socket as a stream. It is none of the family AF_UNIX, but reading, writing and shutting down are the same for every
+/// A socket as a stream. VZ does not say of which family it is; reading, writing and shutting down are the same for every
 /// stream socket, and nothing else is done with it.
 ///
 /// # Errors

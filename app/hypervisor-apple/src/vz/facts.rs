@@ -6,9 +6,9 @@ use std::ptr;
 use objc2_core_foundation::{CFBoolean, CFString};
 use objc2_foundation::NSProcessInfo;
 use objc2_security::SecTask;
-use objc2_virtualization::VZVirtualMachine;
+use objc2_virtualization::{VZVirtualMachine, VZVirtualMachineConfiguration};
 
-use crate::host::{ENTITLEMENT, Facts, OLDEST_MACOS};
+use crate::host::{ENTITLEMENT, Facts, Limits, OLDEST_MACOS};
 
 /// Looks at the host.
 pub(crate) fn find() -> Facts {
@@ -18,6 +18,20 @@ pub(crate) fn find() -> Facts {
     // SAFETY: a class method without arguments, of any thread.
     let supported = macos.0 >= OLDEST_MACOS && unsafe { VZVirtualMachine::isSupported() };
     Facts { macos, supported, entitled: entitled() }
+}
+
+/// How large a machine may be. To be asked where [`Facts`] have no problem: an older macOS may not have the class.
+pub(crate) fn limits() -> Limits {
+    type Configuration = VZVirtualMachineConfiguration;
+    // SAFETY: class methods without arguments, of any thread; so are the three below.
+    let fewest = unsafe { Configuration::minimumAllowedCPUCount() };
+    // SAFETY: as above.
+    let most_cpus = unsafe { Configuration::maximumAllowedCPUCount() };
+    // SAFETY: as above.
+    let least = unsafe { Configuration::minimumAllowedMemorySize() };
+    // SAFETY: as above.
+    let most = unsafe { Configuration::maximumAllowedMemorySize() };
+    Limits { cpus: fewest..=most_cpus, memory_bytes: least..=most }
 }
 
 /// Whether this very process carries the entitlement: a program of another signature would be refused.

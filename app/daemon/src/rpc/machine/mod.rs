@@ -3,6 +3,7 @@
 mod check_host;
 mod console;
 mod get;
+mod resources;
 mod restart;
 mod settings;
 mod start;
@@ -62,8 +63,7 @@ impl machine_server::Machine for MachineRpc {
         &self,
         request: Request<WatchMachineRequest>,
     ) -> Result<Response<Self::WatchMachineStream>, Status> {
-        let states = watch::states(self.machine.status(), request.into_inner().after_revision);
-        Ok(Response::new(Box::pin(states)))
+        Ok(Response::new(Box::pin(self.watch(request.get_ref())?)))
     }
 
     async fn start_machine(&self, _: Request<StartMachineRequest>) -> Result<Response<StartMachineResponse>, Status> {

@@ -127,7 +127,7 @@ fn change(
 
 /// How large the disk is; 0 before it is made.
 fn disk_bytes(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |disk| disk.len())
+    cove_machine::prepare::disk::size(path).unwrap_or(0)
 }
 
 fn limits(host: HostResources, disk_bytes: u64) -> SettingsLimits {

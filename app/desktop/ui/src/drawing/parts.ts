@@ -27,6 +27,9 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
   const { status, hardware, transport, host, image } = machine;
   const runs = status.state === "running";
   const there = runs ? "" : words.notRunning;
+  // While it starts the parts come one after the other, as the phases do.
+  const booted = runs || (status.state === "starting" && status.phase === "agent");
+  const owned = transport.helperPid > 0;
   const values: Record<Part, Omit<Station, "part" | "number">> = {
     client: {
       value: "docker · compose · cove",
@@ -41,22 +44,22 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
       live: true,
     },
     hypervisor: {
-      value: join(hardware.hypervisor, hardware.accelerator),
-      note: runs ? join(words.cpus(hardware.cpus), binary(hardware.memoryBytes), words.pid(transport.helperPid)) : there,
-      proof: transport.helperPid > 0 ? process(host.os, transport.helperPid) : "cove doctor",
-      live: transport.helperPid > 0,
+      value: called(hardware.hypervisor),
+      note: owned ? join(called(hardware.accelerator), words.cpus(hardware.cpus), binary(hardware.memoryBytes), words.pid(transport.helperPid)) : there,
+      proof: owned ? process(host.os, transport.helperPid) : "cove doctor",
+      live: owned,
     },
     vsock: {
-      value: runs ? words.cid(transport.cid, transport.agentPort) : "",
-      note: runs && transport.agentRoundTripMicros > 0 ? words.roundTrip(micros(transport.agentRoundTripMicros)) : there,
+      value: runs ? words.cid(transport.cid) : "",
+      note: runs ? join(words.port(transport.agentPort), transport.agentRoundTripMicros > 0 ? micros(transport.agentRoundTripMicros) : "") : there,
       proof: "cove explain",
       live: runs,
     },
     kernel: {
-      value: `Linux ${image.kernelRelease}`,
-      note: `linux/${image.arch}`,
+      value: image.kernelRelease,
+      note: `Linux · ${image.arch}`,
       proof: 'docker info --format "{{.KernelVersion}}"',
-      live: runs,
+      live: booted,
     },
     agent: {
       value: `cove-guest ${image.agentVersion}`,
@@ -65,7 +68,7 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
       live: runs,
     },
     container: {
-      value: newest ? visible(cut(newest.container.name, 60)) : words.noContainer,
+      value: newest ? visible(cut(newest.container.name, 60)) : runs ? words.noContainer : "",
       note: newest?.isolation ? join(words.inContainer(newest.isolation.containerPid), words.inMachine(newest.isolation.pid)) : there,
       // Names hold only letters, digits and "_.-": safe to type.
       proof: newest ? `cove explain ${newest.container.name.replace(/[^\w.-]/g, "")}` : "cove ps",
@@ -78,6 +81,11 @@ export function stations(words: Catalogue["works"], machine: Machine, guest: Gue
 /** "darwin/arm64". */
 export function platform({ os, arch }: { os: string; arch: string }): string {
   return `${os}/${arch}`;
+}
+
+/** Names that are abbreviations, as their makers write them. */
+function called(name: string): string {
+  return /^(qemu|kvm|tcg|hcs)$/.test(name) ? name.toUpperCase() : name;
 }
 
 function process(os: string, pid: number): string {

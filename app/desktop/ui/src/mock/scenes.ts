@@ -1,4 +1,4 @@
-/** Invented data for a window without a shell. `?scene=` chooses: running, stopped, starting, failed, lost, empty, hostile, many. */
+/** Invented data for a window without a shell. `?scene=` chooses one; mock/bridge.ts lists them. */
 
 import type { Container, Guest, HostCheck, Image, Isolation, LogEntry, Machine, MachineState, Settings } from "../bridge";
 
@@ -44,6 +44,28 @@ export function machineIn(state: MachineState): Machine {
   };
 }
 
+/** The same on a Linux host, whose machine runs under QEMU. */
+export function onLinux(machine: Machine): Machine {
+  const kernelRelease = "6.12.48+deb13-cloud-amd64";
+  return {
+    ...machine,
+    hardware: { ...machine.hardware, hypervisor: "qemu", accelerator: "kvm" },
+    transport: { ...machine.transport, vsock: "vhost-vsock", cid: 2_871_628_312, agentRoundTripMicros: 182 },
+    host: { ...machine.host, os: "linux", arch: "amd64", engineEndpoint: "/home/mina/.cove/run/cove.sock", dockerEndpoint: "/home/mina/.cove/run/docker.sock", home: "/home/mina/.cove" },
+    image: { ...machine.image, kernelRelease, arch: "amd64" },
+  };
+}
+
+export const warning = "KVM is there and cannot run a guest here, so the machine is emulated: everything is 10 to 30 times slower";
+
+export function panicked(status: Machine["status"]): Machine["status"] {
+  const consoleTail = [
+    "[    4.118] Run /init as init process", "[    5.902] cove: agent listens on vsock port 1024", "[ 1361.440] Out of memory and no killable processes...",
+    "[ 1361.441] Kernel panic - not syncing: System is deadlocked on memory", "[ 1361.441] CPU: 2 PID: 2 Comm: cove-guest Not tainted 6.12.48+deb13-cloud-arm64",
+  ].join("\n");
+  return { ...status, failure: "", lastExit: "panic", consoleTail };
+}
+
 export const guest: Guest = {
   agentVersion: "0.1.0",
   kernelRelease: "6.12.48+deb13-cloud-arm64",
@@ -86,6 +108,9 @@ export const hostileContainers: Container[] = [
   container(12, "\u202eevil\u202c-\u0000\u001b[31mred", "a".repeat(5000), ["b".repeat(5000)], {}),
   container(13, "n".repeat(4000), "x\ny\tz", ["\u0007"], ended(1, 60, { error: evil.repeat(50) })),
   container(14, "שלום-עולם", "مرحبا:latest", ["السلام"], ended(0, 60)),
+  container(15, `z${"\u0335\u034a".repeat(400)}algo`, `a${"\u0301".repeat(3000)}:1`, ["x"], { oomKilled: true, ...ended(137, 60) }),
+  container(16, "\u200b\u200d\u2060\u3164\u00ad", "pay\u200bpal\u{e0041}:latest", [""], ended(0, 60)),
+  container(17, "👩‍👩‍👧‍👦".repeat(200), "한글".repeat(2000), ["\n\n\n"], ended(0, 60)),
 ];
 
 export const manyContainers: Container[] = Array.from({ length: 500 }, (_, at) =>
@@ -103,6 +128,13 @@ export const images: Image[] = [
   image(34, ["mailpit:v1.21"], [8.4, 22.7], 1),
   image(35, ["cove/hello:latest"], [0.38], 1),
   image(36, [], [97.2, 47.6, 12.1], 0),
+];
+
+export const hostileImages: Image[] = [
+  image(41, [evil, `${evil}:2`], [1, 2], 1),
+  image(42, ["\u202egpj.exe"], [0], 0),
+  image(43, [`${"m".repeat(200_000)}:latest`], Array.from({ length: 200 }, () => 0.1), 3),
+  image(44, [`q${"\u0489\u0336".repeat(2000)}`], [], 0),
 ];
 
 export const hello: Image = image(35, ["cove/hello:latest"], [0.38], 0);
@@ -123,7 +155,7 @@ export const isolation: Isolation = {
   seccomp: true,
 };
 
-export const settings: Settings = { cpus: 4, memoryBytes: 4 * GIB, diskBytes: 64 * GIB, hostCpus: 10, hostMemoryBytes: 16 * GIB, hostDiskFreeBytes: 212e9, diskUsedBytes: 3.41e9, restartNeeded: false };
+export const settings: Settings = { cpus: 4, memoryBytes: 4 * GIB, diskBytes: 64 * GIB, hostCpus: 10, hostMemoryBytes: 16 * GIB, hostDiskFreeBytes: 212e9, diskUsedBytes: 3.41e9, restartNeeded: false, problem: "", path: "/Users/mina/.cove/machine.toml" };
 
 export const checks: HostCheck[] = [
   { name: "host.system", verdict: "ok", finding: "macOS 15.6 on Apple silicon", fix: "" },
@@ -153,5 +185,6 @@ export function hostileLog(): LogEntry[] {
   return [
     line(evil), line("\u202eright to left\u202c and back"), line("\u001b[2J\u001b[H\u001b]0;title\u0007cleared\u001b[?25l"), line("\u001b[999999999999m\u001b[38;5;300mcolours\u001b["),
     line("m".repeat(1 << 20)), line("\u0000\u0001\u0002\u0008\u0008\u0008"), line("مرحبا بالعالم, שלום, 안녕하세요"), line("a\rb\u000bc\u000cd"), line("\t\ttabs"), line("z̴͎̊ä̷́l̸̛g̶̈o̶".repeat(30)),
+    line(`f${"\u0315\u0336".repeat(5000)}lood`), line("zero\u200bwidth\u2060and\u{e0041}tags"), line("\u001b]8;;javascript:window.__ran=1\u001b\\link\u001b]8;;\u001b\\"), line("👩‍👩‍👧‍👦".repeat(3000)),
   ];
 }

@@ -1,20 +1,16 @@
 /** The time of day for relative times. It ticks once a second while the window is seen, and not at all otherwise. */
 
+import { presence } from "./presence.svelte";
+
 class Clock {
   now = $state(Date.now());
-  #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** Begins to follow the window's visibility. */
-  run(): void {
-    const follow = (): void => {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-      if (document.hidden) return;
-      this.now = Date.now();
-      this.#timer = setInterval(() => (this.now = Date.now()), 1000);
-    };
-    document.addEventListener("visibilitychange", follow);
-    follow();
+  /** Begins to tick; belongs into an effect, which stops it and begins anew when the window is hidden or shown. */
+  tick(): (() => void) | undefined {
+    if (!presence.seen) return undefined;
+    this.now = Date.now();
+    const timer = setInterval(() => (this.now = Date.now()), 1000);
+    return () => clearInterval(timer);
   }
 }
 

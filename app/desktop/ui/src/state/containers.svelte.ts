@@ -1,7 +1,11 @@
 /** The containers, as the shell pushes them, and what is being done to each. */
 
 import { bridge, toFailure, type Container, type Failure } from "../bridge";
-import { attempt } from "./notices.svelte";
+import { cut, visible } from "../format/untrusted";
+import { speech } from "../words/index.svelte";
+import { Latest } from "./latest";
+import { attempt, notices } from "./notices.svelte";
+import { news } from "./status";
 
 export type Doing = "starting" | "stopping" | "removing";
 
@@ -12,18 +16,28 @@ class ContainersStore {
   /** What the user asked for, by id, until it is done. */
   doing: Record<string, Doing> = $state({});
 
+  readonly #asked = new Latest();
+
   readonly running = $derived((this.list ?? []).filter(({ status }) => status === "running" || status === "paused"));
 
+  /** The images that containers were made from: changes when a container was made or removed, not when one starts. */
+  readonly origins = $derived((this.list ?? []).map(({ imageId }) => imageId).sort().join());
+
   async open(): Promise<void> {
-    await bridge().listen("containers", (list) => this.#take(list));
+    await bridge().listen("containers", (list) => {
+      this.#asked.overtake();
+      this.#take(list);
+    });
   }
 
-  async refresh(): Promise<void> {
-    try {
-      this.#take(await bridge().call("containers_list"));
-    } catch (thrown) {
-      this.failure = toFailure(thrown);
-    }
+  refresh(): Promise<void> {
+    return this.#asked.ask(() => bridge().call("containers_list"), (list) => this.#take(list), (thrown) => (this.failure = toFailure(thrown)));
+  }
+
+  /** The machine has stopped: what was known is known no more. */
+  forget(): void {
+    this.#asked.overtake();
+    this.list = null;
   }
 
   find(id: string | null): Container | undefined {
@@ -47,6 +61,8 @@ class ContainersStore {
   }
 
   #take(list: Container[]): void {
+    const told = news(this.list, list, speech.words.containers, ({ name }) => visible(cut(name, 60)));
+    for (const sentence of told) notices.say(sentence);
     this.list = list;
     this.failure = null;
   }

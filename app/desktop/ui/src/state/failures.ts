@@ -6,7 +6,8 @@ import type { Catalogue } from "../words/en";
 /** The daemon says what, why and what to do, a line each; the last line is only a fix when there are three. */
 export function failureOf(status: MachineStatus, words: Catalogue): Failure {
   const lines = status.failure.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  const exit = words.machine.exit[status.lastExit as keyof typeof words.machine.exit] ?? "";
+  const exits: Partial<Record<string, string>> = words.machine.exit;
+  const exit = exits[status.lastExit] ?? "";
   const [what = words.machine.failed, why = exit, ...fix] = lines;
   return { what, why, fix: fix.join("\n"), details: status.consoleTail };
 }

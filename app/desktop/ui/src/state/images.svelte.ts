@@ -3,6 +3,7 @@
 import { bridge, toFailure, type Failure, type Image } from "../bridge";
 import { shortId } from "../format/quantities";
 import { containers } from "./containers.svelte";
+import { Latest } from "./latest";
 import { attempt, notices } from "./notices.svelte";
 import { place } from "./place.svelte";
 
@@ -13,13 +14,20 @@ class ImagesStore {
   loading = $state(false);
   doing: Record<string, "running" | "removing"> = $state({});
 
-  async refresh(): Promise<void> {
-    try {
-      this.list = await bridge().call("images_list");
+  readonly #asked = new Latest();
+
+  refresh(): Promise<void> {
+    const take = (list: Image[]): void => {
+      this.list = list;
       this.failure = null;
-    } catch (thrown) {
-      this.failure = toFailure(thrown);
-    }
+    };
+    return this.#asked.ask(() => bridge().call("images_list"), take, (thrown) => (this.failure = toFailure(thrown)));
+  }
+
+  /** The machine has stopped: what was known is known no more. */
+  forget(): void {
+    this.#asked.overtake();
+    this.list = null;
   }
 
   find(id: string | null): Image | undefined {

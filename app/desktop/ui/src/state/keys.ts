@@ -1,7 +1,6 @@
 /** Keys of the whole window, and moving about in lists. */
 
-/** Outside of a web view (tests) there is no navigator. */
-const mac = typeof navigator !== "undefined" && navigator.platform?.includes("Mac") === true;
+const mac = navigator.platform.includes("Mac");
 
 /** How the command key is called here. */
 export const commandKey = mac ? "⌘" : "Ctrl ";

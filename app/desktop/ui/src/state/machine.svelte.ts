@@ -1,6 +1,7 @@
 /** The daemon's and the machine's state, as the shell pushes it, and what the user may do with the machine. */
 
 import { bridge, type Engine, type Guest, type Machine, type MachineState, type StartPhase } from "../bridge";
+import { Latest } from "./latest";
 import { attempt, notices } from "./notices.svelte";
 
 /** The phases of a start in their order. */
@@ -17,7 +18,12 @@ class MachineStore {
 
   readonly state: MachineState = $derived(this.#state());
   readonly runs = $derived(this.machine?.status.state === "running");
+  /** Changes with each piece of news of the machine, and not when its numbers are only asked for again. */
+  readonly revision = $derived(this.machine?.status.revision ?? 0);
   readonly phase: StartPhase = $derived(this.machine?.status.phase ?? "unspecified");
+
+  #measuring = false;
+  #stale = false;
 
   #state(): MachineState {
     const state = this.machine?.status.state ?? "unspecified";
@@ -27,34 +33,48 @@ class MachineStore {
   }
 
   async open(): Promise<void> {
+    const asked = new Latest();
     await bridge().listen("engine", (engine) => {
-      const back = engine.state === "connected" && this.engine.state !== "connected";
-      this.engine = engine;
-      // The daemon may have become another one meanwhile.
-      if (back) void this.refresh().catch(() => undefined);
+      asked.overtake();
+      this.#reach(engine);
     });
     await bridge().listen("machine", (machine) => this.#take(machine));
-    this.engine = await bridge().call("engine_get");
-    if (this.engine.state === "connected") await this.refresh();
+    await asked.ask(() => bridge().call("engine_get"), (engine) => this.#reach(engine), (thrown) => notices.fail(thrown));
+  }
+
+  /** What was known of the machine is known no more without the daemon; the one that comes back may be another one. */
+  #reach(engine: Engine): void {
+    const back = engine.state === "connected" && this.engine.state !== "connected";
+    this.engine = engine;
+    if (engine.state === "lost") [this.machine, this.guest, this.phases] = [null, null, {}];
+    if (back) this.refresh().catch((thrown: unknown) => notices.fail(thrown));
   }
 
   async refresh(): Promise<void> {
     this.#take(await bridge().call("machine_get"));
   }
 
-  /** Numbers that no event brings: asked for while they are looked at. */
+  /** Asks for the numbers that no event brings. What happens while it asks makes it ask once more. */
   async measure(): Promise<void> {
-    if (document.hidden || !this.runs) return;
-    this.guest = await bridge().call("guest_get");
-    await this.refresh();
+    this.#stale = true;
+    if (this.#measuring) return;
+    this.#measuring = true;
+    while (this.#stale && this.runs) {
+      this.#stale = false;
+      try {
+        const guest = await bridge().call("guest_get");
+        if (this.runs) this.guest = guest;
+        await this.refresh();
+      } catch {
+        // Whoever does not answer is told of by the event `engine` or `machine`; until then the numbers stay.
+      }
+    }
+    this.#measuring = false;
   }
 
   async retry(): Promise<void> {
     this.engine = { ...this.engine, state: "connecting", failure: null };
-    await attempt(async () => {
-      this.engine = await bridge().call("engine_retry");
-      await this.refresh();
-    });
+    await attempt(async () => this.#reach(await bridge().call("engine_retry")));
   }
 
   start = (): Promise<void> => this.#ask("start", "machine_start");
@@ -85,7 +105,6 @@ class MachineStore {
     }
     if (state !== "running") this.guest = null;
     this.machine = machine;
-    if (state === "running" && before?.state !== "running") void this.measure().catch(() => undefined);
   }
 }
 

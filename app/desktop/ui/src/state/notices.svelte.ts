@@ -11,8 +11,8 @@ export interface Notice {
 
 class Notices {
   list: Notice[] = $state([]);
-  /** Spoken politely by the live region. */
-  spoken = $state("");
+  /** The last sentences for the live region, each with a key, so that the same one is heard again. */
+  spoken: { key: number; text: string }[] = $state.raw([]);
   #next = 0;
 
   fail(thrown: unknown): void {
@@ -27,7 +27,7 @@ class Notices {
   }
 
   say(text: string): void {
-    this.spoken = text;
+    this.spoken = [...this.spoken.slice(-3), { key: (this.#next += 1), text }];
   }
 
   dismiss(key: number): void {

@@ -39,12 +39,22 @@ describe("how it works", () => {
   test("a running machine is drawn with its values", () => {
     const list = stations(en.works, machineIn("running"), guest, container ? { container, isolation } : null);
     expect(list.map(({ live }) => live)).toEqual([true, true, true, true, true, true, true]);
-    expect(list[3]?.value).toBe("CID 3 · port 1024");
-    expect(list[6]?.note).toBe("pid 1 inside · pid 389 outside");
+    expect(list[3]?.value).toBe("CID 3");
+    expect(list[3]?.note).toBe("port 1024 · 410 µs");
+    expect(list[6]?.note).toBe("pid 1 inside · 389 outside");
   });
   test("a stopped machine has only this computer's half", () => {
     const list = stations(en.works, machineIn("stopped"), null, null);
     expect(list.filter(({ live }) => live).map(({ part }) => part)).toEqual(["client", "daemon"]);
+  });
+  test("while it starts the parts come as the phases do", () => {
+    const machine = machineIn("starting");
+    const at = (phase: "prepare" | "kernel" | "agent", helperPid: number): string[] =>
+      stations(en.works, { ...machine, status: { ...machine.status, phase }, transport: { ...machine.transport, helperPid } }, null, null)
+        .filter(({ live }) => live).map(({ part }) => part);
+    expect([at("prepare", 0), at("kernel", 4312), at("agent", 4312)]).toEqual([
+      ["client", "daemon"], ["client", "daemon", "hypervisor"], ["client", "daemon", "hypervisor", "kernel"],
+    ]);
   });
   test("a proof never carries what a container's name would make a shell do", () => {
     const evil = container && { container: { ...container, name: "a;rm -rf $(x)" }, isolation: null };

@@ -11,6 +11,7 @@ impl v1::containers_server::Containers for Shared {
     type AttachContainerStream = Answers<v1::AttachContainerResponse>;
     type WaitContainerStream = Answers<v1::WaitContainerResponse>;
     type GetContainerLogsStream = Answers<v1::GetContainerLogsResponse>;
+    type WatchContainersStream = Answers<v1::WatchContainersResponse>;
 
     async fn create_container(
         &self,
@@ -25,6 +26,13 @@ impl v1::containers_server::Containers for Shared {
         }
         *self.0.created.lock().unwrap() = Some(request);
         Ok(Response::new(v1::CreateContainerResponse { id: "abc".into(), warnings: vec![] }))
+    }
+
+    async fn watch_containers(
+        &self,
+        _request: Request<v1::WatchContainersRequest>,
+    ) -> Result<Response<Self::WatchContainersStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
     }
 
     async fn start_container(
