@@ -17,6 +17,8 @@ DIST = pathlib.Path(os.environ["COVE_DIST"]).resolve()
 # Under TCG on a busy host a boot takes its time; what hangs for longer is broken.
 BOOT_SECONDS = 240
 ACTION_SECONDS = 60
+# WebDriver answers at once, or has hung; a script may wait for a call of the shell.
+ANSWER_SECONDS = 90
 
 
 def until(condition, seconds=ACTION_SECONDS, what="it"):

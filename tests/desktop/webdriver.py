@@ -30,7 +30,7 @@ class Window:
 
     def send(self, request):
         try:
-            with urllib.request.urlopen(request, timeout=session.BOOT_SECONDS) as answer:
+            with urllib.request.urlopen(request, timeout=session.ANSWER_SECONDS) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(error.read().decode(errors="replace")) from error
@@ -78,6 +78,15 @@ class Window:
         return done.get("answer")
 
     def screenshot(self):
+        """A picture of the page. WebKit takes it with the next frame, and draws none where nothing changes."""
+        self.run(
+            """
+            const beats = setInterval(() => {
+                document.body.style.opacity = document.body.style.opacity === "1" ? "0.9999" : "1";
+            }, 50);
+            setTimeout(() => clearInterval(beats), 3000);
+            """
+        )
         return base64.b64decode(self.call("GET", "/screenshot"))
 
     def size(self, width, height):
