@@ -48,6 +48,7 @@ impl Containers {
             files: Some(launch::files(&folder)),
             writable_bytes,
             rootfs_bytes,
+            ..Default::default()
         })
     }
 }
@@ -62,6 +63,7 @@ fn state(view: &View) -> v1::ContainerState {
         error: state.error.clone(),
         started_at: timestamp(state.started_at),
         finished_at: timestamp(state.finished_at),
+        ..Default::default()
     }
 }
 

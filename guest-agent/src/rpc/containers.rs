@@ -42,6 +42,7 @@ impl v1::containers_server::Containers for ContainersService {
     type WaitContainerStream = Sent<WaitContainerResponse>;
     type WatchContainersStream = Sent<WatchContainersResponse>;
     type GetContainerLogsStream = Sent<GetContainerLogsResponse>;
+    type GetContainerStatsStream = Sent<v1::GetContainerStatsResponse>;
 
     async fn create_container(
         &self,
@@ -202,6 +203,7 @@ impl v1::containers_server::Containers for ContainersService {
             data: piece.data.into(),
             time: timestamp(piece.time),
             continues: piece.continues,
+            ..Default::default()
         });
         Ok(Response::new(lines.map_err(Status::from).boxed()))
     }
@@ -219,6 +221,41 @@ impl v1::containers_server::Containers for ContainersService {
         request: Request<GetIsolationRequest>,
     ) -> Result<Response<GetIsolationResponse>, Status> {
         Ok(Response::new(self.containers.isolation(&request.into_inner().container).await?))
+    }
+
+    async fn pause_container(
+        &self,
+        _: Request<v1::PauseContainerRequest>,
+    ) -> Result<Response<v1::PauseContainerResponse>, Status> {
+        Err(Status::unimplemented("not written yet"))
+    }
+
+    async fn unpause_container(
+        &self,
+        _: Request<v1::UnpauseContainerRequest>,
+    ) -> Result<Response<v1::UnpauseContainerResponse>, Status> {
+        Err(Status::unimplemented("not written yet"))
+    }
+
+    async fn update_container(
+        &self,
+        _: Request<v1::UpdateContainerRequest>,
+    ) -> Result<Response<v1::UpdateContainerResponse>, Status> {
+        Err(Status::unimplemented("not written yet"))
+    }
+
+    async fn prune_containers(
+        &self,
+        _: Request<v1::PruneContainersRequest>,
+    ) -> Result<Response<v1::PruneContainersResponse>, Status> {
+        Err(Status::unimplemented("not written yet"))
+    }
+
+    async fn get_container_stats(
+        &self,
+        _: Request<v1::GetContainerStatsRequest>,
+    ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
+        Err(Status::unimplemented("not written yet"))
     }
 }
 

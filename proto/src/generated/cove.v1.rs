@@ -2628,6 +2628,9 @@ pub struct AttachOpen {
     /// Whether to go on with what is written from now on; without it the call ends after the logs.
     #[prost(bool, tag = "6")]
     pub stream: bool,
+    /// Keys typed at a terminal that let go of it, "ctrl-p,ctrl-q" when empty; the call then ends with ABORTED.
+    #[prost(string, tag = "7")]
+    pub detach_keys: ::prost::alloc::string::String,
 }
 /// No more standard input comes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3038,7 +3041,7 @@ pub struct GetContainerLogsRequest {
     pub tail_lines: ::core::option::Option<u64>,
 }
 /// A line of the log, or a part of a long one.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetContainerLogsResponse {
     /// Which stream.
     #[prost(enumeration = "StdioStream", tag = "1")]
@@ -3052,6 +3055,12 @@ pub struct GetContainerLogsResponse {
     /// Whether it goes on the line of the entry before it on this stream.
     #[prost(bool, tag = "4")]
     pub continues: bool,
+    /// What the log's options want said with each line: labels, environment and tag.
+    #[prost(map = "string, string", tag = "5")]
+    pub attributes: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
 }
 /// Asks for the processes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5430,6 +5439,9 @@ pub struct ExecOpen {
     /// Size of the terminal; the exec's when absent.
     #[prost(message, optional, tag = "3")]
     pub terminal: ::core::option::Option<TerminalSize>,
+    /// As in AttachOpen.
+    #[prost(string, tag = "4")]
+    pub detach_keys: ::prost::alloc::string::String,
 }
 /// From the program to the client.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

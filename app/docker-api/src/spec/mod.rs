@@ -71,6 +71,7 @@ fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
         resources: Some(resources::resources(&host)),
         security: Some(security::security(host)?),
         client_data,
+        ..Default::default()
     })
 }
 

@@ -11,6 +11,7 @@ impl v1::containers_server::Containers for Shared {
     type AttachContainerStream = Answers<v1::AttachContainerResponse>;
     type WaitContainerStream = Answers<v1::WaitContainerResponse>;
     type GetContainerLogsStream = Answers<v1::GetContainerLogsResponse>;
+    type GetContainerStatsStream = Answers<v1::GetContainerStatsResponse>;
 
     async fn create_container(
         &self,
@@ -185,7 +186,13 @@ impl v1::containers_server::Containers for Shared {
         self.note(format!("logs tail={:?} since={:?}", request.tail_lines, request.since.map(|time| time.seconds)));
         let entry = |stream: v1::StdioStream, data: &str, nanos, continues| {
             let time = Some(prost_types::Timestamp { seconds: 1_795_487_350, nanos });
-            Ok(v1::GetContainerLogsResponse { stream: stream.into(), data: data.into(), time, continues })
+            Ok(v1::GetContainerLogsResponse {
+                stream: stream.into(),
+                data: data.into(),
+                time,
+                continues,
+                ..Default::default()
+            })
         };
         let entries = futures::stream::iter([
             entry(v1::StdioStream::Stdout, "out", 5, false),
@@ -219,6 +226,41 @@ impl v1::containers_server::Containers for Shared {
         _request: Request<v1::GetIsolationRequest>,
     ) -> Result<Response<v1::GetIsolationResponse>, Status> {
         Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn pause_container(
+        &self,
+        _: Request<v1::PauseContainerRequest>,
+    ) -> Result<Response<v1::PauseContainerResponse>, Status> {
+        Err(Status::unimplemented("not played yet"))
+    }
+
+    async fn unpause_container(
+        &self,
+        _: Request<v1::UnpauseContainerRequest>,
+    ) -> Result<Response<v1::UnpauseContainerResponse>, Status> {
+        Err(Status::unimplemented("not played yet"))
+    }
+
+    async fn update_container(
+        &self,
+        _: Request<v1::UpdateContainerRequest>,
+    ) -> Result<Response<v1::UpdateContainerResponse>, Status> {
+        Err(Status::unimplemented("not played yet"))
+    }
+
+    async fn prune_containers(
+        &self,
+        _: Request<v1::PruneContainersRequest>,
+    ) -> Result<Response<v1::PruneContainersResponse>, Status> {
+        Err(Status::unimplemented("not played yet"))
+    }
+
+    async fn get_container_stats(
+        &self,
+        _: Request<v1::GetContainerStatsRequest>,
+    ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
+        Err(Status::unimplemented("not played yet"))
     }
 }
 
