@@ -8,7 +8,7 @@ use cove_proto::v1::ContainerSpec;
 use super::{
     Containers, ContainersError, Engine,
     actor::Actor,
-    blocking, detached, launch, merge,
+    blocking, detached, launch, merge, namespaces,
     record::{CONTAINERS, Record, State},
     spec,
 };
@@ -59,6 +59,7 @@ fn make_on_disk(
     let image = engine.images.hold(&spec.image, id)?;
     let mut spec = merge::merge(spec, &image.config);
     spec::check(&spec, engine.cpus)?;
+    namespaces::fill_in(engine, &mut spec);
     launch::fill_in_defaults(&mut spec, id);
     let (path, args) = merge::command(&spec)?;
     let log = Log::open(&engine.folders.create(id)?.log())?;

@@ -17,14 +17,15 @@
 //!
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
 //!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`].
-//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
-//!   [`folder`], [`record`].
+//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
+//!   [`sysctls`], [`devices`], [`launch`], [`etc`], [`folder`], [`record`].
 //! * [`program`] — the seams to processes and images.
 
 mod actor;
 mod adopt;
 pub mod attach;
 mod create;
+mod devices;
 mod error;
 mod etc;
 #[cfg(test)]
@@ -39,6 +40,7 @@ mod launch;
 mod limits;
 pub mod list;
 pub mod merge;
+mod namespaces;
 pub mod output;
 pub mod program;
 mod record;
@@ -50,6 +52,7 @@ pub mod signals;
 mod spec;
 mod start;
 mod stop;
+mod sysctls;
 #[cfg(test)]
 mod tests;
 mod top;
@@ -75,7 +78,7 @@ pub use self::{
     filters::FilterError,
     index::{Entry, ExecGuard, View},
     record::{Phase, Record, State},
-    spec::SpecError,
+    spec::{SpecError, discard},
     wait::Waited,
 };
 use self::{

@@ -5,9 +5,10 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     Containers, ContainersError, Engine,
     actor::{Actor, Command, Life, Running},
-    blocking, etc, launch,
+    blocking, devices, etc, launch, namespaces,
     program::Program,
     record::{Phase, Record},
+    sysctls,
 };
 use crate::processes::{LaunchError, error::LaunchFailure};
 
@@ -145,8 +146,17 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 fn prepare(engine: &Engine, record: &Record) -> Result<crate::processes::launch::ContainerLaunch, ContainersError> {
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
-    let etc = etc::write(&folder, &record.spec.hostname)?;
-    Ok(launch::container(record, &folder, image.layers, etc)?)
+    let (network, shared) = namespaces::shared(engine, record)?;
+    let etc = match &shared.network {
+        Some(donor) => etc::files(&engine.folders.of(donor)),
+        None => etc::write(&folder, &record.spec, None)?,
+    };
+    let mut launch = launch::container(record, &folder, image.layers, etc)?;
+    (launch.network, launch.shared) = (network, shared);
+    launch.sysctls = sysctls::parameters(&record.spec)?;
+    (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
+    launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;
+    Ok(launch)
 }
 
 /// Ends a program that started although it may not.

@@ -5,6 +5,7 @@
 //! * [`launch`] — what it takes to start one; plain data.
 //! * [`connection`] — the one task that talks to PID 1; [`Processes`] is the handle to it.
 //! * [`start`] — from a launch to a request: cgroup, root file system, filter.
+//! * `shared_memory` — /dev/shm of containers that share it.
 //! * [`process`] — a process: streams, signals, its end.
 //! * [`error`] — why one could not be started, in Docker's words.
 
@@ -12,6 +13,7 @@ pub mod connection;
 pub mod error;
 pub mod launch;
 pub mod process;
+mod shared_memory;
 pub mod start;
 
 pub use connection::{ConnectError, Processes};
