@@ -61,7 +61,8 @@ mod tests {
     fn what_is_shared_is_not_made() {
         let has = |flags: u64, flag: libc::c_int| flags & u64::from(flag.unsigned_abs()) != 0;
         let own = of_container(Network::Loopback, &Shared::default());
-        for flag in [libc::CLONE_NEWNS, libc::CLONE_NEWPID, libc::CLONE_NEWIPC, libc::CLONE_NEWUTS, libc::CLONE_NEWNET] {
+        for flag in [libc::CLONE_NEWNS, libc::CLONE_NEWPID, libc::CLONE_NEWIPC, libc::CLONE_NEWUTS, libc::CLONE_NEWNET]
+        {
             assert!(has(own, flag), "{flag:#x}");
         }
         let shared = Shared { pid: With::Guest, ipc: With::Container("x".into()), uts: true, ..Shared::default() };

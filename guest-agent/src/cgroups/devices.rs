@@ -85,7 +85,8 @@ fn program(more: &[DeviceRule]) -> Vec<Instruction> {
 fn merged(more: &[DeviceRule]) -> Vec<DeviceRule> {
     let mut all: Vec<DeviceRule> = Vec::new();
     for rule in RULES.iter().chain(more) {
-        match all.iter_mut().find(|known| (known.kind, known.major, known.minor) == (rule.kind, rule.major, rule.minor)) {
+        match all.iter_mut().find(|known| (known.kind, known.major, known.minor) == (rule.kind, rule.major, rule.minor))
+        {
             Some(known) => known.access |= rule.access,
             None => all.push(*rule),
         }
@@ -95,7 +96,8 @@ fn merged(more: &[DeviceRule]) -> Vec<DeviceRule> {
             && (wide.major.is_none() || wide.major == rule.major)
             && (wide.minor.is_none() || wide.minor == rule.minor)
     };
-    let access = |rule: &DeviceRule| all.iter().filter(|wide| covers(wide, rule)).fold(0, |sum, wide| sum | wide.access);
+    let access =
+        |rule: &DeviceRule| all.iter().filter(|wide| covers(wide, rule)).fold(0, |sum, wide| sum | wide.access);
     all.iter().map(|rule| DeviceRule { access: access(rule), ..*rule }).collect()
 }
 

@@ -36,15 +36,8 @@ use crate::{
 pub const PATH: &str = "/sbin/docker-init";
 
 /// Signals that tell of a fault of the process itself; they are not passed on.
-const FAULTS: [Signal; 7] = [
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGSEGV,
-    Signal::SIGBUS,
-    Signal::SIGABRT,
-    Signal::SIGTRAP,
-    Signal::SIGSYS,
-];
+const FAULTS: [Signal; 7] =
+    [Signal::SIGFPE, Signal::SIGILL, Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGABRT, Signal::SIGTRAP, Signal::SIGSYS];
 
 /// This program as a mount that nobody can write through, attached nowhere.
 ///

@@ -209,7 +209,8 @@ mod tests {
             ("vsock", "it leads to the host, which no container gets"),
         ] {
             let error = given(device(&at(name), "", "")).unwrap_err().to_string();
-            let expected = format!("error gathering device information while adding custom device {:?}: {reason}", at(name));
+            let expected =
+                format!("error gathering device information while adding custom device {:?}: {reason}", at(name));
             assert_eq!(error, expected);
         }
         let limit = IoDeviceLimit { path: at("nosuch"), limit: 1 };
@@ -228,7 +229,8 @@ mod tests {
             access: DeviceRule::READ | DeviceRule::WRITE,
         };
         assert_eq!(parse("c 10:229 rw"), Some(fuse));
-        for wrong in ["", "c", "x 1:1 r", "c 1 r", "c 1:1", "c 1:1 rwmr", "c 1:1 x", "c +1:1 r", "c :1 r", "c 1:1 r x"] {
+        for wrong in ["", "c", "x 1:1 r", "c 1 r", "c 1:1", "c 1:1 rwmr", "c 1:1 x", "c +1:1 r", "c :1 r", "c 1:1 r x"]
+        {
             assert_eq!(parse(wrong), None, "{wrong:?}");
         }
     }

@@ -1,13 +1,7 @@
 //! The files that a container sees as /etc/hostname, /etc/hosts and /etc/resolv.conf. Written before each start, so that
 //! they say what is so then; the container may change them while it runs, as with dockerd.
 
-use std::{
-    fs,
-    io::Write,
-    net::IpAddr,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{fs, io::Write, net::IpAddr, os::unix::fs::OpenOptionsExt, path::Path};
 
 use cove_proto::v1::ContainerSpec;
 
@@ -52,7 +46,11 @@ pub(super) fn files(folder: &Folder) -> EtcFiles {
 }
 
 /// Writes them. `gateway` is where the container finds the engine's host, if it has a way there. Blocks on the disk.
-pub(super) fn write(folder: &Folder, spec: &ContainerSpec, gateway: Option<IpAddr>) -> Result<EtcFiles, ContainersError> {
+pub(super) fn write(
+    folder: &Folder,
+    spec: &ContainerSpec,
+    gateway: Option<IpAddr>,
+) -> Result<EtcFiles, ContainersError> {
     let files = files(folder);
     for (path, content) in [
         (&files.hostname, format!("{}\n", spec.hostname)),

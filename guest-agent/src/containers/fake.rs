@@ -37,6 +37,7 @@ pub(crate) const IMAGE: &str = "busybox";
 pub(crate) struct FakeLauncher {
     programs: Mutex<BTreeMap<String, Arc<FakeProgram>>>,
     launches: Mutex<Vec<ProcessSpec>>,
+    containers: Mutex<Vec<ContainerLaunch>>,
     /// What the next start fails with.
     pub(crate) refusal: Mutex<Option<LaunchError>>,
     /// Whether programs ignore SIGTERM.
@@ -53,6 +54,11 @@ impl FakeLauncher {
         self.launches.lock().unwrap().last().unwrap().clone()
     }
 
+    /// The container that was started last.
+    pub(crate) fn last_container(&self) -> ContainerLaunch {
+        self.containers.lock().unwrap().last().unwrap().clone()
+    }
+
     fn launch(&self, id: &str, process: ProcessSpec) -> Result<Arc<dyn Program>, LaunchError> {
         if let Some(error) = self.refusal.lock().unwrap().take() {
             return Err(error);
@@ -66,7 +72,8 @@ impl FakeLauncher {
 
 impl Launcher for FakeLauncher {
     fn start_container(&self, launch: ContainerLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
-        let launched = self.launch(&launch.id, launch.process);
+        let launched = self.launch(&launch.id, launch.process.clone());
+        self.containers.lock().unwrap().push(launch);
         async move { launched }.boxed()
     }
 

@@ -92,7 +92,8 @@ mod tests {
     use super::*;
 
     fn set(name: &str, change: impl FnOnce(&mut ContainerSpec)) -> Result<Vec<(String, String)>, String> {
-        let mut spec = ContainerSpec { sysctls: [(name.to_owned(), "1".to_owned())].into(), ..ContainerSpec::default() };
+        let mut spec =
+            ContainerSpec { sysctls: [(name.to_owned(), "1".to_owned())].into(), ..ContainerSpec::default() };
         change(&mut spec);
         parameters(&spec).map_err(|error| error.to_string())
     }
@@ -120,8 +121,14 @@ mod tests {
             }
         };
         assert_eq!(refused("kernel.panic", |_| {}), r#"sysctl "kernel.panic" is not in a separate kernel namespace"#);
-        assert_eq!(refused("kernel.shmmax", host), r#"sysctl "kernel.shmmax" is not allowed in the hosts ipc namespace"#);
-        assert_eq!(refused("net.core.somaxconn", host), r#"sysctl "net.core.somaxconn" not allowed in host network namespace"#);
+        assert_eq!(
+            refused("kernel.shmmax", host),
+            r#"sysctl "kernel.shmmax" is not allowed in the hosts ipc namespace"#
+        );
+        assert_eq!(
+            refused("net.core.somaxconn", host),
+            r#"sysctl "net.core.somaxconn" not allowed in host network namespace"#
+        );
         assert!(refused("kernel.hostname", |_| {}).contains("conflicts with the OCI \"hostname\" field"));
         assert!(refused("user.max_user_namespaces", |_| {}).starts_with("setting ucounts"));
         assert!(refused("kernel.domainname", host).ends_with("is not in a separate kernel namespace"));
@@ -129,9 +136,13 @@ mod tests {
 
     #[test]
     fn no_spelling_leads_out_of_a_namespace() {
-        for name in
-            ["kernel/../kernel/core_pattern", "net/../kernel/core_pattern", "net...kernel.core_pattern", "net.", "net/./x"]
-        {
+        for name in [
+            "kernel/../kernel/core_pattern",
+            "net/../kernel/core_pattern",
+            "net...kernel.core_pattern",
+            "net.",
+            "net/./x",
+        ] {
             let error = set(name, |_| {}).unwrap_err();
             assert!(error.ends_with("is not in a separate kernel namespace"), "{error}");
         }

@@ -43,7 +43,8 @@ impl Processes {
         let filter = self.filters.get(&launch.process.seccomp, launch.process.capabilities);
         let joined = self.joined(&launch.shared).await?;
         // Files and cgroups are quick, but they are files.
-        let prepared = tokio::task::spawn_blocking(move || prepare(launch, joined)).await.map_err(|_| LaunchError::Gone)??;
+        let prepared =
+            tokio::task::spawn_blocking(move || prepare(launch, joined)).await.map_err(|_| LaunchError::Gone)??;
         let (id, setup, process, descriptors) = prepared;
         let setup = Setup::Container(Box::new(setup));
         self.connection.start(StartRequest { sequence: 0, id, setup, process, filter }, descriptors).await

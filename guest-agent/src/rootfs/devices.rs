@@ -106,10 +106,9 @@ fn make_at(root: impl AsFd, node: &DeviceNode) -> Result<(), Errno> {
 fn mount_below(dev: &OwnedFd) -> Result<(), RootfsError> {
     let terminals = [("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")];
     let no_programs = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    for (name, kind, options, attributes) in [
-        ("pts", "devpts", terminals.as_slice(), no_programs),
-        ("mqueue", "mqueue", &[], mounts::inert()),
-    ] {
+    for (name, kind, options, attributes) in
+        [("pts", "devpts", terminals.as_slice(), no_programs), ("mqueue", "mqueue", &[], mounts::inert())]
+    {
         let mount = mounts::new(kind, options, attributes).step(format!("mount {kind}"))?;
         let place = target::plain_folder(dev, name).step(format!("open /dev/{name}"))?;
         mounts::attach(mount, place).step(format!("mount {kind} on /dev/{name}"))?;

@@ -277,15 +277,29 @@ fn architectures(
 
 fn is_architecture(word: &str) -> bool {
     const OTHERS: [&str; 15] = [
-        "X32", "ARM", "MIPS", "MIPS64", "MIPS64N32", "MIPSEL", "MIPSEL64", "MIPSEL64N32", "PPC", "PPC64", "PPC64LE",
-        "S390", "S390X", "RISCV64", "LOONGARCH64",
+        "X32",
+        "ARM",
+        "MIPS",
+        "MIPS64",
+        "MIPS64N32",
+        "MIPSEL",
+        "MIPSEL64",
+        "MIPSEL64N32",
+        "PPC",
+        "PPC64",
+        "PPC64LE",
+        "S390",
+        "S390X",
+        "RISCV64",
+        "LOONGARCH64",
     ];
     Architecture::by_word(word).is_some() || word.strip_prefix("SCMP_ARCH_").is_some_and(|end| OTHERS.contains(&end))
 }
 
 impl Rule {
     fn is_for(&self, capabilities: u64, release: &str) -> bool {
-        let has = |name: &String| capabilities::by_name(name).is_some_and(|set| capabilities::contains(capabilities, set));
+        let has =
+            |name: &String| capabilities::by_name(name).is_some_and(|set| capabilities::contains(capabilities, set));
         let (includes, excludes) = (&self.includes, &self.excludes);
         let here = |arches: &Vec<String>| arches.iter().any(|arch| arch == docker_architecture());
         let since = |kernel: &String| is_at_least(release, kernel);
