@@ -93,7 +93,7 @@ pub enum ContainersError {
     Join(#[from] JoinError),
     /// A kernel parameter that is not the container's.
     #[error("{BEFORE_CHECKS}{0}: unknown")]
-    Sysctl(#[from] SysctlError),
+    Sysctl(SysctlError),
     /// A device that cannot be given.
     #[error(transparent)]
     Device(#[from] DeviceError),

@@ -153,7 +153,7 @@ fn prepare(engine: &Engine, record: &Record) -> Result<crate::processes::launch:
     };
     let mut launch = launch::container(record, &folder, image.layers, etc)?;
     (launch.network, launch.shared) = (network, shared);
-    launch.sysctls = sysctls::parameters(&record.spec)?;
+    launch.sysctls = sysctls::parameters(&record.spec).map_err(ContainersError::Sysctl)?;
     (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
     launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;
     Ok(launch)

@@ -4,8 +4,10 @@
 //! `make e2e` runs all of them; `make e2e ARGS=run::` those whose names begin so. Modules are named by docker's nouns and
 //! verbs; `lifecycle`, `isolation`, `clients` and `refusals` by what they put to the test.
 
+mod attacks;
 mod clients;
 mod containers;
+mod devices;
 mod exec;
 mod explain;
 mod giving_back;
@@ -14,8 +16,11 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod logs;
+mod namespaces;
+mod options;
 mod refusals;
 mod run;
+mod security_options;
 mod stop;
 mod terminal;
 
@@ -34,7 +39,7 @@ type Shared = Arc<OnceLock<Result<World, String>>>;
 fn main() {
     let arguments = Arguments::from_args();
     let shared = Shared::default();
-    let modules: [(&str, &[Test]); 14] = [
+    let modules: [(&str, &[Test]); 19] = [
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
@@ -43,6 +48,11 @@ fn main() {
         ("exec", exec::TESTS),
         ("images", images::TESTS),
         ("limits", limits::TESTS),
+        ("options", options::TESTS),
+        ("security_options", security_options::TESTS),
+        ("namespaces", namespaces::TESTS),
+        ("devices", devices::TESTS),
+        ("attacks", attacks::TESTS),
         ("explain", explain::TESTS),
         ("isolation", isolation::TESTS),
         ("clients", clients::TESTS),

@@ -73,7 +73,7 @@ fn what_is_not_supported_is_refused_by_its_name(world: &World) -> Result<()> {
         (&["-v", "/etc:/host"][..], "/etc"),
         (&["-p", "8080:80"], "publish"),
         (&["--restart", "always"], "restart"),
-        (&["--device", "/dev/null"], "device"),
+        (&["--cgroup-parent", "/x"], "cgroup-parent"),
     ] {
         let arguments = [&["run", "--rm", "--name", "unsupported"], options, &[BUSYBOX, "true"]].concat();
         let refused = world.docker(&arguments)?.exits(125)?;
