@@ -19,7 +19,7 @@
 //!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
 //!   [`sysctls`], [`devices`], [`launch`], [`etc`], [`folder`], [`record`].
-//! * [`program`] — the seams to processes and images.
+//! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
 mod adopt;
@@ -53,6 +53,7 @@ mod spec;
 mod start;
 mod stop;
 mod sysctls;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod top;
@@ -86,7 +87,7 @@ use self::{
     index::Index,
     program::{ImageSource, Launcher},
 };
-use crate::{processes::launch::ProcessSpec, state::Database};
+use crate::{events::Events, processes::launch::ProcessSpec, state::Database};
 
 /// What containers stand on.
 pub struct Ground {
@@ -102,6 +103,8 @@ pub struct Ground {
     pub boot: String,
     /// How many CPUs the guest has.
     pub cpus: usize,
+    /// Where to tell what happens.
+    pub events: Events,
 }
 
 /// All containers; clones share them.
@@ -116,6 +119,7 @@ pub(crate) struct Engine {
     folders: Folders,
     boot: String,
     cpus: usize,
+    events: Events,
     index: Mutex<Index>,
     /// Counts what changed, see [`watch`].
     changes: tokio::sync::watch::Sender<u64>,

@@ -8,6 +8,7 @@ mod attacks;
 mod clients;
 mod containers;
 mod devices;
+mod events;
 mod exec;
 mod explain;
 mod giving_back;
@@ -39,13 +40,14 @@ type Shared = Arc<OnceLock<Result<World, String>>>;
 fn main() {
     let arguments = Arguments::from_args();
     let shared = Shared::default();
-    let modules: [(&str, &[Test]); 19] = [
+    let modules: &[(&str, &[Test])] = &[
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
         ("stop", stop::TESTS),
         ("containers", containers::TESTS),
         ("exec", exec::TESTS),
+        ("events", events::TESTS),
         ("images", images::TESTS),
         ("limits", limits::TESTS),
         ("options", options::TESTS),
