@@ -24,7 +24,7 @@ use crate::{
     processes::error::{LaunchFailure, errno_text},
     rootfs::{RootfsError, Step as _, mounts, target},
     sys::{
-        clone::{self, Options, Side},
+        clone::{self, Side},
         execute,
         mount::set_attributes,
         send_signal::send_signal,
@@ -77,7 +77,7 @@ fn supervise(arguments: Vec<OsString>) -> std::io::Result<i32> {
     FAULTS.into_iter().for_each(|fault| signals.remove(fault));
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&signals), None)?;
     let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
-    match clone::clone(&Options::default())? {
+    match clone::fork()? {
         Side::Child => {
             drop(signals);
             become_program(arguments)
