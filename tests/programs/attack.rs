@@ -107,13 +107,12 @@ fn overwrite() {
 
 /// Lists what it was started with.
 fn descriptors() {
-    let mut found: Vec<String> = Vec::new();
-    for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
-        // The one with which the list is read is gone when it is looked at.
-        if let Ok(goal) = fs::read_link(entry.path()) {
-            found.push(format!("{} {}", entry.file_name().to_string_lossy(), goal.display()));
+    let listed = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let paths: Vec<_> = listed.map(|entry| entry.path()).collect();
+    for path in paths {
+        // The one with which the list was read is gone by now.
+        if let Ok(goal) = fs::read_link(&path) {
+            println!("{} {}", path.file_name().unwrap_or_default().to_string_lossy(), goal.display());
         }
     }
-    found.sort();
-    println!("{}", found.join("\n"));
 }

@@ -70,9 +70,13 @@ pub(super) fn of(spec: &ContainerSpec) -> Result<(Vec<DeviceNode>, Vec<DeviceRul
 fn gather(device: &DeviceMapping) -> Result<Vec<DeviceNode>, DeviceError> {
     let failed = |reason: String| DeviceError::Gather { path: device.source.clone(), reason };
     let target = if device.target.is_empty() { &device.source } else { &device.target };
+    let shut = || failed("it leads to the host, which no container gets".to_owned());
+    if leads_to_the_host(Path::new(&device.source)) {
+        return Err(shut());
+    }
     let place = fs::canonicalize(&device.source).map_err(|error| failed(reason(&error)))?;
     if leads_to_the_host(&place) {
-        return Err(failed("it leads to the host, which no container gets".to_owned()));
+        return Err(shut());
     }
     if let Some(node) = node(&place, target).map_err(|error| failed(reason(&error)))? {
         return Ok(vec![node]);
