@@ -56,7 +56,7 @@ pub fn with_link(root: &[u8], name: &str, goal: &str) -> Result<Vec<u8>> {
             continue;
         }
         match entry.link_name()? {
-            Some(link) => tar.append_link(&mut header, &path, link.into_owned())?,
+            Some(link) => tar.append_link(&mut header, &path, &link)?,
             None => tar.append_data(&mut header, &path, &mut entry)?,
         }
     }

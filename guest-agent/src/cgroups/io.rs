@@ -13,23 +13,19 @@ pub(super) fn set(path: &Path, resources: &Resources) -> Result<(), CgroupError>
     if let Some(docker) = resources.io_weight {
         write(path, WEIGHT, &format!("default {}", weight(docker)))?;
     }
-    resources.io.iter().try_for_each(|limit| {
-        let (file, line) = line(limit);
-        write(path, file, &line)
-    })
+    resources.io.iter().try_for_each(|limit| write(path, MAX, &line(limit)))
 }
 
 /// The kernel takes one line for each write, and keeps what it does not name.
-fn line(limit: &IoLimit) -> (&'static str, String) {
+fn line(limit: &IoLimit) -> String {
     let (major, minor) = limit.device;
     let key = match limit.what {
-        IoKind::Weight => return (WEIGHT, format!("{major}:{minor} {}", weight(limit.limit))),
         IoKind::ReadBytes => "rbps",
         IoKind::WrittenBytes => "wbps",
         IoKind::Reads => "riops",
         IoKind::Writes => "wiops",
     };
-    (MAX, format!("{major}:{minor} {key}={}", limit.limit))
+    format!("{major}:{minor} {key}={}", limit.limit)
 }
 
 /// Docker's weight, 10 to 1000, as the kernel's, 1 to 10000, on the straight line that runc draws.
@@ -54,10 +50,9 @@ mod tests {
     #[test]
     fn a_device_is_named_by_its_numbers() {
         let of = |what, limit| line(&IoLimit { device: (254, 0), what, limit });
-        assert_eq!(of(IoKind::ReadBytes, 1_048_576), (MAX, "254:0 rbps=1048576".into()));
-        assert_eq!(of(IoKind::WrittenBytes, 1), (MAX, "254:0 wbps=1".into()));
-        assert_eq!(of(IoKind::Reads, 2), (MAX, "254:0 riops=2".into()));
-        assert_eq!(of(IoKind::Writes, 3), (MAX, "254:0 wiops=3".into()));
-        assert_eq!(of(IoKind::Weight, 1000), (WEIGHT, "254:0 10000".into()));
+        assert_eq!(of(IoKind::ReadBytes, 1_048_576), "254:0 rbps=1048576");
+        assert_eq!(of(IoKind::WrittenBytes, 1), "254:0 wbps=1");
+        assert_eq!(of(IoKind::Reads, 2), "254:0 riops=2");
+        assert_eq!(of(IoKind::Writes, 3), "254:0 wiops=3");
     }
 }

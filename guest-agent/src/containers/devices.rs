@@ -158,7 +158,6 @@ fn parse(rule: &str) -> Option<DeviceRule> {
 pub(super) fn io(asked: &v1::Resources) -> Result<Vec<IoLimit>, DeviceError> {
     let mut limits = Vec::new();
     for (what, list) in [
-        (IoKind::Weight, &asked.io_device_weights),
         (IoKind::ReadBytes, &asked.io_read_bytes_per_second),
         (IoKind::WrittenBytes, &asked.io_write_bytes_per_second),
         (IoKind::Reads, &asked.io_reads_per_second),

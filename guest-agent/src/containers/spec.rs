@@ -222,8 +222,7 @@ fn check_cpu(asked: &Resources, cpus: usize) -> Result<(), SpecError> {
 }
 
 fn check_io(asked: &Resources) -> Result<(), SpecError> {
-    let weights = asked.io_device_weights.iter().map(|device| device.limit).chain([asked.io_weight.into()]);
-    if weights.into_iter().any(|weight| weight != 0 && !(10..=1000).contains(&weight)) {
+    if asked.io_weight != 0 && !(10..=1000).contains(&asked.io_weight) {
         return Err(SpecError::Limit("Range of blkio weight is from 10 to 1000"));
     }
     Ok(())
@@ -250,15 +249,18 @@ fn listed(count: usize) -> String {
     if count == 1 { "0".to_owned() } else { format!("0-{}", count - 1) }
 }
 
-/// Takes out what the kernel cannot do, and says so in dockerd's words.
+/// Takes out what the kernel cannot do (a weight for a single device needs a scheduler that it lacks), and says so in
+/// dockerd's words.
 pub fn discard(spec: &mut ContainerSpec) -> Vec<String> {
-    let swappiness = spec.resources.as_mut().and_then(|resources| resources.memory_swappiness.take());
-    let warning = |_| {
-        "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness \
-         discarded."
-            .to_owned()
-    };
-    swappiness.map(warning).into_iter().collect()
+    let Some(resources) = &mut spec.resources else { return Vec::new() };
+    let swappiness = resources.memory_swappiness.take().is_some();
+    let weights = !std::mem::take(&mut resources.io_device_weights).is_empty();
+    let unsupported = [
+        (swappiness, "memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded."),
+        (weights, "Block I/O weight_device or the cgroup is not mounted. Weight-device discarded."),
+    ];
+    let asked_for = unsupported.into_iter().filter(|(asked, _)| *asked);
+    asked_for.map(|(_, what)| format!("Your kernel does not support {what}")).collect()
 }
 
 fn check_cpuset(asked: &str, cpus: usize) -> Result<(), SpecError> {
@@ -295,6 +297,19 @@ mod tests {
         change(&mut spec, &mut resources);
         spec.resources = Some(resources);
         check(&spec, 2).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_the_kernel_lacks_is_taken_out_and_named() {
+        let mut resources = Resources { memory_swappiness: Some(10), ..Resources::default() };
+        resources.io_device_weights.push(cove_proto::v1::IoDeviceLimit { path: "/dev/vda".into(), limit: 100 });
+        let mut spec = ContainerSpec { resources: Some(resources), ..ContainerSpec::default() };
+        let warnings = discard(&mut spec);
+        assert!(
+            warnings[0].ends_with("Memory swappiness discarded.") && warnings[1].ends_with("Weight-device discarded.")
+        );
+        assert_eq!((spec.resources, warnings.len()), (Some(Resources::default()), 2));
+        assert_eq!(discard(&mut ContainerSpec::default()), Vec::<String>::new());
     }
 
     #[test]

@@ -206,8 +206,6 @@ pub struct IoLimit {
 /// What can be limited of a block device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IoKind {
-    /// Its share, by Docker's weight of 10 to 1000.
-    Weight,
     /// Bytes read per second.
     ReadBytes,
     /// Bytes written per second.
