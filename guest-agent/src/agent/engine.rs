@@ -13,6 +13,7 @@ use crate::{
     images::{ImageStore, StoreConfig},
     processes::{Kind, Process, Processes},
     state::Database,
+    volumes::Volumes,
 };
 
 /// The archive of the images that come with the VM.
@@ -25,6 +26,7 @@ pub(super) struct Engine {
     pub(super) images: ImageStore,
     pub(super) containers: Containers,
     pub(super) execs: Execs,
+    pub(super) volumes: Volumes,
 }
 
 /// What lies on the data disk.
@@ -32,12 +34,13 @@ struct OnDisk {
     facts: Facts,
     database: Database,
     images: ImageStore,
+    volumes: Volumes,
 }
 
 /// Opens the engine on the disk mounted at `root`, and takes over the processes that PID 1 holds.
 pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process>) -> anyhow::Result<Engine> {
     let on_disk = root.clone();
-    let OnDisk { facts, database, images } = tokio::task::spawn_blocking(move || open_disk(&on_disk)).await??;
+    let OnDisk { facts, database, images, volumes } = tokio::task::spawn_blocking(move || open_disk(&on_disk)).await??;
     let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
     let first: HashMap<_, _> =
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
@@ -45,6 +48,7 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
         root,
         database: database.clone(),
         images: Arc::new(images.clone()),
+        volumes: volumes.clone(),
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
         cpus: facts.cpus,
@@ -53,7 +57,7 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
     for process in further {
         tokio::spawn(execs::abandon(as_program(process)));
     }
-    Ok(Engine { facts, database, images, execs: Execs::new(containers.clone()), containers })
+    Ok(Engine { facts, database, images, volumes, execs: Execs::new(containers.clone()), containers })
 }
 
 fn open_disk(root: &Path) -> anyhow::Result<OnDisk> {
@@ -67,5 +71,6 @@ fn open_disk(root: &Path) -> anyhow::Result<OnDisk> {
         cpus: std::thread::available_parallelism()?.get(),
         warnings: Vec::new(),
     };
-    Ok(OnDisk { facts, database, images })
+    let volumes = Volumes::open(root, &database)?;
+    Ok(OnDisk { facts, database, images, volumes })
 }

@@ -41,7 +41,7 @@ pub(super) enum Command {
     /// Send its first process a signal.
     Signal(i32, Reply<()>),
     /// Remove it.
-    Remove { force: bool, reply: Reply<()> },
+    Remove { force: bool, volumes: bool, reply: Reply<()> },
     /// Give it another name.
     Rename(String, Reply<()>),
     /// Tell when a condition comes true.
@@ -148,8 +148,8 @@ impl Actor {
             Command::Signal(signal, reply) => drop(reply.send(self.signal(signal))),
             Command::Rename(name, reply) => drop(reply.send(self.rename(name).await)),
             Command::Wait(condition, reply) => self.register(condition, reply),
-            Command::Remove { force, reply } => {
-                let (result, life) = self.remove_on_request(force).await;
+            Command::Remove { force, volumes, reply } => {
+                let (result, life) = self.remove_on_request(force, volumes).await;
                 let _ = reply.send(result);
                 return life;
             }
@@ -161,7 +161,7 @@ impl Actor {
     pub(super) async fn ended(&mut self, status: ExitStatus) -> Life {
         self.settle(status).await;
         if self.record.spec.auto_remove && self.restarting.load(Ordering::SeqCst) == 0 {
-            return match self.remove().await {
+            return match self.remove(true).await {
                 Ok(()) => Life::Ended,
                 Err(error) => {
                     tracing::warn!(container = %self.record.id, error = &error as &dyn std::error::Error,
@@ -192,6 +192,7 @@ impl Actor {
         self.engine.images.set_running(&self.record.id, false);
         self.publish();
         self.notify_end();
+        self.leave_mounts().await;
         if let Err(error) = running.program.release().await {
             tracing::warn!(container = %self.record.id, %error, "an ended container leaves something behind");
         }

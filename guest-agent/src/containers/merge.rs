@@ -16,6 +16,11 @@ pub fn merge(mut spec: ContainerSpec, image: &ImageConfig) -> ContainerSpec {
     for (name, value) in &image.labels {
         spec.labels.entry(name.clone()).or_insert_with(|| value.clone());
     }
+    for path in &image.volumes {
+        if !spec.anonymous_volumes.contains(path) {
+            spec.anonymous_volumes.push(path.clone());
+        }
+    }
     fill(&mut spec.user, &image.user);
     fill(&mut spec.working_dir, &image.working_dir);
     fill(&mut spec.stop_signal, image.stop_signal.as_deref().unwrap_or_default());

@@ -18,7 +18,7 @@
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
 //!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
-//!   [`folder`], [`record`].
+//!   [`folder`], [`record`], [`mounts`] (what it sees beside its root file system).
 //! * [`program`] — the seams to processes and images.
 
 mod actor;
@@ -39,6 +39,7 @@ mod launch;
 mod limits;
 pub mod list;
 pub mod merge;
+mod mounts;
 pub mod output;
 pub mod program;
 mod record;
@@ -65,6 +66,7 @@ use cove_proto::v1;
 
 pub(crate) use self::{
     actor::DRAIN,
+    error::volume_kind,
     inspect::{nanos, timestamp},
     isolation::namespaces,
     start::chain,
@@ -75,6 +77,7 @@ pub use self::{
     filters::FilterError,
     index::{Entry, ExecGuard, View},
     record::{Phase, Record, State},
+    mounts::MountError,
     spec::SpecError,
     wait::Waited,
 };
@@ -83,7 +86,7 @@ use self::{
     index::Index,
     program::{ImageSource, Launcher},
 };
-use crate::{processes::launch::ProcessSpec, state::Database};
+use crate::{processes::launch::ProcessSpec, state::Database, volumes::Volumes};
 
 /// What containers stand on.
 pub struct Ground {
@@ -93,6 +96,8 @@ pub struct Ground {
     pub database: Database,
     /// The images.
     pub images: Arc<dyn ImageSource>,
+    /// The volumes.
+    pub volumes: Volumes,
     /// What starts processes.
     pub launcher: Arc<dyn Launcher>,
     /// Which boot of the machine this is.
@@ -109,6 +114,7 @@ pub struct Containers(Arc<Engine>);
 pub(crate) struct Engine {
     database: Database,
     images: Arc<dyn ImageSource>,
+    volumes: Volumes,
     launcher: Arc<dyn Launcher>,
     folders: Folders,
     boot: String,

@@ -6,21 +6,22 @@ use std::sync::Arc;
 use super::{
     Containers, ContainersError,
     actor::{Actor, Command, Life},
-    blocking,
+    blocking, mounts,
     record::{CONTAINERS, Phase},
 };
 impl Containers {
-    /// Removes a container; with `force`, kills it first.
+    /// Removes a container; with `force`, kills it first; with `volumes`, those that were made for it without a name go
+    /// with it.
     ///
     /// # Errors
     /// If it runs and `force` is not given, or something of it stays.
-    pub async fn remove(&self, container: &str, force: bool) -> Result<(), ContainersError> {
-        self.find(container)?.ask(|reply| Command::Remove { force, reply }).await
+    pub async fn remove(&self, container: &str, force: bool, volumes: bool) -> Result<(), ContainersError> {
+        self.find(container)?.ask(|reply| Command::Remove { force, volumes, reply }).await
     }
 }
 
 impl Actor {
-    pub(super) async fn remove_on_request(&mut self, force: bool) -> (Result<(), ContainersError>, Life) {
+    pub(super) async fn remove_on_request(&mut self, force: bool, volumes: bool) -> (Result<(), ContainersError>, Life) {
         if let Some(running) = &self.running {
             if !force {
                 return (Err(ContainersError::RemoveRunning(self.record.name.clone())), Life::Goes);
@@ -30,21 +31,23 @@ impl Actor {
             let status = program.wait().await;
             self.settle(status).await;
         }
-        match self.remove().await {
+        match self.remove(volumes).await {
             Ok(()) => (Ok(()), Life::Ended),
             Err(error) => (Err(error), Life::Goes),
         }
     }
 
     /// Removes what does not run. After a failure it is dead, and may be removed again.
-    pub(super) async fn remove(&mut self) -> Result<(), ContainersError> {
+    pub(super) async fn remove(&mut self, volumes: bool) -> Result<(), ContainersError> {
         self.record.state.phase = Phase::Removing;
         self.publish();
         let (engine, id) = (Arc::clone(&self.engine), self.record.id.clone());
+        let record = self.record.clone();
         let removed = blocking(move || {
             engine.folders.discard(&id)?;
             engine.database.write_blocking(|changes| CONTAINERS.delete(changes, &id).map(drop))?;
-            Ok(engine.images.release(&id)?)
+            engine.images.release(&id)?;
+            mounts::release(&engine, &record, volumes)
         });
         if let Err(error) = removed.await {
             self.record.state.phase = Phase::Dead;

@@ -2,7 +2,12 @@
 
 use cove_proto::v1::{ContainerSpec, Resources, Ulimit};
 
-use super::{error::Kind, limits, signals};
+use super::{
+    error::Kind,
+    limits,
+    mounts::{self, MountError},
+    signals,
+};
 
 /// dockerd's least memory: less, and not even the runtime starts.
 const LEAST_MEMORY_BYTES: i64 = 6 * 1024 * 1024;
@@ -44,6 +49,9 @@ pub enum SpecError {
     /// No such network.
     #[error("network {0} not found")]
     Network(String),
+    /// What it is to see beside its root file system.
+    #[error(transparent)]
+    Mount(#[from] MountError),
     /// A limit that makes no sense.
     #[error("{0}")]
     Limit(&'static str),
@@ -92,6 +100,7 @@ pub(super) fn check(spec: &ContainerSpec, cpus: usize) -> Result<(), SpecError> 
     if !matches!(spec.network_mode.as_str(), "" | "default" | "bridge" | "none" | "host") {
         return Err(SpecError::Network(spec.network_mode.clone()));
     }
+    mounts::check(spec)?;
     limits::capabilities(spec)?;
     spec.ulimits.iter().try_for_each(check_ulimit)?;
     check_resources(spec.resources.as_ref().unwrap_or(&Resources::default()), cpus)

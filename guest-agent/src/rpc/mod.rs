@@ -5,3 +5,4 @@ mod error;
 pub mod execs;
 pub mod guest;
 pub mod images;
+pub mod volumes;

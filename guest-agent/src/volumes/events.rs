@@ -4,7 +4,7 @@ use super::{DRIVER, Volumes};
 
 /// What happened to a volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub(super) enum Event {
     /// It was made.
     Create,
     /// A container that starts sees it.
@@ -33,7 +33,7 @@ pub enum Event {
 impl Event {
     /// In dockerd's words: what happened, and its attributes.
     #[must_use]
-    pub fn words(&self) -> (&'static str, Vec<(&'static str, String)>) {
+    pub(super) fn words(&self) -> (&'static str, Vec<(&'static str, String)>) {
         let driver = || ("driver", DRIVER.to_owned());
         match self {
             Self::Create => ("create", vec![driver()]),

@@ -18,6 +18,19 @@ use super::{
 };
 
 impl Volumes {
+    /// Whether a volume would be filled now.
+    ///
+    /// # Errors
+    /// If there is no such volume.
+    pub fn takes_filling(&self, name: &str) -> Result<bool, VolumesError> {
+        let info = self.get(name)?;
+        if !info.record.options.is_empty() {
+            // Memory, which is new for each run: as with dockerd, what would be copied now is gone then.
+            return Ok(false);
+        }
+        is_empty(&info.mountpoint).map_err(failed("read", &info.mountpoint))
+    }
+
     /// Fills a volume with what is at `target` below `root`, if it is empty and there is something. Links are followed
     /// within the root only, so that no image reaches what is not its own (CVE-2022-23648).
     ///
@@ -27,15 +40,10 @@ impl Volumes {
         let filling = {
             let volumes = self.0.volumes();
             let volume = volumes.get(name).ok_or_else(|| VolumesError::NoSuchVolume(name.to_owned()))?;
-            if !volume.record.options.is_empty() {
-                // Memory, which is new for each run: as with dockerd, what would be copied now is gone then.
-                return Ok(());
-            }
             Arc::clone(&volume.filling)
         };
         let _turn = filling.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let data = self.0.folders.data(name);
-        if !is_empty(&data).map_err(failed("read", &data))? {
+        if !self.takes_filling(name)? {
             return Ok(());
         }
         let below_root = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;

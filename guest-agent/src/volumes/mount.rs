@@ -55,7 +55,9 @@ impl Volumes {
     pub fn unmount(&self, container: &str, name: &str) {
         let mut volumes = self.0.volumes();
         let Some(volume) = volumes.get_mut(name) else { return };
-        volume.mounted_by.remove(container);
+        if !volume.mounted_by.remove(container) {
+            return;
+        }
         if volume.mounted_by.is_empty() && !volume.record.options.is_empty() {
             let path = self.0.folders.data(name);
             if let Err(errno) = unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {

@@ -15,7 +15,9 @@ pub(super) fn of(path: &Path) -> io::Result<u64> {
     let root = openat(CWD, path, FOLDER, Mode::empty())?;
     let (mut bytes, mut seen) = (0, HashSet::new());
     let mut open = vec![Dir::new(root)?];
-    while let Some(folder) = open.last_mut() {
+    loop {
+        let depth = open.len();
+        let Some(folder) = open.last_mut() else { return Ok(bytes) };
         let Some(entry) = folder.read() else {
             open.pop();
             continue;
@@ -38,7 +40,7 @@ pub(super) fn of(path: &Path) -> io::Result<u64> {
             }
             continue;
         }
-        if open.len() >= DEEPEST {
+        if depth >= DEEPEST {
             return Err(Errno::NAMETOOLONG.into());
         }
         match openat(folder, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
@@ -47,5 +49,4 @@ pub(super) fn of(path: &Path) -> io::Result<u64> {
             Err(errno) => return Err(errno.into()),
         }
     }
-    Ok(bytes)
 }
