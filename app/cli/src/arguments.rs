@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{completion, containers, explain, failure::Outcome, images, machine, output::Format, version};
+use crate::{completion, containers, explain, failure::Outcome, images, machine, output::Format, version, volumes};
 
 /// Runs Linux containers in a small virtual machine of its own.
 #[derive(Debug, Parser)]
@@ -46,6 +46,9 @@ enum Command {
     Save(images::save::Arguments),
     /// Remove images.
     Rmi(images::remove::Arguments),
+    /// Folders that outlive containers.
+    #[command(subcommand)]
+    Volume(volumes::Command),
     /// Check what this computer has and lacks.
     Doctor,
     /// Show the console of the machine.
@@ -73,6 +76,7 @@ impl Arguments {
             Command::Load(arguments) => images::load::run(arguments).await,
             Command::Save(arguments) => images::save::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
+            Command::Volume(command) => command.run(format).await,
             Command::Doctor => machine::doctor::run(format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),

@@ -2,7 +2,7 @@
 //! find out.
 //!
 //! * [`arguments`] — the command line: which commands there are.
-//! * [`machine`], [`containers`], [`images`] — a file per command, by noun and verb.
+//! * [`machine`], [`containers`], [`images`], [`volumes`] — a file per command, by noun and verb.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
 //! * [`engine`] — the way to the daemon, and starting it.
 //! * [`docker`] — making the `docker` command use Cove.
@@ -24,6 +24,7 @@ mod output;
 mod stdio;
 mod terminal;
 mod version;
+mod volumes;
 
 use std::process::ExitCode;
 

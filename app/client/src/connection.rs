@@ -9,6 +9,7 @@ use cove_platform::{
 use cove_proto::v1::{
     GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, execs_client::ExecsClient,
     guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
+    volumes_client::VolumesClient,
 };
 use hyper_util::rt::TokioIo;
 use tonic::{Code, Status, metadata::MetadataValue, transport::Channel};
@@ -52,6 +53,8 @@ clients! {
     execs: ExecsClient;
     /// `cove.v1.Images`.
     images: ImagesClient;
+    /// `cove.v1.Volumes`.
+    volumes: VolumesClient;
 }
 
 impl Engine {

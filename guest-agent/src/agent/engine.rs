@@ -40,7 +40,8 @@ struct OnDisk {
 /// Opens the engine on the disk mounted at `root`, and takes over the processes that PID 1 holds.
 pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process>) -> anyhow::Result<Engine> {
     let on_disk = root.clone();
-    let OnDisk { facts, database, images, volumes } = tokio::task::spawn_blocking(move || open_disk(&on_disk)).await??;
+    let OnDisk { facts, database, images, volumes } =
+        tokio::task::spawn_blocking(move || open_disk(&on_disk)).await??;
     let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
     let first: HashMap<_, _> =
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();

@@ -30,7 +30,13 @@ pub(crate) struct PreparedMounts {
 
 /// Becomes the first process of a container. It is in new namespaces and in the container's cgroup already.
 pub(crate) fn become_container(newcomer: Newcomer, setup: &ContainerSetup, mounts: PreparedMounts) -> ! {
-    let kept: Vec<_> = mounts.etc.iter().chain(&mounts.beside).chain([&mounts.rootfs, &newcomer.status]).map(AsRawFd::as_raw_fd).collect();
+    let kept: Vec<_> = mounts
+        .etc
+        .iter()
+        .chain(&mounts.beside)
+        .chain([&mounts.rootfs, &newcomer.status])
+        .map(AsRawFd::as_raw_fd)
+        .collect();
     let failure = match close_others(&newcomer, kept) {
         Ok(()) => container(&newcomer, setup, mounts),
         Err(failure) => Err(failure),

@@ -82,10 +82,7 @@ fn make_on_disk(
 
 /// Takes back what a failed creation has made. What cannot be taken back now is when the agent starts next.
 fn undo(engine: &Engine, id: &str) {
-    let undone = [
-        mounts::abandon(engine, id),
-        engine.folders.discard(id).and_then(|()| engine.folders.free(id)),
-    ];
+    let undone = [mounts::abandon(engine, id), engine.folders.discard(id).and_then(|()| engine.folders.free(id))];
     for error in undone.into_iter().filter_map(Result::err) {
         tracing::warn!(container = id, error = &error as &dyn std::error::Error, "a failed creation leaves something");
     }

@@ -3,7 +3,9 @@
 use std::{io, path::PathBuf};
 
 use super::{filters::FilterError, spec::SpecError};
-use crate::{images::ImagesError, logs::LogError, names, processes::SignalError, state::StateError, volumes::VolumesError};
+use crate::{
+    images::ImagesError, logs::LogError, names, processes::SignalError, state::StateError, volumes::VolumesError,
+};
 
 /// What callers branch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -76,8 +76,8 @@ pub use self::{
     error::{ContainersError, Kind},
     filters::FilterError,
     index::{Entry, ExecGuard, View},
-    record::{Phase, Record, State},
     mounts::MountError,
+    record::{Phase, Record, State},
     spec::SpecError,
     wait::Waited,
 };

@@ -21,7 +21,11 @@ impl Containers {
 }
 
 impl Actor {
-    pub(super) async fn remove_on_request(&mut self, force: bool, volumes: bool) -> (Result<(), ContainersError>, Life) {
+    pub(super) async fn remove_on_request(
+        &mut self,
+        force: bool,
+        volumes: bool,
+    ) -> (Result<(), ContainersError>, Life) {
         if let Some(running) = &self.running {
             if !force {
                 return (Err(ContainersError::RemoveRunning(self.record.name.clone())), Life::Goes);

@@ -1,11 +1,7 @@
 //! The agent's half of what a container sees beside its root file system: each becomes a mount that is attached nowhere,
 //! with its attributes, before the container exists. The other half attaches them ([`crate::rootfs::beside`]).
 
-use std::{
-    io,
-    os::fd::OwnedFd,
-    path::Path,
-};
+use std::{io, os::fd::OwnedFd, path::Path};
 
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},

@@ -31,10 +31,7 @@ const PROPAGATION: [&str; 8] =
 ///
 /// # Errors
 /// At the first that is none.
-pub fn parse<'a>(
-    words: impl IntoIterator<Item = &'a str>,
-    defaults: MountAttrFlags,
-) -> Result<Tmpfs, TmpfsError> {
+pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>, defaults: MountAttrFlags) -> Result<Tmpfs, TmpfsError> {
     let mut tmpfs = Tmpfs { options: Vec::new(), attributes: defaults };
     for word in words {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));

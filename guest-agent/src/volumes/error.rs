@@ -127,9 +127,7 @@ impl VolumesError {
             Self::InUse { .. } | Self::Pruning => Kind::Conflict,
             Self::OtherOptions(_) => Kind::Exists,
             Self::State(error) if error.is_disk_full() => Kind::Full,
-            Self::Files { source, .. } | Self::Fill { source, .. }
-                if source.kind() == io::ErrorKind::StorageFull =>
-            {
+            Self::Files { source, .. } | Self::Fill { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Kind::Full
             }
             Self::Mount { .. } | Self::Fill { .. } | Self::Files { .. } | Self::State(_) | Self::Random(_) => {

@@ -69,10 +69,7 @@ impl Volumes {
     }
 }
 
-fn tmpfs_of(
-    name: &str,
-    options: &std::collections::BTreeMap<String, String>,
-) -> Result<Option<Tmpfs>, VolumesError> {
+fn tmpfs_of(name: &str, options: &std::collections::BTreeMap<String, String>) -> Result<Option<Tmpfs>, VolumesError> {
     options::tmpfs(options).map_err(|source| VolumesError::Option { name: name.to_owned(), source })
 }
 
@@ -82,6 +79,7 @@ fn mount_afresh(tmpfs: &Tmpfs, path: &Path) -> Result<(), Errno> {
     if found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
         unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?;
     }
-    let place = openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let place =
+        openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     mounts::attach(tmpfs.mount()?, place)
 }

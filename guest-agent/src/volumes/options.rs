@@ -81,10 +81,7 @@ mod tests {
                 options(&[("type", "none"), ("device", "/home"), ("o", "bind")]),
                 "a volume that is a folder of the host (o=bind) is not supported by this version of Cove yet",
             ),
-            (
-                options(&[("type", "tmpfs"), ("device", "tmpfs"), ("o", "zork")]),
-                "invalid tmpfs option \"zork\"",
-            ),
+            (options(&[("type", "tmpfs"), ("device", "tmpfs"), ("o", "zork")]), "invalid tmpfs option \"zork\""),
         ] {
             assert_eq!(check(&asked).unwrap_err().to_string(), words);
         }

@@ -48,8 +48,11 @@ impl Volumes {
                 // Somebody was quicker, to remove it or to use it.
                 Err(VolumesError::NoSuchVolume(_) | VolumesError::InUse { .. }) => {}
                 Err(error) => {
-                    tracing::warn!(volume = volume.record.name, error = &error as &dyn std::error::Error,
-                        "an unused volume cannot be removed");
+                    tracing::warn!(
+                        volume = volume.record.name,
+                        error = &error as &dyn std::error::Error,
+                        "an unused volume cannot be removed"
+                    );
                 }
             }
         }

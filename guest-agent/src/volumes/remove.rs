@@ -24,8 +24,11 @@ impl Volumes {
         drop(volumes);
         self.tell(name, &Event::Destroy);
         if let Err(error) = Folders::free(&away) {
-            tracing::warn!(volume = name, error = &error as &dyn std::error::Error,
-                "the space of a removed volume is not free yet");
+            tracing::warn!(
+                volume = name,
+                error = &error as &dyn std::error::Error,
+                "the space of a removed volume is not free yet"
+            );
         }
         Ok(())
     }

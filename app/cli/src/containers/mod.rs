@@ -1,6 +1,7 @@
 //! Commands about containers.
 
 mod attach;
+mod mounts;
 mod quantities;
 mod spec;
 

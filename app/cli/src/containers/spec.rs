@@ -1,8 +1,11 @@
 //! The options of `cove run` and what they mean to the engine.
 
-use cove_proto::v1::{ContainerSpec, Resources, SeccompProfile, Security, StringList};
+use cove_proto::v1::{ContainerSpec, Mount, Resources, SeccompProfile, Security, StringList};
 
-use super::quantities;
+use super::{
+    mounts::{self, Mounted},
+    quantities,
+};
 use crate::terminal;
 
 /// What surrounds a program, of a new container as of an exec.
@@ -64,6 +67,15 @@ pub(crate) struct Options {
     /// The root file system cannot be written to.
     #[arg(long)]
     read_only: bool,
+    /// Volume to mount: NAME:/PATH, with ":ro" read-only; /PATH alone for one without a name.
+    #[arg(short, long, value_name = "VOLUME", value_parser = mounts::volume)]
+    volume: Vec<Mounted>,
+    /// Memory to mount: /PATH, or /PATH:size=64m,mode=700.
+    #[arg(long, value_name = "PATH", value_parser = mounts::tmpfs)]
+    tmpfs: Vec<Mount>,
+    /// Container whose volumes to mount as well; with ":ro" read-only.
+    #[arg(long, value_name = "CONTAINER")]
+    volumes_from: Vec<String>,
     /// Signal that asks it to stop.
     #[arg(long, value_name = "SIGNAL", default_value = "", hide_default_value = true)]
     stop_signal: String,
@@ -93,8 +105,12 @@ impl Options {
         auto_remove: bool,
         variable: impl Fn(&str) -> Option<String>,
     ) -> ContainerSpec {
+        let (mounts, anonymous_volumes) = mounts::all(self.volume, self.tmpfs);
         ContainerSpec {
             image,
+            mounts,
+            anonymous_volumes,
+            volumes_from: self.volumes_from,
             entrypoint: self.entrypoint.map(entrypoint),
             cmd: (!command.is_empty()).then_some(StringList { values: command }),
             env: self.setting.environment(variable),

@@ -4,6 +4,7 @@
 //!   `network_settings`.
 //! * [`container_summary`] — a row of `docker ps`.
 //! * [`exec`] — an exec.
+//! * `mounts` — what is mounted in a container. [`volume`] — a volume.
 //! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made.
 
 pub(crate) mod container;
@@ -14,7 +15,9 @@ pub(crate) mod exec;
 mod host_config;
 pub(crate) mod image;
 pub(crate) mod image_history;
+mod mounts;
 mod network_settings;
+pub(crate) mod volume;
 
 use serde_json::{Value, json};
 

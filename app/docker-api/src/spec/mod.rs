@@ -4,10 +4,11 @@
 //!
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
-//! * `resources`, `security`, `network` — parts of the specification.
+//! * [`mounts`], `resources`, `security`, `network` — parts of the specification.
 
 pub(crate) mod body;
 pub(crate) mod client_data;
+pub(crate) mod mounts;
 mod network;
 mod resources;
 mod security;
@@ -42,7 +43,9 @@ pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
     if host.oom_kill_disable.unwrap_or(false) {
         warnings.push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".to_owned());
     }
-    Ok(Wanted { spec: spec(config, host)?, warnings })
+    let mut spec = spec(config, host)?;
+    mounts::read(&body, &mut spec)?;
+    Ok(Wanted { spec, warnings })
 }
 
 fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {

@@ -15,3 +15,4 @@ mod hijacked;
 mod images;
 mod streams;
 mod system;
+mod volumes;

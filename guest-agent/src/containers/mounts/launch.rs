@@ -31,10 +31,9 @@ fn launch(engine: &Engine, record: &Record, index: usize, mount: &Mount) -> Resu
             MountSource::Layers { layers, subpath }
         }
         MountKind::Tmpfs | MountKind::Unspecified => {
-            let memory = memory(mount).map_err(|error| SpecError::Mount(super::check::MountError::Config {
-                kind: "tmpfs",
-                why: error.into(),
-            }))?;
+            let memory = memory(mount).map_err(|error| {
+                SpecError::Mount(super::check::MountError::Config { kind: "tmpfs", why: error.into() })
+            })?;
             MountSource::Memory(memory)
         }
     };
@@ -48,8 +47,7 @@ fn launch(engine: &Engine, record: &Record, index: usize, mount: &Mount) -> Resu
 /// If a volume is not there or cannot be mounted.
 pub(in crate::containers) fn started(engine: &Engine, record: &Record) -> Result<(), ContainersError> {
     for mount in volumes(&record.spec.mounts) {
-        let at =
-            MountedAt { volume: &mount.source, destination: &mount.target, read_write: !mount.read_only };
+        let at = MountedAt { volume: &mount.source, destination: &mount.target, read_write: !mount.read_only };
         if let Err(error) = engine.volumes.mount(&record.id, at) {
             stopped(engine, record);
             return Err(error.into());

@@ -11,7 +11,11 @@ use crate::{
 ///
 /// # Errors
 /// The first thing that failed.
-pub(in crate::containers) fn release(engine: &Engine, record: &Record, and_volumes: bool) -> Result<(), ContainersError> {
+pub(in crate::containers) fn release(
+    engine: &Engine,
+    record: &Record,
+    and_volumes: bool,
+) -> Result<(), ContainersError> {
     engine.volumes.release(&record.id);
     let mut failed = release_images(engine, record).err();
     for mount in volumes(&record.spec.mounts).filter(|mount| and_volumes && is_anonymous(mount)) {

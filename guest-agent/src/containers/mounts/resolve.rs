@@ -18,7 +18,11 @@ use crate::{
 ///
 /// # Errors
 /// If a volume cannot be made, or a container or image is not there.
-pub(in crate::containers) fn resolve(engine: &Engine, id: &str, spec: &mut ContainerSpec) -> Result<(), ContainersError> {
+pub(in crate::containers) fn resolve(
+    engine: &Engine,
+    id: &str,
+    spec: &mut ContainerSpec,
+) -> Result<(), ContainersError> {
     let mut mounts = std::mem::take(&mut spec.mounts);
     for mount in &mut mounts {
         mount.target = clean(&mount.target);

@@ -42,9 +42,14 @@ impl World {
 
 #[test]
 fn paths_are_written_shortest() {
-    for (path, expected) in
-        [("/a/b", "/a/b"), ("a//b/", "/a/b"), ("/a/./b/../c", "/a/c"), ("/../../etc", "/etc"), ("/a/..", "/"), ("", "/")]
-    {
+    for (path, expected) in [
+        ("/a/b", "/a/b"),
+        ("a//b/", "/a/b"),
+        ("/a/./b/../c", "/a/c"),
+        ("/../../etc", "/etc"),
+        ("/a/..", "/"),
+        ("", "/"),
+    ] {
         assert_eq!(clean(path), expected, "{path}");
     }
 }
@@ -73,10 +78,7 @@ async fn what_makes_no_sense_is_refused_in_dockerds_words() {
             vec![Mount { read_only: true, ..volume("", "/x") }],
             volume_error("must not set ReadOnly mode when using anonymous volumes"),
         ),
-        (
-            vec![Mount { propagation: "up".into(), ..volume("v1", "/x") }],
-            volume_error("invalid propagation mode: up"),
-        ),
+        (vec![Mount { propagation: "up".into(), ..volume("v1", "/x") }], volume_error("invalid propagation mode: up")),
         (
             vec![mount(MountKind::Tmpfs, "x", "/x")],
             "invalid mount config for type \"tmpfs\": field Source must not be specified".to_owned(),
@@ -211,10 +213,7 @@ async fn a_new_volume_has_what_the_image_has_unless_it_is_not_wanted() {
     std::fs::write(image.path().join("data/file"), "of the image").unwrap();
     std::fs::write(image.path().join("plain"), "").unwrap();
     *world.launcher.files.lock().unwrap() = Some(image);
-    let mounts = vec![
-        volume("full", "/data"),
-        Mount { no_copy: true, ..volume("empty", "/data/") },
-    ];
+    let mounts = vec![volume("full", "/data"), Mount { no_copy: true, ..volume("empty", "/data/") }];
     for mount in mounts {
         world.containers.create("", with(vec![mount])).await.unwrap();
     }

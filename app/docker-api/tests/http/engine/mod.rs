@@ -7,6 +7,7 @@ mod containers;
 mod execs;
 mod host;
 mod images;
+mod volumes;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -42,6 +43,7 @@ impl Fake {
         let routes = tonic::service::Routes::new(v1::containers_server::ContainersServer::new(handle()))
             .add_service(v1::execs_server::ExecsServer::new(handle()))
             .add_service(v1::images_server::ImagesServer::new(handle()))
+            .add_service(v1::volumes_server::VolumesServer::new(handle()))
             .add_service(v1::machine_server::MachineServer::new(handle()))
             .add_service(v1::guest_server::GuestServer::new(handle()));
         let routes = tower::util::MapRequest::new(routes, |request: http::Request<tonic::body::Body>| request);
