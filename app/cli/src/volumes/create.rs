@@ -6,7 +6,7 @@ use crate::{engine::Engine, failure::Outcome, output};
 
 /// Arguments of `cove volume create`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Its name; made up when left out.
     #[arg(default_value = "", hide_default_value = true)]
     name: String,

@@ -11,7 +11,7 @@ use crate::{
 
 /// Arguments of `cove volume inspect`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The volumes.
     #[arg(required = true)]
     volumes: Vec<String>,

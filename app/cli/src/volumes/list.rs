@@ -12,7 +12,7 @@ use crate::{
 
 /// Arguments of `cove volume ls`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Only those that match: dangling=true, label=NAME[=VALUE], name=TEXT.
     #[arg(short, long, value_name = "KEY=VALUE")]
     filter: Vec<String>,

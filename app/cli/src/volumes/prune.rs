@@ -11,7 +11,7 @@ use crate::{
 
 /// Arguments of `cove volume prune`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Those with a name as well.
     #[arg(short, long)]
     all: bool,

@@ -10,7 +10,7 @@ use crate::{
 
 /// Arguments of `cove volume rm`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The volumes.
     #[arg(required = true)]
     volumes: Vec<String>,
