@@ -7,6 +7,7 @@
 //! * [`containers`], [`execs`] — what users see, and their states.
 //! * [`volumes`] — folders that outlive containers.
 //! * [`logs`] — what containers wrote.
+//! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.
 //! * [`disk`] — the data disk.
 //! * [`state`] — the database on it.
@@ -28,6 +29,7 @@ pub mod clock;
 pub mod container_init;
 pub mod containers;
 pub mod disk;
+pub mod events;
 pub mod execs;
 pub mod images;
 pub mod init;

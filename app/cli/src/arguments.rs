@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{completion, containers, explain, failure::Outcome, images, machine, output::Format, version, volumes};
+use crate::{
+    completion, containers, events, explain, failure::Outcome, images, machine, output::Format, version, volumes,
+};
 
 /// Runs Linux containers in a small virtual machine of its own.
 #[derive(Debug, Parser)]
@@ -49,6 +51,8 @@ enum Command {
     /// Folders that outlive containers.
     #[command(subcommand)]
     Volume(volumes::Command),
+    /// Show what happens to containers, images, volumes and networks.
+    Events(events::Arguments),
     /// Check what this computer has and lacks.
     Doctor,
     /// Show the console of the machine.
@@ -77,6 +81,7 @@ impl Arguments {
             Command::Save(arguments) => images::save::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
             Command::Volume(command) => command.run(format).await,
+            Command::Events(arguments) => events::run(arguments, format).await,
             Command::Doctor => machine::doctor::run(format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),

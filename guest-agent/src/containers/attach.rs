@@ -64,6 +64,7 @@ impl Containers {
         let output = stream::try_unfold(Reading { reader, wanted, ready: VecDeque::new() }, Reading::next);
         let with_input = wanted.stdin && wanted.stream && has_input(&entry.now());
         let input = with_input.then(|| Input::new(&entry, leave));
+        self.tell(&entry.now().record, "attach", |event| event);
         Ok(Attached { output: output.take_until(until_left(left)).boxed(), input })
     }
 }

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     clock,
+    events::Events,
     images::{HeldImage, ImageConfig, ImagesError},
     logs::Stream,
     processes::{
@@ -289,6 +290,7 @@ pub(crate) struct World {
     pub(crate) launcher: Arc<FakeLauncher>,
     pub(crate) images: Arc<FakeImages>,
     pub(crate) volumes: Volumes,
+    pub(crate) events: Events,
     pub(crate) folder: Arc<tempfile::TempDir>,
 }
 
@@ -306,7 +308,8 @@ impl World {
         held: HashMap<String, Arc<dyn Program>>,
     ) -> Self {
         let database = Database::open(&database_path(folder.path())).unwrap();
-        let volumes = Volumes::open(folder.path(), &database).unwrap();
+        let events = Events::default();
+        let volumes = Volumes::open(folder.path(), &database, events.clone()).unwrap();
         let ground = Ground {
             root: folder.path().to_owned(),
             database: database.clone(),
@@ -315,8 +318,9 @@ impl World {
             launcher: launcher.clone(),
             boot: boot.to_owned(),
             cpus: 2,
+            events: events.clone(),
         };
         let containers = Containers::open(ground, held).await.unwrap();
-        Self { containers, launcher, images, volumes, folder }
+        Self { containers, launcher, images, volumes, events, folder }
     }
 }

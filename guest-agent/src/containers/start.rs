@@ -83,6 +83,7 @@ impl Actor {
         self.running = Some(Running::new(program, &self.log));
         self.engine.images.set_running(&self.record.id, true);
         self.publish();
+        self.tell("start");
     }
 
     /// What it saw beside its root file system it sees no more.

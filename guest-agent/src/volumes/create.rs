@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     DRIVER, Volume, VolumeInfo, Volumes,
     error::VolumesError,
-    events::Event,
+    events::Told,
     options,
     record::{ANONYMOUS, Record, VOLUMES},
 };
@@ -60,7 +60,7 @@ impl Volumes {
         let info = self.0.describe(&volume);
         volumes.insert(name, volume);
         drop(volumes);
-        self.tell(&info.record.name, &Event::Create);
+        self.tell(&info.record.name, Told::Create);
         Ok(info)
     }
 }

@@ -1,25 +1,26 @@
-//! What happens to volumes, told to whoever listens. The one place where that is said, so that a listener is added here.
+//! What happens to volumes, told in dockerd's words.
 
 use super::{DRIVER, Volumes};
+use crate::events::{Event, Kind};
 
 /// What happened to a volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Event {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told<'a> {
     /// It was made.
     Create,
     /// A container that starts sees it.
     Mount {
         /// Id of the container.
-        container: String,
+        container: &'a str,
         /// Path in the container.
-        destination: String,
+        destination: &'a str,
         /// Whether it can be written to.
         read_write: bool,
     },
     /// The container has ended.
     Unmount {
         /// Id of the container.
-        container: String,
+        container: &'a str,
     },
     /// It was removed.
     Destroy,
@@ -30,34 +31,22 @@ pub(super) enum Event {
     },
 }
 
-impl Event {
-    /// In dockerd's words: what happened, and its attributes.
-    #[must_use]
-    pub(super) fn words(&self) -> (&'static str, Vec<(&'static str, String)>) {
-        let driver = || ("driver", DRIVER.to_owned());
-        match self {
-            Self::Create => ("create", vec![driver()]),
-            Self::Mount { container, destination, read_write } => {
-                let attributes = vec![
-                    ("container", container.clone()),
-                    ("destination", destination.clone()),
-                    driver(),
-                    ("propagation", String::new()),
-                    ("read/write", read_write.to_string()),
-                ];
-                ("mount", attributes)
-            }
-            Self::Unmount { container } => ("unmount", vec![("container", container.clone()), driver()]),
-            Self::Destroy => ("destroy", vec![driver()]),
-            Self::Prune { freed_bytes } => ("prune", vec![("reclaimed", freed_bytes.to_string())]),
-        }
-    }
-}
-
 impl Volumes {
     /// Tells what happened to a volume.
-    pub(super) fn tell(&self, volume: &str, event: &Event) {
-        let (action, attributes) = event.words();
-        tracing::debug!(volume, action, ?attributes, "volume event");
+    pub(super) fn tell(&self, volume: &str, what: Told<'_>) {
+        let event = |action| Event::new(Kind::Volume, action, volume);
+        let event = match what {
+            Told::Create => event("create").with("driver", DRIVER),
+            Told::Mount { container, destination, read_write } => event("mount")
+                .with("container", container)
+                .with("destination", destination)
+                .with("driver", DRIVER)
+                .with("propagation", "")
+                .with("read/write", read_write),
+            Told::Unmount { container } => event("unmount").with("container", container).with("driver", DRIVER),
+            Told::Destroy => event("destroy").with("driver", DRIVER),
+            Told::Prune { freed_bytes } => event("prune").with("reclaimed", freed_bytes),
+        };
+        self.0.events.publish(event);
     }
 }

@@ -14,7 +14,7 @@
 //! * Verbs: [`create`], [`inspect`], [`list`], [`remove`], [`prune`].
 //! * For containers: [`hold`] (who uses what), [`fill`] (what the image has at the place, by [`copy`]), [`mount`].
 //! * [`options`] — of the local driver. [`filters`], [`size`], [`folder`], [`record`].
-//! * [`events`] — the one place that tells what happens.
+//! * [`events`] — what happens, told.
 //!
 //! All calls block; callers on the runtime use `spawn_blocking`.
 
@@ -54,7 +54,7 @@ pub use self::{
     record::Record,
 };
 use self::{folder::Folders, record::ANONYMOUS};
-use crate::state::Database;
+use crate::{events::Events, state::Database};
 
 /// The one driver.
 pub const DRIVER: &str = "local";
@@ -68,6 +68,7 @@ struct Store {
     folders: Folders,
     volumes: Mutex<BTreeMap<String, Volume>>,
     pruning: AtomicBool,
+    events: Events,
 }
 
 /// A volume, to this module.

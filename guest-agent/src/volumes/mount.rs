@@ -9,7 +9,7 @@ use rustix::{
     mount::{UnmountFlags, unmount},
 };
 
-use super::{Volumes, error::VolumesError, events::Event, options};
+use super::{Volumes, error::VolumesError, events::Told, options};
 use crate::rootfs::{mounts, tmpfs::Tmpfs};
 
 /// Where a container sees a volume.
@@ -39,8 +39,8 @@ impl Volumes {
         }
         volume.mounted_by.insert(container.to_owned());
         drop(volumes);
-        let (container, destination) = (container.to_owned(), at.destination.to_owned());
-        self.tell(at.volume, &Event::Mount { container, destination, read_write: at.read_write });
+        let MountedAt { volume, destination, read_write } = at;
+        self.tell(volume, Told::Mount { container, destination, read_write });
         Ok(())
     }
 
@@ -65,7 +65,7 @@ impl Volumes {
             }
         }
         drop(volumes);
-        self.tell(name, &Event::Unmount { container: container.to_owned() });
+        self.tell(name, Told::Unmount { container });
     }
 }
 

@@ -14,14 +14,14 @@ use super::{
     folder::{Folders, failed},
     record::{Record, VOLUMES},
 };
-use crate::{clock, state::Database};
+use crate::{clock, events::Events, state::Database};
 
 impl Volumes {
     /// Opens the volumes below `root`.
     ///
     /// # Errors
     /// If the disk or the database cannot be used.
-    pub fn open(root: &Path, database: &Database) -> Result<Self, VolumesError> {
+    pub fn open(root: &Path, database: &Database, events: Events) -> Result<Self, VolumesError> {
         let folders = Folders::open(root)?;
         let (present, removed) = folders.list()?;
         let present: BTreeSet<String> = present.into_iter().collect();
@@ -50,7 +50,7 @@ impl Volumes {
         }
         let volumes = records.into_iter().map(|(name, record)| (name, Volume::new(record))).collect();
         let pruning = AtomicBool::new(false);
-        Ok(Self(Arc::new(Store { database: database.clone(), folders, volumes: Mutex::new(volumes), pruning })))
+        Ok(Self(Arc::new(Store { database: database.clone(), folders, volumes: Mutex::new(volumes), pruning, events })))
     }
 }
 

@@ -7,7 +7,7 @@ use cove_proto::v1::StringList;
 use super::{
     Store, Volumes,
     error::VolumesError,
-    events::Event,
+    events::Told,
     filters::{Filters, PRUNE},
 };
 
@@ -56,7 +56,7 @@ impl Volumes {
                 }
             }
         }
-        self.tell("", &Event::Prune { freed_bytes: pruned.freed_bytes });
+        self.tell("", Told::Prune { freed_bytes: pruned.freed_bytes });
         Ok(pruned)
     }
 }

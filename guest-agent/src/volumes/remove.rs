@@ -1,7 +1,7 @@
 //! Removing a volume: out of the way on the disk, then out of the database, then its space is freed. If the agent ends
 //! between the steps, its next start finishes them.
 
-use super::{Volumes, error::VolumesError, events::Event, folder::Folders, record::VOLUMES};
+use super::{Volumes, error::VolumesError, events::Told, folder::Folders, record::VOLUMES};
 
 impl Volumes {
     /// Removes a volume and what is in it. With `force` it is no error if there is none.
@@ -22,7 +22,7 @@ impl Volumes {
         // Should this fail, the record goes when the agent starts next: it has no folder.
         self.0.database.write_blocking(|changes| VOLUMES.delete(changes, name))?;
         drop(volumes);
-        self.tell(name, &Event::Destroy);
+        self.tell(name, Told::Destroy);
         if let Err(error) = Folders::free(&away) {
             tracing::warn!(
                 volume = name,

@@ -9,7 +9,7 @@ use std::{
 use cove_proto::v1::StringList;
 
 use super::*;
-use crate::{containers::chain, state::Database};
+use crate::{containers::chain, events::Events, state::Database};
 
 struct World {
     volumes: Volumes,
@@ -20,7 +20,7 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("state.redb")).unwrap();
-        Self { volumes: Volumes::open(folder.path(), &database).unwrap(), folder }
+        Self { volumes: Volumes::open(folder.path(), &database, Events::default()).unwrap(), folder }
     }
 
     /// What the next agent finds.
@@ -28,7 +28,7 @@ impl World {
         let Self { volumes, folder } = self;
         drop(volumes);
         let database = Database::open(&folder.path().join("state.redb")).unwrap();
-        Self { volumes: Volumes::open(folder.path(), &database).unwrap(), folder }
+        Self { volumes: Volumes::open(folder.path(), &database, Events::default()).unwrap(), folder }
     }
 
     fn create(&self, name: &str, user: Option<&str>) -> VolumeInfo {

@@ -3,7 +3,7 @@
 //! * [`container`] — `docker inspect` of a container, from `container_state`, `container_config`, `host_config` and
 //!   `network_settings`.
 //! * [`container_summary`] — a row of `docker ps`.
-//! * [`exec`] — an exec.
+//! * [`exec`] — an exec; [`event`] — an event.
 //! * `mounts` — what is mounted in a container. [`volume`] — a volume.
 //! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made.
 
@@ -11,6 +11,7 @@ pub(crate) mod container;
 mod container_config;
 mod container_state;
 pub(crate) mod container_summary;
+pub(crate) mod event;
 pub(crate) mod exec;
 mod host_config;
 pub(crate) mod image;

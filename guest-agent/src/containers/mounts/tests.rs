@@ -1,5 +1,13 @@
 //! What containers see beside their root file system, with programs and images that the test makes up.
 
+use std::{collections::HashMap, sync::Arc};
+
+use futures::{
+    StreamExt,
+    future::{BoxFuture, FutureExt},
+};
+use tokio::runtime::Runtime;
+
 use cove_proto::v1::{ContainerSpec, Mount, MountKind, MountPoint, StringList};
 
 use super::check::{MountError, clean};
@@ -9,6 +17,7 @@ use crate::{
         fake::{IMAGE, World},
         list,
     },
+    events::{Filter, Span},
     processes::launch::MountSource,
 };
 
@@ -35,7 +44,7 @@ impl World {
     }
 
     fn volume_names(&self) -> Vec<String> {
-        let all = self.volumes.list(&std::collections::HashMap::new(), false).unwrap();
+        let all = self.volumes.list(&HashMap::new(), false).unwrap();
         all.into_iter().map(|volume| volume.record.name).collect()
     }
 }
@@ -208,7 +217,7 @@ async fn nameless_paths_are_volumes_unless_something_is_mounted_there() {
 #[tokio::test]
 async fn a_new_volume_has_what_the_image_has_unless_it_is_not_wanted() {
     let world = World::new().await;
-    let image = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let image = Arc::new(tempfile::tempdir().unwrap());
     std::fs::create_dir(image.path().join("data")).unwrap();
     std::fs::write(image.path().join("data/file"), "of the image").unwrap();
     std::fs::write(image.path().join("plain"), "").unwrap();
@@ -241,20 +250,32 @@ async fn the_files_of_another_image_are_held_as_long_as_a_container_sees_them() 
     assert!(world.images.holds.lock().unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn the_next_agent_knows_who_uses_what() {
-    let world = World::new().await;
-    let mounts = vec![volume("v1", "/a"), mount(MountKind::Image, IMAGE, "/tools")];
-    let id = world.containers.create("web", with(mounts)).await.unwrap();
-    let before = world.points("web").await;
-    let World { containers, volumes, folder, launcher, images } = world;
-    drop((containers, volumes));
-    tokio::task::yield_now().await;
-    let world = World::open(folder, launcher, images, "boot 1", std::collections::HashMap::new()).await;
-    assert_eq!(world.points("web").await, before);
-    assert!(world.volumes.remove("v1", false).is_err());
-    assert_eq!(*world.images.holds.lock().unwrap(), [id.clone(), format!("{id}.0")]);
-    world.containers.start("web").await.unwrap();
+#[test]
+fn the_next_agent_knows_who_uses_what() {
+    let (folder, launcher, images) = (Arc::new(tempfile::tempdir().unwrap()), Arc::default(), Arc::default());
+    // All that an agent does in memory ends with its runtime.
+    let agent = |life: &dyn Fn(World) -> BoxFuture<'static, String>| {
+        let (folder, launcher, images) = (Arc::clone(&folder), Arc::clone(&launcher), Arc::clone(&images));
+        Runtime::new()
+            .unwrap()
+            .block_on(async move { life(World::open(folder, launcher, images, "boot 1", HashMap::new()).await).await })
+    };
+    let id = agent(&|world| {
+        let mounts = vec![volume("v1", "/a"), mount(MountKind::Image, IMAGE, "/tools")];
+        async move { world.containers.create("web", with(mounts)).await.unwrap() }.boxed()
+    });
+    agent(&|world| {
+        let id = id.clone();
+        async move {
+            let error = world.volumes.remove("v1", false).unwrap_err();
+            assert_eq!(error.to_string(), format!("remove v1: volume is in use - [{id}]"));
+            assert_eq!(*world.images.holds.lock().unwrap(), [id.clone(), format!("{id}.1")]);
+            assert_eq!(world.points("web").await.len(), 2);
+            world.containers.start("web").await.unwrap();
+            id
+        }
+        .boxed()
+    });
 }
 
 #[tokio::test]
@@ -267,4 +288,32 @@ async fn containers_are_found_by_what_they_see() {
         let wanted = list::Wanted { all: true, filters, ..list::Wanted::default() };
         assert_eq!(world.containers.list(wanted).await.unwrap().len(), expected, "{asked}");
     }
+}
+
+#[tokio::test]
+async fn what_happens_to_volumes_is_told_in_dockerds_words() {
+    let world = World::new().await;
+    let id = world.containers.create("web", with(vec![Mount { read_only: true, ..volume("v1", "/a") }])).await.unwrap();
+    world.containers.start("web").await.unwrap();
+    world.containers.remove("web", true, false).await.unwrap();
+    world.volumes.remove("v1", false).unwrap();
+    world.volumes.prune(&HashMap::new()).unwrap();
+    let so_far = Span { since: Some(0), until: Some(crate::clock::now_nanos()) };
+    let of_volumes = world.events.watch(so_far, Filter::default()).map(Result::unwrap);
+    let of_volumes = of_volumes.filter(|event| std::future::ready(event.kind == crate::events::Kind::Volume));
+    let told: Vec<_> = of_volumes
+        .map(|event| {
+            let attributes: Vec<_> = event.attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            (event.action.clone(), attributes.join(" "))
+        })
+        .collect()
+        .await;
+    let expected = [
+        ("create", "driver=local".to_owned()),
+        ("mount", format!("container={id} destination=/a driver=local propagation= read/write=false")),
+        ("unmount", format!("container={id} driver=local")),
+        ("destroy", "driver=local".to_owned()),
+        ("prune", "reclaimed=0".to_owned()),
+    ];
+    assert_eq!(told, expected.map(|(action, attributes)| (action.to_owned(), attributes)));
 }
