@@ -19,6 +19,7 @@ mod refusals;
 mod run;
 mod stop;
 mod terminal;
+mod volumes;
 
 use std::sync::{Arc, OnceLock};
 
@@ -35,7 +36,7 @@ type Shared = Arc<OnceLock<Result<World, String>>>;
 fn main() {
     let arguments = Arguments::from_args();
     let shared = Shared::default();
-    let modules: [(&str, &[Test]); 15] = [
+    let modules: [(&str, &[Test]); 16] = [
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
@@ -47,6 +48,7 @@ fn main() {
         ("limits", limits::TESTS),
         ("explain", explain::TESTS),
         ("isolation", isolation::TESTS),
+        ("volumes", volumes::TESTS),
         ("clients", clients::TESTS),
         ("refusals", refusals::TESTS),
         ("giving_back", giving_back::TESTS),
