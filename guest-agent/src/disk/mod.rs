@@ -4,10 +4,12 @@
 //! * [`find`] — which block device it is.
 //! * [`superblock`] — what is on it, read without mounting.
 //! * [`tools`] — mke2fs, e2fsck, resize2fs.
+//! * `free` — removing trees that containers have made.
 //!
 //! A disk that holds anything else than ext4 is never formatted: it is an error for the user to resolve.
 
 mod find;
+mod free;
 mod superblock;
 mod tools;
 
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, mount};
 
+pub(crate) use free::free;
 use superblock::{Content, Superblock};
 
 /// Where the disk is and goes.

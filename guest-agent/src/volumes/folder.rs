@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::error::VolumesError;
-use crate::names;
+use crate::{disk, names};
 
 const REMOVED: &str = ".removed";
 
@@ -61,10 +61,7 @@ impl Folders {
 
     /// Frees what a discarded folder takes.
     pub(super) fn free(away: &Path) -> Result<(), VolumesError> {
-        match fs::remove_dir_all(away) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", away)(error)),
-            _ => Ok(()),
-        }
+        disk::free(away).map_err(failed("remove", away))
     }
 
     /// Names of the volumes that have a folder, and the folders that are on their way out.

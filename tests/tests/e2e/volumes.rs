@@ -166,8 +166,8 @@ fn image_with_volumes(world: &World) -> Result<&'static str> {
     let mut tar = tar::Builder::new(Vec::new());
     tar.get_mut().extend_from_slice(&root[..root.len() - 1024]);
     for (kind, path, goal, uid, mode) in [
-        (tar::EntryType::Directory, "data/", "", 1000, 0o750),
         (tar::EntryType::Symlink, "data/link", "/etc/passwd", 1000, 0o777),
+        (tar::EntryType::Directory, "data/", "", 1000, 0o750),
         (tar::EntryType::Symlink, "evil", "../../../../../../etc", 0, 0o777),
         (tar::EntryType::Symlink, "kernel", "/proc", 0, 0o777),
     ] {
@@ -232,10 +232,8 @@ fn a_volume_can_be_read_only_or_in_part(world: &World) -> Result<()> {
     let _use = world.shared();
     let make = "mkdir -p /v/a/b; echo x > /v/a/b/file; ln -s a/b /v/inside";
     world.says(&["run", "--rm", "-v", "parts:/v", BUSYBOX, "sh", "-c", make])?;
-    for mount in ["parts:/v:ro"] {
-        let write = world.docker(&["run", "--rm", "-v", mount, BUSYBOX, "touch", "/v/new"])?;
-        write.exits(1)?.complains("Read-only file system")?;
-    }
+    let write = world.docker(&["run", "--rm", "-v", "parts:/v:ro", BUSYBOX, "touch", "/v/new"])?;
+    write.exits(1)?.complains("Read-only file system")?;
     for (subpath, shown) in [("a", "b"), ("a/b", "file"), ("inside", "file"), ("a/../a/b", "file")] {
         let mount = format!("type=volume,src=parts,dst=/p,volume-subpath={subpath}");
         let said = world.says(&["run", "--rm", "--mount", &mount, BUSYBOX, "ls", "/p"])?;
@@ -370,9 +368,8 @@ fn volumes_of_another_container_are_taken_over(world: &World) -> Result<()> {
 fn a_read_only_root_has_writable_volumes(world: &World) -> Result<()> {
     let _use = world.shared();
     let run = ["run", "--rm", "--read-only", "-v", "/v", "--tmpfs", "/m", BUSYBOX, "sh", "-c"];
-    let said = world.says(&[&run[..], &["touch /v/a /m/a && echo both; touch /a 2>&1"]].concat());
     let done = world.docker(&[&run[..], &["touch /v/a /m/a && echo both; touch /a"]].concat())?;
-    ensure!(done.stdout == "both" && done.stderr.contains("Read-only file system"), "{said:?} {done}");
+    ensure!(done.stdout == "both" && done.stderr.contains("Read-only file system"), "{done}");
     Ok(())
 }
 
