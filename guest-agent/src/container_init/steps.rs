@@ -59,7 +59,7 @@ fn container(
     devices::mount(&root, setup.shm_bytes, setup.privileged)?;
     system::mount_sys(&root, setup.privileged)?;
     beside::mount(&root, &setup.mounts, prepared.beside)?;
-    etc::mount(&root, prepared.etc)?;
+    etc::mount(&root, prepared.etc, &setup.mounts)?;
     masked_paths::hide(&root, &setup.masked_paths)?;
     masked_paths::protect(&root, &setup.read_only_paths)?;
     pivot::pivot(&root)?;
