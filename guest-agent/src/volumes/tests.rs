@@ -85,8 +85,7 @@ fn opened(path: &Path) -> std::os::fd::OwnedFd {
 #[test]
 fn a_volume_is_made_once_and_lasts() {
     let world = World::new();
-    let labels = pairs(&[("a", "b")]);
-    let made = world.volumes.create(Wanted { labels: labels.clone(), ..wanted("data") }, None).unwrap();
+    let made = world.volumes.create(Wanted { labels: pairs(&[("a", "b")]), ..wanted("data") }, None).unwrap();
     assert_eq!(made.mountpoint, world.path("data/_data"));
     assert_eq!(fs::metadata(&made.mountpoint).unwrap().mode() & 0o7777, 0o755);
     fs::write(made.mountpoint.join("kept"), "x").unwrap();

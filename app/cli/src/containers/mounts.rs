@@ -2,15 +2,6 @@
 
 use cove_proto::v1::{Mount, MountKind};
 
-/// What one `-v` asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Mounted {
-    /// A volume with a name.
-    Named(Mount),
-    /// A volume without a name, at this path.
-    Nameless(String),
-}
-
 /// Why a mount cannot be.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MountError {
@@ -28,11 +19,11 @@ pub(crate) enum MountError {
     Memory,
 }
 
-/// Reads "NAME:/PATH:MODE" or "/PATH".
-pub(super) fn volume(text: &str) -> Result<Mounted, MountError> {
+/// Reads "NAME:/PATH:MODE", or "/PATH" for a volume without a name.
+pub(super) fn volume(text: &str) -> Result<Mount, MountError> {
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, modes) = match parts[..] {
-        [path] if path.starts_with('/') => return Ok(Mounted::Nameless(path.to_owned())),
+        [path] if path.starts_with('/') => ("", path, ""),
         [source, target] => (source, target, ""),
         [source, target, modes] => (source, target, modes),
         _ => return Err(MountError::Syntax),
@@ -40,7 +31,7 @@ pub(super) fn volume(text: &str) -> Result<Mounted, MountError> {
     if source.starts_with(['/', '.', '~']) || source.contains('\\') {
         return Err(MountError::HostFolder(source.to_owned()));
     }
-    if source.is_empty() || !target.starts_with('/') {
+    if text.starts_with(':') || !target.starts_with('/') {
         return Err(MountError::Syntax);
     }
     let (source, target) = (source.to_owned(), target.to_owned());
@@ -53,7 +44,7 @@ pub(super) fn volume(text: &str) -> Result<Mounted, MountError> {
             mode => return Err(MountError::Mode(mode.to_owned())),
         }
     }
-    Ok(Mounted::Named(mount))
+    Ok(mount)
 }
 
 /// Reads "/PATH:OPTIONS".
@@ -66,27 +57,15 @@ pub(super) fn tmpfs(text: &str) -> Result<Mount, MountError> {
     Ok(Mount { kind: MountKind::Tmpfs.into(), target: target.to_owned(), tmpfs_options, ..Default::default() })
 }
 
-/// The mounts, and the paths of volumes without a name.
-pub(super) fn all(volumes: Vec<Mounted>, tmpfs: Vec<Mount>) -> (Vec<Mount>, Vec<String>) {
-    let (mut mounts, mut nameless) = (Vec::new(), Vec::new());
-    for volume in volumes {
-        match volume {
-            Mounted::Named(mount) => mounts.push(mount),
-            Mounted::Nameless(path) => nameless.push(path),
-        }
-    }
-    mounts.extend(tmpfs);
-    (mounts, nameless)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn volumes_are_written_as_for_docker() {
-        assert_eq!(volume("/data"), Ok(Mounted::Nameless("/data".into())));
-        let Ok(Mounted::Named(mount)) = volume("v1:/data:ro,nocopy") else { panic!("no volume") };
+        let nameless = volume("/data").unwrap();
+        assert_eq!((nameless.source.as_str(), nameless.target.as_str()), ("", "/data"));
+        let mount = volume("v1:/data:ro,nocopy").unwrap();
         assert_eq!((mount.source.as_str(), mount.target.as_str()), ("v1", "/data"));
         assert!(mount.read_only && mount.no_copy);
         for host in ["/home:/x", "./a:/x", "~/a:/x"] {
@@ -103,7 +82,5 @@ mod tests {
         let mount = tmpfs("/run:size=1m,exec").unwrap();
         assert_eq!((mount.target.as_str(), mount.tmpfs_options.len()), ("/run", 2));
         assert_eq!(tmpfs("run"), Err(MountError::Memory));
-        let (mounts, nameless) = all(vec![volume("/a").unwrap(), volume("v1:/b").unwrap()], vec![mount]);
-        assert_eq!((mounts.len(), nameless), (2, vec!["/a".to_owned()]));
     }
 }

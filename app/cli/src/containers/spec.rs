@@ -2,10 +2,7 @@
 
 use cove_proto::v1::{ContainerSpec, Mount, Resources, SeccompProfile, Security, StringList};
 
-use super::{
-    mounts::{self, Mounted},
-    quantities,
-};
+use super::{mounts, quantities};
 use crate::terminal;
 
 /// What surrounds a program, of a new container as of an exec.
@@ -69,7 +66,7 @@ pub(crate) struct Options {
     read_only: bool,
     /// Volume to mount: NAME:/PATH, with ":ro" read-only; /PATH alone for one without a name.
     #[arg(short, long, value_name = "VOLUME", value_parser = mounts::volume)]
-    volume: Vec<Mounted>,
+    volume: Vec<Mount>,
     /// Memory to mount: /PATH, or /PATH:size=64m,mode=700.
     #[arg(long, value_name = "PATH", value_parser = mounts::tmpfs)]
     tmpfs: Vec<Mount>,
@@ -105,11 +102,9 @@ impl Options {
         auto_remove: bool,
         variable: impl Fn(&str) -> Option<String>,
     ) -> ContainerSpec {
-        let (mounts, anonymous_volumes) = mounts::all(self.volume, self.tmpfs);
         ContainerSpec {
             image,
-            mounts,
-            anonymous_volumes,
+            mounts: self.volume.into_iter().chain(self.tmpfs).collect(),
             volumes_from: self.volumes_from,
             entrypoint: self.entrypoint.map(entrypoint),
             cmd: (!command.is_empty()).then_some(StringList { values: command }),
