@@ -100,6 +100,8 @@ pub struct MountSetup {
     pub part: String,
     /// Whether its root takes the mode of the folder that it is attached to, if that was there.
     pub takes_mode: bool,
+    /// Whether it becomes read-only before it is attached.
+    pub read_only: bool,
     /// Whether it passes on what is mounted below it.
     pub shared: bool,
 }

@@ -1,5 +1,5 @@
 //! The agent's half of what a container sees beside its root file system: each becomes a mount that is attached nowhere,
-//! with its attributes, before the container exists. The other half attaches them ([`crate::rootfs::beside`]).
+//! before the container exists. The other half attaches them ([`crate::rootfs::beside`]).
 
 use std::{io, os::fd::OwnedFd, path::Path};
 
@@ -16,12 +16,11 @@ use super::{
 use crate::{
     init::protocol::MountSetup,
     rootfs::{mounts, overlay, target},
-    sys::mount::set_attributes,
 };
 
 /// Makes a mount and says what is to be done with it.
 pub(super) fn prepare(launch: MountLaunch) -> Result<(MountSetup, OwnedFd), LaunchError> {
-    let MountLaunch { target, source, read_only, shared } = launch;
+    let MountLaunch { target, source, mut read_only, shared } = launch;
     let (mut takes_mode, mut part) = (false, String::new());
     let (mount, shown) = match source {
         MountSource::Folder { path, subpath } => {
@@ -35,17 +34,16 @@ pub(super) fn prepare(launch: MountLaunch) -> Result<(MountSetup, OwnedFd), Laun
             part = subpath;
             (overlay::read_only(&layers)?, "image".to_owned())
         }
-        MountSource::Memory(tmpfs) => {
+        MountSource::Memory(mut tmpfs) => {
+            // Its root gets its mode when the place is known, and only then can it be read-only.
+            read_only = tmpfs.attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY);
+            tmpfs.attributes.remove(MountAttrFlags::MOUNT_ATTR_RDONLY);
             let mount = tmpfs.mount().map_err(failed(format!("mount tmpfs for {target}")))?;
             takes_mode = !tmpfs.has_mode();
             (mount, "tmpfs".to_owned())
         }
     };
-    if read_only {
-        set_attributes(&mount, MountAttrFlags::MOUNT_ATTR_RDONLY, true)
-            .map_err(failed(format!("make {shown} read-only for {target}")))?;
-    }
-    Ok((MountSetup { target, source: shown, part, takes_mode, shared }, mount))
+    Ok((MountSetup { target, source: shown, part, takes_mode, read_only, shared }, mount))
 }
 
 /// What is at a path within a folder. A link that leads out of the folder is refused, as is one that is being exchanged for

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::{
     fs::{FileType, Mode, OFlags, RawMode, fchmod, fstat, fstatfs, openat},
     io::Errno,
-    mount::{UnmountFlags, unmount},
+    mount::{MountAttrFlags, UnmountFlags, unmount},
     process::fchdir,
 };
 
@@ -18,7 +18,10 @@ use super::{
     RootfsError, Step, mounts,
     target::{self, Make},
 };
-use crate::{init::protocol::MountSetup, sys::mount::make_shared};
+use crate::{
+    init::protocol::MountSetup,
+    sys::mount::{make_shared, set_attributes},
+};
 
 /// statfs(2): the type of procfs.
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
@@ -72,6 +75,9 @@ fn attach(root: impl AsFd, setup: &MountSetup, mount: OwnedFd, place: &Place) ->
         fchmod(folder, Mode::from_raw_mode(mode))?;
     }
     let mount = if setup.part.is_empty() { mount } else { part(root, &setup.part, mount, place)? };
+    if setup.read_only {
+        set_attributes(&mount, MountAttrFlags::MOUNT_ATTR_RDONLY, true)?;
+    }
     mounts::attach(&mount, &place.descriptor)?;
     if setup.shared { make_shared(&mount, true) } else { Ok(()) }
 }

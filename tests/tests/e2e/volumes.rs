@@ -288,6 +288,8 @@ fn memory_has_the_options_asked_for(world: &World) -> Result<()> {
     let said = options(&["--mount", "type=tmpfs,dst=/m,tmpfs-size=65536,tmpfs-mode=750"])?.ok()?.stdout;
     ensure!(said.contains("size=64k") && said.ends_with("\n750"), "{said}");
     options(&["--tmpfs", "/m:ro"])?.exits(1)?.complains("Read-only file system")?;
+    let write = world.docker(&["run", "--rm", "--tmpfs", "/etc:ro", BUSYBOX, "touch", "/etc/file"])?;
+    write.exits(1)?.complains("Read-only file system")?;
     let fill = ["dd", "if=/dev/zero", "of=/m/file", "bs=64k", "count=100"];
     let full = world.docker(&[&["run", "--rm", "--tmpfs", "/m:size=1m", BUSYBOX], &fill[..]].concat())?;
     full.exits(1)?.complains("No space left on device")?;
