@@ -34,10 +34,19 @@ pub fn mount(root: impl AsFd, setups: &[MountSetup], mounts: Vec<OwnedFd>) -> Re
     for (setup, mount) in setups.iter().zip(mounts) {
         // runc's words.
         let step = || format!("error mounting {:?} to rootfs at {:?}", setup.source, setup.target);
+        let refuse = |why: &str| {
+            let step = format!("{}: {:?} {why}", step(), setup.target);
+            Err(RootfsError { step, errno: Errno::PERM })
+        };
+        if is_below_proc(&setup.target) {
+            return refuse("cannot be mounted because it is inside /proc");
+        }
         let place = Place::find(&root, &setup.target, &mount).step(step())?;
-        if is_proc(&place.descriptor).step(step())? || is_below_proc(&setup.target) {
-            let step = format!("{}: {:?} cannot be mounted because it is inside /proc", step(), setup.target);
-            return Err(RootfsError { step, errno: Errno::PERM });
+        if is_proc(&place.descriptor).step(step())? {
+            return refuse("cannot be mounted because it is inside /proc");
+        }
+        if is_same(&root, &place.descriptor).step(step())? {
+            return refuse("leads to /, which nothing can be mounted over");
         }
         attach(&root, setup, mount, &place).step(step())?;
     }
@@ -58,7 +67,6 @@ impl Place {
                 let mode = fstat(&descriptor)?.st_mode;
                 Ok(Self { descriptor, mode: Some(mode & 0o7777) })
             }
-            Err(Errno::NOENT) if is_below_proc(path) => Err(Errno::PERM),
             Err(Errno::NOENT) => {
                 let make = if target::kind(mount)? == FileType::Directory { Make::Folder } else { Make::File };
                 Ok(Self { descriptor: target::find_or_make(root, path, make)?, mode: None })
@@ -94,6 +102,11 @@ fn part(root: impl AsFd, path: &str, mount: OwnedFd, place: &Place) -> Result<Ow
 
 fn is_proc(place: impl AsFd) -> Result<bool, Errno> {
     Ok(u64::try_from(fstatfs(place)?.f_type).is_ok_and(|kind| kind == PROC_SUPER_MAGIC))
+}
+
+fn is_same(a: impl AsFd, b: impl AsFd) -> Result<bool, Errno> {
+    let (a, b) = (fstat(a)?, fstat(b)?);
+    Ok((a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }
 
 fn is_below_proc(path: &str) -> bool {
