@@ -28,7 +28,8 @@ pub(super) fn prepare(launch: MountLaunch) -> Result<(MountSetup, OwnedFd), Laun
             let folder = folder.map_err(failed(format!("open {}", path.display())))?;
             let place = within(folder, &path, &subpath)?;
             let copy = mounts::detached_tree(&place).map_err(failed(format!("open {}", path.display())))?;
-            (copy, path.join(subpath).display().to_string())
+            let shown = if subpath.is_empty() { path } else { path.join(subpath) };
+            (copy, shown.display().to_string())
         }
         MountSource::Layers { layers, subpath } => {
             part = subpath;

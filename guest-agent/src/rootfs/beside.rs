@@ -48,6 +48,11 @@ pub fn mount(root: impl AsFd, setups: &[MountSetup], mounts: Vec<OwnedFd>) -> Re
         if is_same(&root, &place.descriptor).step(step())? {
             return refuse("leads to /, which nothing can be mounted over");
         }
+        // move_mount says EINVAL of it, which nobody would understand.
+        let is_folder = |place: &OwnedFd| Ok(target::kind(place)? == FileType::Directory);
+        if is_folder(&mount).step(step())? != is_folder(&place.descriptor).step(step())? {
+            return Err(RootfsError { step: step(), errno: Errno::NOTDIR });
+        }
         attach(&root, setup, mount, &place).step(step())?;
     }
     Ok(())

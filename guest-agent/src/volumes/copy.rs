@@ -152,7 +152,8 @@ fn attribute(file: impl AsFd, name: &[u8]) -> Result<Vec<u8>, Errno> {
     Ok(value)
 }
 
-fn times(facts: &Stat) -> Timestamps {
+/// When a file was read and written last.
+pub(super) fn times(facts: &Stat) -> Timestamps {
     let time = |seconds: i64, nanos: u64| Timespec { tv_sec: seconds, tv_nsec: i64::try_from(nanos).unwrap_or(0) };
     Timestamps {
         last_access: time(facts.st_atime, facts.st_atime_nsec),

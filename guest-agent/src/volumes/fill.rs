@@ -6,7 +6,7 @@
 use std::{fs, io, os::fd::AsFd, sync::Arc};
 
 use rustix::{
-    fs::{CWD, Dir, Mode, OFlags, RenameFlags, ResolveFlags, openat, openat2, renameat_with, syncfs},
+    fs::{CWD, Dir, Mode, OFlags, RenameFlags, ResolveFlags, fstat, futimens, openat, openat2, renameat_with, syncfs},
     io::Errno,
 };
 
@@ -83,6 +83,8 @@ pub(super) fn finish(folders: &Folders, name: &str) -> Result<(), VolumesError> 
     };
     let moved = || -> Result<(), Errno> {
         let data = open(&to)?;
+        // Moving things out of it is a change of it.
+        let times = copy::times(&fstat(&copied)?);
         for entry in Dir::read_from(&copied)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -95,7 +97,8 @@ pub(super) fn finish(folders: &Folders, name: &str) -> Result<(), VolumesError> 
                 Err(errno) => return Err(errno),
             }
         }
-        copy::attributes(&copied, &data)
+        copy::attributes(&copied, &data)?;
+        futimens(&data, &times)
     };
     moved().map_err(io::Error::from).map_err(failed("move what was copied into", &to))?;
     Folders::free(&from)
