@@ -108,7 +108,8 @@ fn what_cannot_be_is_said_in_dockerds_words(world: &World) -> Result<()> {
         (&["--volumes-from", "nosuch"], "No such container: nosuch"),
         (&["-v", "/home:/x"], "bind source path /home (/home:/x): host folders are not supported"),
     ] {
-        let arguments = [&["run", "--rm"], options, &[BUSYBOX, "true"]].concat();
+        // docker takes any "not found" for that of the image, and would pull it.
+        let arguments = [&["run", "--rm", "--pull", "never"], options, &[BUSYBOX, "true"]].concat();
         world.docker(&arguments)?.exits(125)?.complains(words)?;
     }
     for (arguments, words) in [
