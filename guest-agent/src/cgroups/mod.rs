@@ -2,13 +2,16 @@
 //!
 //! cgroups-rs writes the limits that it covers ([`limits`]); what it lacks stands beside it: the device program
 //! ([`devices`]), waiting for a cgroup to become empty ([`remove`]), cgroup.kill and the count of kills for want of memory
-//! ([`kill`]). [`layout`] is what PID 1 makes at boot.
+//! ([`kill`]), freezing ([`freezer`]). [`update`] changes limits, [`layout`] is what PID 1 makes at boot.
 
 pub mod devices;
+mod events;
+pub mod freezer;
 pub mod kill;
 pub mod layout;
 pub mod limits;
 pub mod remove;
+pub mod update;
 
 use std::{
     io,
@@ -18,6 +21,7 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
+pub use freezer::{freeze, is_frozen};
 pub use kill::{kill, oom_kills};
 pub use remove::{remove, remove_all_but};
 
@@ -79,8 +83,8 @@ pub enum CgroupError {
         #[source]
         source: io::Error,
     },
-    /// Processes are left in it.
-    #[error("processes in cgroup {path} do not end")]
+    /// Its processes hang in the kernel.
+    #[error("processes in cgroup {path} neither end nor freeze")]
     Busy {
         /// Its folder.
         path: PathBuf,
@@ -132,6 +136,16 @@ pub fn create(id: &str, resources: &Resources, privileged: bool) -> Result<Owned
             .map_err(|errno| CgroupError::Devices { path: path.clone(), source: errno.into() })?;
     }
     Ok(cgroup)
+}
+
+/// The processes of a container, as far as they can be known while they come and go.
+#[must_use]
+pub fn processes(id: &str) -> Vec<u32> {
+    let folder = folder(id);
+    let mut folders = remove::below(&folder);
+    folders.push(folder);
+    let listed = folders.iter().filter_map(|folder| std::fs::read_to_string(folder.join("cgroup.procs")).ok());
+    listed.flat_map(|pids| pids.lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 /// Opens the cgroup of a container.

@@ -52,10 +52,18 @@ impl Containers {
     /// Connects to the standard streams of a container, of the run that there is or of the next.
     ///
     /// # Errors
-    /// If there is no such container.
+    /// If there is no such container, it is paused, or restarts in a moment.
     pub fn attach(&self, container: &str, wanted: Wanted) -> Result<Attached, ContainersError> {
         let entry = self.find(container)?;
-        let runs = entry.now().program.is_some();
+        let view = entry.now();
+        let later = |state| ContainersError::AttachLater { container: container.to_owned(), state };
+        if view.paused {
+            return Err(later("paused, unpause the container before attach"));
+        }
+        if view.is_restarting() {
+            return Err(later("restarting, wait until the container is running"));
+        }
+        let runs = view.program.is_some();
         let (end, in_run) = entry.log.position();
         // A run that all but ended has its end marked already: there is nothing to wait for.
         let stop = if wanted.stream && (in_run || !runs) { Stop::RunEndFrom(end) } else { Stop::At(end) };

@@ -19,6 +19,7 @@ use super::{
     program::{ImageSource, Launcher, Program},
 };
 use crate::{
+    cgroups::update::Change,
     clock,
     events::Events,
     images::{HeldImage, ImageConfig, ImagesError},
@@ -90,6 +91,9 @@ pub(crate) struct FakeProgram {
     pub(crate) signals: Mutex<Vec<i32>>,
     pub(crate) released: AtomicBool,
     pub(crate) oom: AtomicBool,
+    pub(crate) frozen: AtomicBool,
+    pub(crate) changes: Mutex<Vec<Change>>,
+    pub(crate) refuses_limits: AtomicBool,
 }
 
 /// The program's ends of its pipes.
@@ -125,6 +129,9 @@ impl FakeProgram {
             signals: Mutex::default(),
             released: AtomicBool::new(false),
             oom: AtomicBool::new(false),
+            frozen: AtomicBool::new(false),
+            changes: Mutex::default(),
+            refuses_limits: AtomicBool::new(false),
         }
     }
 
@@ -204,6 +211,25 @@ impl Program for FakeProgram {
 
     fn kill_all(&self) {
         self.exits(128 + libc::SIGKILL);
+    }
+
+    fn kill_session(&self) {
+        self.exits(128 + libc::SIGKILL);
+    }
+
+    fn freeze(&self, freeze: bool) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        self.frozen.store(freeze, Ordering::SeqCst);
+        async { Ok(()) }.boxed()
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::SeqCst)
+    }
+
+    fn limit(&self, change: Change) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        self.changes.lock().unwrap().push(change);
+        let refused = self.refuses_limits.load(Ordering::SeqCst);
+        async move { if refused { Err("device or resource busy".into()) } else { Ok(()) } }.boxed()
     }
 
     fn release(&self) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {

@@ -18,7 +18,11 @@ impl Containers {
             name => signals::parse(name).ok_or_else(|| ContainersError::InvalidSignal(name.to_owned()))?,
         };
         let entry = self.find(container).map_err(around)?;
-        let program = entry.running().map_err(around)?;
+        let program = match stop::find_run(&entry, By::Kill).await.map_err(around)? {
+            stop::Found::Runs(program) => program,
+            stop::Found::GivenUp => return Ok(()),
+            stop::Found::Idle => return Err(around(ContainersError::NotRunning(entry.id.clone()))),
+        };
         entry.ask(|reply| Command::Signal { signal: number, by: By::Kill, reply }).await.map_err(around)?;
         if number == libc::SIGKILL {
             // As with dockerd, who kills finds it dead.

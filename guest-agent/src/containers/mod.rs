@@ -1,11 +1,11 @@
 //! Containers, as their users see them: what they are, their states, what is done with them.
 //!
 //! ```text
-//!                     start                    its program ends
-//!  create ──► created ──────► running ───────────────────────────► exited ──► (gone)
-//!                │               ▲                                   │ │ remove
-//!                │ remove        └───────────── start ───────────────┘ │
-//!                └──► (gone)                                           └► dead: the removal failed
+//!                     start          pause         its program ends
+//!  create ──► created ──────► running ◄──► paused ───────────────────► exited ──► (gone)
+//!                │               ▲ ▲                                   │ │ remove
+//!                │ remove        │ └─── restarting: after a while ◄────┤ │
+//!                └──► (gone)     └───────────── start ─────────────────┘ └► dead: the removal failed
 //! ```
 //!
 //! One task per container ([`actor`]) owns its state and carries out what changes it: start, kill, remove, rename, and the
@@ -16,7 +16,8 @@
 //! it shows; a start is written while it happens, and answered when both are done.
 //!
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
-//!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`].
+//!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
+//! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
 //!   [`folder`], [`record`].
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
@@ -31,6 +32,7 @@ mod etc;
 pub(crate) mod fake;
 mod filters;
 mod folder;
+mod health;
 mod index;
 mod inspect;
 mod isolation;
@@ -40,12 +42,16 @@ mod limits;
 pub mod list;
 pub mod merge;
 pub mod output;
+mod pause;
+mod probe;
 pub mod program;
+mod prune;
 mod record;
 mod remove;
 mod rename;
 mod resize;
 mod restart;
+mod restart_policy;
 pub mod signals;
 mod spec;
 mod start;
@@ -54,6 +60,7 @@ mod tell;
 #[cfg(test)]
 mod tests;
 mod top;
+mod update;
 mod wait;
 pub mod watch;
 
@@ -75,6 +82,7 @@ pub use self::{
     error::{ContainersError, Kind},
     filters::FilterError,
     index::{Entry, ExecGuard, View},
+    prune::Pruned,
     record::{Phase, Record, State},
     spec::SpecError,
     wait::Waited,
@@ -120,6 +128,8 @@ pub(crate) struct Engine {
     index: Mutex<Index>,
     /// Counts what changed, see [`watch`].
     changes: tokio::sync::watch::Sender<u64>,
+    /// Whether a prune is under way.
+    pruning: AtomicBool,
     shutting_down: AtomicBool,
 }
 

@@ -68,7 +68,11 @@ pub(super) fn patience(entry: &Entry, asked: Option<i32>) -> Option<Duration> {
 
 /// Ends the run of a container; says whether there was none.
 pub(super) async fn end(entry: &Arc<Entry>, signal: i32, patience: Option<Duration>) -> Result<bool, ContainersError> {
-    let Some(program) = entry.now().program.clone() else { return Ok(true) };
+    let program = match find_run(entry, By::Stop).await? {
+        Found::Runs(program) => program,
+        Found::GivenUp => return Ok(false),
+        Found::Idle => return Ok(true),
+    };
     if send(entry, signal).await? || is_over(entry, &program, patience).await {
         return Ok(false);
     }
@@ -76,6 +80,29 @@ pub(super) async fn end(entry: &Arc<Entry>, signal: i32, patience: Option<Durati
         return Ok(false);
     }
     Err(ContainersError::Start(format!("container {} did not end within 10 seconds of SIGKILL", entry.id)))
+}
+
+/// What there is to end.
+pub(super) enum Found {
+    /// Its program.
+    Runs(Arc<dyn Program>),
+    /// It was about to be started again, and is not any more.
+    GivenUp,
+    /// Nothing.
+    Idle,
+}
+
+pub(super) async fn find_run(entry: &Entry, by: By) -> Result<Found, ContainersError> {
+    loop {
+        let view = entry.now();
+        match &view.program {
+            Some(program) => return Ok(Found::Runs(Arc::clone(program))),
+            None if !view.is_restarting() => return Ok(Found::Idle),
+            None if entry.ask(|reply| Command::GiveUpRestart { by, reply }).await? => return Ok(Found::GivenUp),
+            // It runs again, or has gone, meanwhile.
+            None => {}
+        }
+    }
 }
 
 /// Waits until this run is over (the container may start again meanwhile), for no longer than `patience`.

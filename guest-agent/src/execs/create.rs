@@ -18,6 +18,9 @@ impl Execs {
     pub fn create(&self, container: &str, spec: ExecSpec) -> Result<String, ExecsError> {
         let entry = self.containers.find(container)?;
         entry.running()?;
+        if entry.now().paused {
+            return Err(ExecsError::Paused(container.to_owned()));
+        }
         if spec.args.first().is_none_or(String::is_empty) {
             return Err(ExecsError::NoCommand);
         }

@@ -37,6 +37,9 @@ impl Execs {
         let exec = self.find(id)?;
         let entry = self.containers.find(&exec.container_id)?;
         entry.running()?;
+        if entry.now().paused {
+            return Err(ExecsError::Paused(entry.id.clone()));
+        }
         exec.claim()?;
         let this = self.clone();
         let started = tokio::spawn(async move { this.launch(&exec, &entry, detach, size).await });

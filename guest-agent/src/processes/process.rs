@@ -9,9 +9,9 @@ use std::{
 use rustix::termios::Winsize;
 use tokio::sync::watch;
 
-use super::{connection::Connection, launch::ExitStatus};
+use super::{connection::Connection, kill_session::kill_session, launch::ExitStatus};
 use crate::{
-    cgroups::{self, CgroupError},
+    cgroups::{self, CgroupError, update::Change},
     sys::send_signal::send_signal,
 };
 
@@ -248,6 +248,35 @@ impl Process {
             tracing::warn!(container = %self.inner.id, %error, "cgroup.kill failed; killing the first process");
             drop(self.signal(libc::SIGKILL));
         }
+    }
+
+    /// Kills it with all that it started and that is still of its session.
+    pub fn kill_session(&self) {
+        kill_session(self.container_id(), self.inner.pid);
+        // Its number may be another's by now; its pidfd is not.
+        drop(self.signal(libc::SIGKILL));
+    }
+
+    /// Freezes the processes of the container, or lets them go on.
+    ///
+    /// # Errors
+    /// When the kernel does not do it.
+    pub async fn freeze(&self, freeze: bool) -> Result<(), CgroupError> {
+        cgroups::freeze(self.container_id(), freeze).await
+    }
+
+    /// Whether the processes of the container are frozen.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        cgroups::is_frozen(self.container_id())
+    }
+
+    /// Changes the limits of the container.
+    ///
+    /// # Errors
+    /// When the kernel refuses one.
+    pub async fn limit(&self, change: Change) -> Result<(), CgroupError> {
+        cgroups::update::update(self.container_id(), change).await
     }
 
     /// Forgets it, here and in PID 1; one that still runs is killed. Of a container, ends what is left and removes its

@@ -16,7 +16,7 @@ use cove_proto::v1::{
 
 use super::error::missing;
 use crate::{
-    containers::{Containers, attach, list, nanos, output, timestamp, watch},
+    containers::{Containers, Pruned, attach, list, nanos, output, timestamp, watch},
     logs::Stream as Source,
 };
 
@@ -225,30 +225,35 @@ impl v1::containers_server::Containers for ContainersService {
 
     async fn pause_container(
         &self,
-        _: Request<v1::PauseContainerRequest>,
+        request: Request<v1::PauseContainerRequest>,
     ) -> Result<Response<v1::PauseContainerResponse>, Status> {
-        Err(Status::unimplemented("not written yet"))
+        self.containers.pause(&request.into_inner().container).await?;
+        Ok(Response::new(v1::PauseContainerResponse {}))
     }
 
     async fn unpause_container(
         &self,
-        _: Request<v1::UnpauseContainerRequest>,
+        request: Request<v1::UnpauseContainerRequest>,
     ) -> Result<Response<v1::UnpauseContainerResponse>, Status> {
-        Err(Status::unimplemented("not written yet"))
+        self.containers.unpause(&request.into_inner().container).await?;
+        Ok(Response::new(v1::UnpauseContainerResponse {}))
     }
 
     async fn update_container(
         &self,
-        _: Request<v1::UpdateContainerRequest>,
+        request: Request<v1::UpdateContainerRequest>,
     ) -> Result<Response<v1::UpdateContainerResponse>, Status> {
-        Err(Status::unimplemented("not written yet"))
+        let v1::UpdateContainerRequest { container, resources, restart_policy } = request.into_inner();
+        self.containers.update(&container, resources.unwrap_or_default(), restart_policy).await?;
+        Ok(Response::new(v1::UpdateContainerResponse { warnings: Vec::new() }))
     }
 
     async fn prune_containers(
         &self,
-        _: Request<v1::PruneContainersRequest>,
+        request: Request<v1::PruneContainersRequest>,
     ) -> Result<Response<v1::PruneContainersResponse>, Status> {
-        Err(Status::unimplemented("not written yet"))
+        let Pruned { ids, freed_bytes } = self.containers.prune(request.into_inner().filters).await?;
+        Ok(Response::new(v1::PruneContainersResponse { ids, freed_bytes }))
     }
 
     async fn get_container_stats(

@@ -16,7 +16,7 @@ impl World {
     }
 
     /// The actions of all that was told so far.
-    async fn actions(&self) -> Vec<String> {
+    pub(super) async fn actions(&self) -> Vec<String> {
         self.told().await.iter().map(|line| line.split(" (").next().unwrap().to_owned()).collect()
     }
 }
