@@ -90,6 +90,11 @@ impl Call {
         self.headers.contains_key(header::UPGRADE)
     }
 
+    /// The body as JSON; null when there is none.
+    pub(crate) async fn json_if_any(&mut self) -> Result<Value, Error> {
+        if hyper::body::Body::is_end_stream(&self.body) { Ok(Value::Null) } else { self.json().await }
+    }
+
     /// The body as JSON; checks the content type as dockerd does.
     pub(crate) async fn json(&mut self) -> Result<Value, Error> {
         self.require_json()?;

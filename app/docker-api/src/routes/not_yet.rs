@@ -50,11 +50,7 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(POST "/commit" "docker commit"),
     not_yet!(GET "/distribution/{*}/json" "asking a registry"),
     // Containers.
-    not_yet!(POST "/containers/prune" "docker container prune"),
     not_yet!(GET "/containers/{}/attach/ws" "attaching by WebSocket"),
-    not_yet!(POST "/containers/{}/pause" "docker pause"),
-    not_yet!(POST "/containers/{}/unpause" "docker unpause"),
-    not_yet!(POST "/containers/{}/update" "docker update"),
     not_yet!(GET "/containers/{}/stats" "docker stats"),
     not_yet!(GET "/containers/{}/changes" "docker diff"),
     not_yet!(GET "/containers/{}/export" "docker export"),

@@ -116,8 +116,11 @@ impl v1::containers_server::Containers for Shared {
     ) -> Result<Response<v1::GetContainerResponse>, Status> {
         let name = request.into_inner().container;
         no_container(&name)?;
-        let mut container =
-            if matches!(name.as_str(), "c6" | "tty") { canned::with_limits() } else { canned::running() };
+        let mut container = match name.as_str() {
+            "c6" | "tty" => canned::with_limits(),
+            "checked" => canned::checked(),
+            _ => canned::running(),
+        };
         if name == "paused" || name == "follow" {
             container.id = name;
         }
@@ -238,30 +241,53 @@ impl v1::containers_server::Containers for Shared {
 
     async fn pause_container(
         &self,
-        _: Request<v1::PauseContainerRequest>,
+        request: Request<v1::PauseContainerRequest>,
     ) -> Result<Response<v1::PauseContainerResponse>, Status> {
-        Err(Status::unimplemented("not played yet"))
+        let name = request.into_inner().container;
+        no_container(&name)?;
+        self.note("pause");
+        if name == "paused" {
+            return Err(Status::failed_precondition("Container paused is already paused"));
+        }
+        Ok(Response::new(v1::PauseContainerResponse {}))
     }
 
     async fn unpause_container(
         &self,
-        _: Request<v1::UnpauseContainerRequest>,
+        request: Request<v1::UnpauseContainerRequest>,
     ) -> Result<Response<v1::UnpauseContainerResponse>, Status> {
-        Err(Status::unimplemented("not played yet"))
+        let name = request.into_inner().container;
+        no_container(&name)?;
+        self.note("unpause");
+        if name == "running" {
+            return Err(Status::internal("Container running is not paused"));
+        }
+        Ok(Response::new(v1::UnpauseContainerResponse {}))
     }
 
     async fn update_container(
         &self,
-        _: Request<v1::UpdateContainerRequest>,
+        request: Request<v1::UpdateContainerRequest>,
     ) -> Result<Response<v1::UpdateContainerResponse>, Status> {
-        Err(Status::unimplemented("not played yet"))
+        let request = request.into_inner();
+        no_container(&request.container)?;
+        let resources = request.resources.unwrap_or_default();
+        let policy = request.restart_policy.map(|policy| policy.kind().as_str_name().to_owned());
+        self.note(format!("update memory={} pids={} policy={policy:?}", resources.memory_bytes, resources.pids_limit));
+        Ok(Response::new(v1::UpdateContainerResponse { warnings: vec![] }))
     }
 
     async fn prune_containers(
         &self,
-        _: Request<v1::PruneContainersRequest>,
+        request: Request<v1::PruneContainersRequest>,
     ) -> Result<Response<v1::PruneContainersResponse>, Status> {
-        Err(Status::unimplemented("not played yet"))
+        let filters = request.into_inner().filters;
+        let mut keys: Vec<_> = filters.keys().cloned().collect();
+        keys.sort();
+        self.note(format!("prune {}", keys.join(" ")));
+        let ids = if keys.is_empty() { vec!["c1".into(), "c2".into()] } else { vec![] };
+        let freed_bytes = if ids.is_empty() { 0 } else { 7 };
+        Ok(Response::new(v1::PruneContainersResponse { ids, freed_bytes }))
     }
 
     async fn get_container_stats(
