@@ -36,8 +36,16 @@ enum Command {
     Logs(containers::logs::Arguments),
     /// Run a command in a container that runs.
     Exec(containers::exec::Arguments),
+    /// Freeze all processes of containers.
+    Pause(containers::pause::Arguments),
+    /// Let frozen containers go on.
+    Unpause(containers::pause::Arguments),
+    /// Change limits and the restart policy of containers.
+    Update(containers::update::Arguments),
     /// Remove containers.
     Rm(containers::remove::Arguments),
+    /// Remove all containers that do not run.
+    Prune(containers::prune::Arguments),
     /// List images.
     Images(images::list::Arguments),
     /// Load images from an archive.
@@ -70,6 +78,10 @@ impl Arguments {
             Command::Ps(arguments) => containers::list::run(arguments, format).await,
             Command::Logs(arguments) => containers::logs::run(arguments).await,
             Command::Exec(arguments) => containers::exec::run(arguments).await,
+            Command::Pause(arguments) => containers::pause::pause(arguments).await,
+            Command::Unpause(arguments) => containers::pause::unpause(arguments).await,
+            Command::Update(arguments) => containers::update::run(arguments).await,
+            Command::Prune(arguments) => containers::prune::run(arguments, format).await,
             Command::Rm(arguments) => containers::remove::run(arguments).await,
             Command::Images(arguments) => images::list::run(&arguments, format).await,
             Command::Load(arguments) => images::load::run(arguments).await,
