@@ -12,6 +12,7 @@ mod explain;
 mod giving_back;
 mod images;
 mod isolation;
+mod life;
 mod lifecycle;
 mod limits;
 mod logs;
@@ -35,7 +36,7 @@ type Shared = Arc<OnceLock<Result<World, String>>>;
 fn main() {
     let arguments = Arguments::from_args();
     let shared = Shared::default();
-    let modules: [(&str, &[Test]); 15] = [
+    let modules: [(&str, &[Test]); 16] = [
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
@@ -43,6 +44,7 @@ fn main() {
         ("containers", containers::TESTS),
         ("exec", exec::TESTS),
         ("events", events::TESTS),
+        ("life", life::TESTS),
         ("images", images::TESTS),
         ("limits", limits::TESTS),
         ("explain", explain::TESTS),
