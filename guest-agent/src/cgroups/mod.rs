@@ -1,8 +1,8 @@
 //! The cgroup of each container: `/sys/fs/cgroup/containers/ID`.
 //!
 //! cgroups-rs writes the limits that it covers ([`limits`]); what it lacks stands beside it: the device program
-//! ([`devices`]), waiting for a cgroup to become empty ([`remove`]), cgroup.kill and the count of kills for want of memory
-//! ([`kill`]), freezing ([`freezer`]). [`update`] changes limits, [`layout`] is what PID 1 makes at boot.
+//! ([`devices`]), waiting for a cgroup to become empty ([`remove`]), cgroup.kill ([`kill`]), kills for want of memory
+//! ([`oom`]), freezing ([`freezer`]). [`update`] changes limits, [`layout`] is what PID 1 makes at boot.
 
 pub mod devices;
 mod events;
@@ -10,6 +10,7 @@ pub mod freezer;
 pub mod kill;
 pub mod layout;
 pub mod limits;
+pub mod oom;
 pub mod remove;
 pub mod update;
 
@@ -22,7 +23,8 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 
 pub use freezer::{freeze, is_frozen};
-pub use kill::{kill, oom_kills};
+pub use kill::kill;
+pub use oom::{oom_kills, oom_kills_beyond};
 pub use remove::{remove, remove_all_but};
 
 use crate::processes::launch::Resources;

@@ -18,6 +18,7 @@ use super::{
     error::ContainersError,
     health::{Checked, Health, Monitor},
     index::View,
+    oom,
     program::Program,
     record::{CONTAINERS, Phase, Record},
     restart_policy::{self, End, Restarts},
@@ -51,6 +52,8 @@ pub(super) enum Command {
     Update { resources: Box<v1::Resources>, policy: Option<v1::RestartPolicy>, reply: Reply<()> },
     /// A check of its health is over; says what the verdict is now.
     Checked(Checked, oneshot::Sender<v1::HealthStatus>),
+    /// The kernel killed a process of it for want of memory.
+    Oom,
     /// Remove it.
     Remove { force: bool, reply: Reply<()> },
     /// Give it another name.
@@ -105,6 +108,10 @@ pub(super) struct Running {
     stop_asked: bool,
     /// Whether somebody sent it a signal.
     by_hand: bool,
+    /// What waits for kills for want of memory.
+    pub(super) oom: Option<oom::Watch>,
+    /// Whether such a kill was told.
+    pub(super) oom_told: bool,
     pumps: JoinSet<()>,
 }
 
@@ -121,8 +128,16 @@ impl Running {
                 }
             });
         }
-        let paused = program.is_frozen();
-        Self { program, since: Instant::now(), paused, stop_asked: false, by_hand: false, pumps }
+        Self {
+            program,
+            since: Instant::now(),
+            paused: false,
+            stop_asked: false,
+            by_hand: false,
+            oom: None,
+            oom_told: false,
+            pumps,
+        }
     }
 
     /// Waits until all that was written is in the log.
@@ -144,7 +159,7 @@ impl Actor {
     ) -> (Self, Arc<Entry>) {
         let (commands, inbox) = mpsc::channel(16);
         let own = commands.downgrade();
-        let running = program.map(|program| Running::new(program, &log));
+        let running = program.map(|program| Running { paused: program.is_frozen(), ..Running::new(program, &log) });
         let (view, seen) = watch::channel(Arc::new(seen(&record, running.as_ref(), None)));
         let restarting = Arc::new(AtomicU32::new(0));
         let entry = Entry::new(record.id.clone(), log.clone(), commands, seen, Arc::clone(&restarting));
@@ -201,6 +216,7 @@ impl Actor {
             Command::Pause { pause, reply } => drop(reply.send(self.pause(pause).await)),
             Command::Update { resources, policy, reply } => drop(reply.send(self.update(&resources, policy).await)),
             Command::Checked(checked, reply) => drop(reply.send(self.checked(checked))),
+            Command::Oom => self.oom(),
             Command::Rename(name, reply) => drop(reply.send(self.rename(name).await)),
             Command::Wait(condition, reply) => self.register(condition, reply),
             Command::Remove { force, reply } => {
@@ -267,7 +283,7 @@ impl Actor {
         }
         self.engine.images.set_running(&self.record.id, false);
         self.publish();
-        self.tell_end(running.stop_asked);
+        self.tell_end(running.stop_asked, running.oom_told);
         self.notify_end();
         if let Err(error) = running.program.release().await {
             tracing::warn!(container = %self.record.id, %error, "an ended container leaves something behind");
@@ -287,9 +303,9 @@ impl Actor {
     }
 
     /// Tells that a run has ended, in dockerd's order.
-    fn tell_end(&self, stop_asked: bool) {
+    fn tell_end(&self, stop_asked: bool, oom_told: bool) {
         let state = &self.record.state;
-        if state.oom_killed {
+        if state.oom_killed && !oom_told {
             self.tell("oom");
         }
         let seconds = state.finished_at.saturating_sub(state.started_at).max(0) / 1_000_000_000;

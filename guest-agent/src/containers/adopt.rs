@@ -79,6 +79,7 @@ impl Containers {
             actor.restart_at_once();
         } else if actor.running.is_some() {
             actor.reset_health();
+            actor.watch_for_oom();
         }
         if leaves {
             if let Err(error) = actor.remove().await {

@@ -91,6 +91,7 @@ pub(crate) struct FakeProgram {
     pub(crate) signals: Mutex<Vec<i32>>,
     pub(crate) released: AtomicBool,
     pub(crate) oom: AtomicBool,
+    pub(crate) oom_kills: watch::Sender<u64>,
     pub(crate) frozen: AtomicBool,
     pub(crate) changes: Mutex<Vec<Change>>,
     pub(crate) refuses_limits: AtomicBool,
@@ -129,6 +130,7 @@ impl FakeProgram {
             signals: Mutex::default(),
             released: AtomicBool::new(false),
             oom: AtomicBool::new(false),
+            oom_kills: watch::Sender::new(0),
             frozen: AtomicBool::new(false),
             changes: Mutex::default(),
             refuses_limits: AtomicBool::new(false),
@@ -239,6 +241,11 @@ impl Program for FakeProgram {
 
     fn oom_killed(&self) -> bool {
         self.oom.load(Ordering::SeqCst)
+    }
+
+    fn oom_kills_beyond(&self, known: u64) -> BoxFuture<'_, Option<u64>> {
+        let mut kills = self.oom_kills.subscribe();
+        async move { kills.wait_for(|kills| *kills > known).await.ok().map(|kills| *kills) }.boxed()
     }
 }
 

@@ -17,7 +17,7 @@
 //!
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
 //!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
-//! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`].
+//! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
 //!   [`folder`], [`record`].
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
@@ -41,6 +41,7 @@ mod launch;
 mod limits;
 pub mod list;
 pub mod merge;
+mod oom;
 pub mod output;
 mod pause;
 mod probe;

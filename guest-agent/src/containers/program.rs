@@ -63,6 +63,8 @@ pub trait Program: Send + Sync + std::fmt::Debug + 'static {
     fn release(&self) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>>;
     /// Whether the kernel killed a process of the container for want of memory.
     fn oom_killed(&self) -> bool;
+    /// Waits until there were more such kills than `known`; `None` when nobody counts them any more.
+    fn oom_kills_beyond(&self, known: u64) -> BoxFuture<'_, Option<u64>>;
 }
 
 /// Keeps images. All calls block.
@@ -179,6 +181,10 @@ impl Program for Process {
 
     fn oom_killed(&self) -> bool {
         Process::oom_killed(self)
+    }
+
+    fn oom_kills_beyond(&self, known: u64) -> BoxFuture<'_, Option<u64>> {
+        Process::oom_kills_beyond(self, known).boxed()
     }
 }
 

@@ -81,6 +81,7 @@ impl Actor {
         self.running = Some(Running::new(program, &self.log));
         self.engine.images.set_running(&self.record.id, true);
         self.reset_health();
+        self.watch_for_oom();
         self.publish();
         self.tell("start");
     }

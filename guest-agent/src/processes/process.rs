@@ -292,6 +292,12 @@ impl Process {
         }
     }
 
+    /// Waits until the kernel has killed more than `known` processes of the container for want of memory; `None` when its
+    /// cgroup is gone.
+    pub async fn oom_kills_beyond(&self, known: u64) -> Option<u64> {
+        cgroups::oom_kills_beyond(self.container_id(), known).await.ok()
+    }
+
     /// Whether the kernel has killed a process of the container for want of memory in this run.
     #[must_use]
     pub fn oom_killed(&self) -> bool {

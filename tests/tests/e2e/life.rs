@@ -138,9 +138,12 @@ fn a_paused_container_stands_still(world: &World) -> Result<()> {
     world.docker(&["pause", "frozen"])?.ok()?;
     ensure!(state(world, "frozen")? == "paused", "{}", state(world, "frozen")?);
     ensure!(world.says(&["ps", "--filter", "name=frozen", "--format", "{{.Status}}"])?.ends_with("(Paused)"), "ps");
-    // What it wrote before may still be on its way once; then nothing comes any more.
-    let used = || world.says(&["top", "frozen"]).map(|top| top.lines().last().unwrap_or_default().to_owned());
-    ensure!(used()? == used()?, "it goes on");
+    // What it wrote before may still be on its way to the log; then nothing comes any more.
+    let last = || world.says(&["logs", "--tail", "1", "frozen"]);
+    let until = Instant::now() + DEADLINE;
+    while last()? != last()? {
+        ensure!(Instant::now() < until, "it goes on");
+    }
     for (arguments, words) in [
         (&["pause", "frozen"][..], "is already paused"),
         (&["exec", "frozen", "true"], "is paused, unpause the container before exec"),

@@ -117,3 +117,17 @@ async fn a_kill_for_want_of_memory_is_told_before_the_end() {
     world.exit_code("web").await;
     assert_eq!(world.actions().await, ["create", "start", "oom", "die"]);
 }
+
+#[tokio::test]
+async fn a_kill_for_want_of_memory_is_told_when_it_happens() {
+    let world = World::new().await;
+    let (_, program) = world.started("web", spec()).await;
+    program.oom.store(true, Ordering::SeqCst);
+    program.oom_kills.send_replace(1);
+    while world.actions().await.last().unwrap() != "oom" {
+        tokio::task::yield_now().await;
+    }
+    program.exits(0);
+    world.exit_code("web").await;
+    assert_eq!(world.actions().await, ["create", "start", "oom", "die"], "it is not told twice");
+}
