@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context as _;
+
 use super::facts::{self, Facts};
 use crate::{
     containers::{Containers, Ground, database_path, program::as_program},
@@ -18,6 +20,9 @@ use crate::{
 
 /// The archive of the images that come with the VM.
 const BUILT_IN: &str = "/usr/share/cove/hello.tar";
+
+/// Where the events of this boot are kept, in memory.
+const EVENTS: &str = "/run/cove.events";
 
 /// The engine, open.
 pub(super) struct Engine {
@@ -38,7 +43,7 @@ struct OnDisk {
 
 /// Opens the engine on the disk mounted at `root`, and takes over the processes that PID 1 holds.
 pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process>) -> anyhow::Result<Engine> {
-    let (on_disk, events) = (root.clone(), Events::default());
+    let (on_disk, events) = (root.clone(), Events::open(Path::new(EVENTS)).context("the events of this boot")?);
     let told = events.clone();
     let opened = tokio::task::spawn_blocking(move || open_disk(&on_disk, told)).await?;
     let OnDisk { facts, database, images } = opened?;

@@ -1,36 +1,38 @@
 //! What happens to containers, images, volumes and networks, told as dockerd tells it.
 //!
 //! Whoever does something publishes it ([`Events::publish`]); whoever wants to know watches ([`watch`]), with [`filter`]s
-//! if it likes. The last 256 events are kept for those who come late. Nothing waits for a watcher: one that does not keep
+//! if it likes. The last 256 events of this boot are [`kept`] for those who come late. Nothing waits for a watcher: one that does not keep
 //! up is told so and let go.
 
 mod filter;
+mod kept;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
+    io,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use self::kept::Kept;
 pub use self::{
     filter::{Filter, FilterError},
     watch::{Missed, Span},
 };
 use crate::clock;
 
-/// How many events are kept for those who come late, as in dockerd.
-const KEPT: usize = 256;
-
 /// How many events a watcher may lag behind, as in dockerd.
 const WAITING: usize = 1024;
 
 /// What something happened to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A container.
     Container,
@@ -56,7 +58,7 @@ impl Kind {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// What it happened to.
     pub kind: Kind,
@@ -92,26 +94,35 @@ pub struct Events(Arc<Mutex<Bus>>);
 
 #[derive(Debug)]
 struct Bus {
-    kept: VecDeque<Arc<Event>>,
+    kept: Kept,
     watchers: broadcast::Sender<Arc<Event>>,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        let (watchers, _) = broadcast::channel(WAITING);
-        Self(Arc::new(Mutex::new(Bus { kept: VecDeque::with_capacity(KEPT), watchers })))
+        Self::new(Kept::default())
     }
 }
 
 impl Events {
+    /// With what an earlier agent kept in a file, where they are kept from now on.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self::new(Kept::open(path)?))
+    }
+
+    fn new(kept: Kept) -> Self {
+        let (watchers, _) = broadcast::channel(WAITING);
+        Self(Arc::new(Mutex::new(Bus { kept, watchers })))
+    }
+
     /// Tells everybody who watches, and keeps the event for those who come late.
     pub fn publish(&self, event: Event) {
         let event = Arc::new(event);
         let mut bus = self.bus();
-        if bus.kept.len() == KEPT {
-            bus.kept.pop_front();
-        }
-        bus.kept.push_back(Arc::clone(&event));
+        bus.kept.push(Arc::clone(&event));
         // Nobody watches: that is no failure.
         let _ = bus.watchers.send(event);
     }
