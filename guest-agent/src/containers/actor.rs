@@ -251,14 +251,15 @@ impl Actor {
     /// How long to wait until it is started again, by its policy.
     fn again(&mut self, exit_code: i32) -> Option<Duration> {
         let running = self.running.as_ref()?;
-        let by_hand = running.by_hand || self.engine.shutting_down.load(Ordering::SeqCst);
-        let end = End { exit_code, by_hand, ran: running.since.elapsed() };
+        let end = End { exit_code, by_hand: running.by_hand, ran: running.since.elapsed() };
+        // The next boot sees to those that end now.
         let shutting_down = self.engine.shutting_down.load(Ordering::SeqCst);
         let policy = self.record.spec.restart_policy.as_ref();
         self.restarts.delay(policy, self.record.restart_count, end).filter(|_| !shutting_down)
     }
 
-    /// From running to exited, or to restarting after a while: everything it wrote is in the log, and everything it used is given back.
+    /// From running to exited, or to restarting after a while: everything it wrote is in the log, and everything it used is
+    /// given back.
     pub(super) async fn settle(&mut self, status: ExitStatus, again: Option<Duration>) {
         let Some(mut running) = self.running.take() else { return };
         self.stop_health_checks();
