@@ -18,6 +18,8 @@ pub enum Kind {
     NameInUse,
     /// The data disk is full.
     Full,
+    /// The client let go.
+    Detached,
     /// The machine is being stopped.
     Unavailable,
     /// Cove failed.
@@ -102,6 +104,15 @@ pub enum ContainersError {
     /// A stream of the container cannot be used.
     #[error("cannot use the container's streams")]
     Streams(#[source] io::Error),
+    /// What it uses cannot be found out.
+    #[error("cannot read what the container uses")]
+    Stats(#[source] io::Error),
+    /// No such keys.
+    #[error("Invalid detach keys ({0}) provided")]
+    DetachKeys(String),
+    /// The client typed the keys that let go of a terminal.
+    #[error("read escape sequence")]
+    Detached,
     /// Neither output nor input was asked for.
     #[error("Bad parameters: you must choose at least one stream")]
     NoStream,
@@ -146,6 +157,7 @@ impl ContainersError {
             | Self::Filter(FilterError::Invalid { .. } | FilterError::Unknown(_))
             | Self::InvalidSignal(_)
             | Self::NoStream
+            | Self::DetachKeys(_)
             | Self::Program(_) => Kind::Invalid,
             Self::Spec(error) => error.kind(),
             Self::Filter(FilterError::NoSuchContainer(_)) => Kind::NotFound,
@@ -157,11 +169,13 @@ impl ContainersError {
             Self::Image(error) => image_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
+            Self::Detached => Kind::Detached,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
             | Self::Signal(_)
             | Self::Resize(_)
             | Self::Streams(_)
+            | Self::Stats(_)
             | Self::State(_)
             | Self::Log(_)
             | Self::Files { .. }

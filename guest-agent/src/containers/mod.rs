@@ -16,7 +16,7 @@
 //! it shows; a start is written while it happens, and answered when both are done.
 //!
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
-//!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`].
+//!   [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
 //!   [`folder`], [`record`].
 //! * [`program`] — the seams to processes and images.
@@ -49,6 +49,7 @@ mod restart;
 pub mod signals;
 mod spec;
 mod start;
+mod stats;
 mod stop;
 #[cfg(test)]
 mod tests;

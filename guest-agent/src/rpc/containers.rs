@@ -16,7 +16,8 @@ use cove_proto::v1::{
 
 use super::error::missing;
 use crate::{
-    containers::{Containers, attach, list, nanos, output, timestamp, watch},
+    containers::{Containers, ContainersError, attach, list, nanos, output, timestamp, watch},
+    detach_keys::DetachKeys,
     logs::Stream as Source,
 };
 
@@ -75,6 +76,7 @@ impl v1::containers_server::Containers for ContainersService {
             stderr: open.stderr,
             logs: open.logs,
             stream: open.stream,
+            detach_keys: Some(detach_keys(&open.detach_keys)?),
         };
         let attach::Attached { output, input } = self.containers.attach(&open.container, wanted)?;
         if let Some(input) = input {
@@ -253,10 +255,17 @@ impl v1::containers_server::Containers for ContainersService {
 
     async fn get_container_stats(
         &self,
-        _: Request<v1::GetContainerStatsRequest>,
+        request: Request<v1::GetContainerStatsRequest>,
     ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
-        Err(Status::unimplemented("not written yet"))
+        let v1::GetContainerStatsRequest { container, once } = request.into_inner();
+        let stats = self.containers.stats(&container, once)?;
+        Ok(Response::new(stats.map_err(Status::from).boxed()))
     }
+}
+
+/// The keys that let go of a terminal.
+fn detach_keys(asked: &str) -> Result<DetachKeys, ContainersError> {
+    DetachKeys::parse(asked).ok_or_else(|| ContainersError::DetachKeys(asked.to_owned()))
 }
 
 /// Carries a client's input to a container until either ends. A client that is lost has ended its input.

@@ -17,7 +17,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cove-cli", &["cove-client", "cove-platform", "cove-proto"]),
     ("cove-desktop", &["cove-client", "cove-platform", "cove-proto"]),
     // The composition root: the only crate that knows all the others.
-    ("cove-daemon", &["cove-docker-api", "cove-hypervisor-apple", "cove-hypervisor-qemu", "cove-hypervisor-windows", "cove-machine", "cove-platform", "cove-proto"]),
+    (
+        "cove-daemon",
+        &[
+            "cove-docker-api",
+            "cove-hypervisor-apple",
+            "cove-hypervisor-qemu",
+            "cove-hypervisor-windows",
+            "cove-machine",
+            "cove-platform",
+            "cove-proto",
+        ],
+    ),
     ("cove-guest", &["cove-proto"]),
     ("cove-vm-image", &[]),
     ("cove-hello", &[]),

@@ -56,7 +56,6 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(POST "/containers/{}/pause" "docker pause"),
     not_yet!(POST "/containers/{}/unpause" "docker unpause"),
     not_yet!(POST "/containers/{}/update" "docker update"),
-    not_yet!(GET "/containers/{}/stats" "docker stats"),
     not_yet!(GET "/containers/{}/changes" "docker diff"),
     not_yet!(GET "/containers/{}/export" "docker export"),
     not_yet!(HEAD "/containers/{}/archive" "docker cp"),

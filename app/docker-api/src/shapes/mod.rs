@@ -4,6 +4,7 @@
 //!   `network_settings`.
 //! * [`container_summary`] — a row of `docker ps`.
 //! * [`exec`] — an exec.
+//! * [`stats`] — what a container uses.
 //! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made.
 
 pub(crate) mod container;
@@ -15,6 +16,7 @@ mod host_config;
 pub(crate) mod image;
 pub(crate) mod image_history;
 mod network_settings;
+pub(crate) mod stats;
 
 use serde_json::{Value, json};
 

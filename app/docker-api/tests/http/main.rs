@@ -13,5 +13,6 @@ mod errors;
 mod golden;
 mod hijacked;
 mod images;
+mod stats;
 mod streams;
 mod system;

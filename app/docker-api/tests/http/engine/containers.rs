@@ -258,9 +258,16 @@ impl v1::containers_server::Containers for Shared {
 
     async fn get_container_stats(
         &self,
-        _: Request<v1::GetContainerStatsRequest>,
+        request: Request<v1::GetContainerStatsRequest>,
     ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
-        Err(Status::unimplemented("not played yet"))
+        let request = request.into_inner();
+        no_container(&request.container)?;
+        self.note(format!("stats once={}", request.once));
+        let looks = if request.once { vec![canned::look(1)] } else { vec![canned::look(1), canned::look(2)] };
+        let looks = looks
+            .into_iter()
+            .map(move |look| Ok(if request.container == "stopped" { canned::nothing_used(look) } else { look }));
+        Ok(Response::new(Box::pin(futures::stream::iter(looks))))
     }
 }
 
