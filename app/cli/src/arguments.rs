@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{completion, containers, explain, failure::Outcome, images, machine, output::Format, version};
+use crate::{completion, containers, events, explain, failure::Outcome, images, machine, output::Format, version};
 
 /// Runs Linux containers in a small virtual machine of its own.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ enum Command {
     Save(images::save::Arguments),
     /// Remove images.
     Rmi(images::remove::Arguments),
+    /// Show what happens to containers, images, volumes and networks.
+    Events(events::Arguments),
     /// Check what this computer has and lacks.
     Doctor,
     /// Show the console of the machine.
@@ -73,6 +75,7 @@ impl Arguments {
             Command::Load(arguments) => images::load::run(arguments).await,
             Command::Save(arguments) => images::save::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
+            Command::Events(arguments) => events::run(arguments, format).await,
             Command::Doctor => machine::doctor::run(format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),

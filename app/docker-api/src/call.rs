@@ -65,6 +65,11 @@ impl Call {
         v1::execs_client::ExecsClient::new(self.engine())
     }
 
+    /// `cove.v1.Events`.
+    pub(crate) fn events(&self) -> v1::events_client::EventsClient<Dialled> {
+        v1::events_client::EventsClient::new(self.engine())
+    }
+
     /// `cove.v1.Images`.
     pub(crate) fn images(&self) -> v1::images_client::ImagesClient<Dialled> {
         v1::images_client::ImagesClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)

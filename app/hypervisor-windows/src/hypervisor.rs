@@ -129,8 +129,7 @@ async fn bring_up(spec: MachineSpec, dial: Dial) -> Result<Arc<HcsVm>, Hyperviso
     let host = Host { id, user };
     let text = plan(&spec, &host)?;
     let sink = Sink::create(spec.console_log.clone()).map_err(|error| failed("make the console log", &error))?;
-    let console =
-        Console::open(&host.console_pipe(), sink).map_err(|error| failed("make the console's pipe", &error))?;
+    let console = Console::open(&host.console_pipe(), sink).map_err(|error| failed("make the console's pipe", &error))?;
     let (sender, events) = mpsc::unbounded_channel();
     let made = spawn_blocking(move || make(&compute, id, &spec, &text, sender));
     let system = match made.await {

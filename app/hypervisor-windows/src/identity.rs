@@ -36,9 +36,9 @@ impl fmt::Display for MachineId {
 
 /// FNV-1a over both, 64 bits: no secret, only an even spread.
 fn fnv1a(salt: &[u8], bytes: &[u8]) -> u64 {
-    salt.iter()
-        .chain(bytes)
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    salt.iter().chain(bytes).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,11 @@
 //! A running machine and the task that owns it.
 
-use std::{io, net::TcpStream, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::TcpStream,
+    sync::Arc,
+    time::Duration,
+};
 
 use cove_machine::{
     hypervisor::{BoxFuture, Connection, HypervisorError, Platform, Vm, VmState},

@@ -62,7 +62,9 @@ impl Subject for StandIn {
 }
 
 fn hypervisor() -> HyperV {
-    HyperV::dialling(|_, port| TcpStream::connect(("127.0.0.1", u16::try_from(port).map_err(std::io::Error::other)?)))
+    HyperV::dialling(|_, port| {
+        TcpStream::connect(("127.0.0.1", u16::try_from(port).map_err(std::io::Error::other)?))
+    })
 }
 
 #[tokio::test]

@@ -39,13 +39,22 @@ pub(super) enum Command {
     /// Start it; says whether it ran already.
     Start(Reply<bool>),
     /// Send its first process a signal.
-    Signal(i32, Reply<()>),
+    Signal { signal: i32, by: By, reply: Reply<()> },
     /// Remove it.
     Remove { force: bool, reply: Reply<()> },
     /// Give it another name.
     Rename(String, Reply<()>),
     /// Tell when a condition comes true.
     Wait(WaitCondition, oneshot::Sender<oneshot::Receiver<Waited>>),
+}
+
+/// What a signal is sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// The container is to end.
+    Stop,
+    /// Nothing more is known.
+    Kill,
 }
 
 /// Whether there is still a container.
@@ -70,6 +79,8 @@ pub(super) struct Actor {
 /// A run.
 pub(super) struct Running {
     pub(super) program: Arc<dyn Program>,
+    /// Whether somebody asked it to end.
+    stop_asked: bool,
     pumps: JoinSet<()>,
 }
 
@@ -86,7 +97,7 @@ impl Running {
                 }
             });
         }
-        Self { program, pumps }
+        Self { program, stop_asked: false, pumps }
     }
 
     /// Waits until all that was written is in the log.
@@ -145,7 +156,7 @@ impl Actor {
                 let _ = reply.send(result);
                 return life;
             }
-            Command::Signal(signal, reply) => drop(reply.send(self.signal(signal))),
+            Command::Signal { signal, by, reply } => drop(reply.send(self.signal(signal, by))),
             Command::Rename(name, reply) => drop(reply.send(self.rename(name).await)),
             Command::Wait(condition, reply) => self.register(condition, reply),
             Command::Remove { force, reply } => {
@@ -191,6 +202,7 @@ impl Actor {
         }
         self.engine.images.set_running(&self.record.id, false);
         self.publish();
+        self.tell_end(running.stop_asked);
         self.notify_end();
         if let Err(error) = running.program.release().await {
             tracing::warn!(container = %self.record.id, %error, "an ended container leaves something behind");
@@ -209,14 +221,31 @@ impl Actor {
         }
     }
 
-    fn signal(&self, signal: i32) -> Result<(), ContainersError> {
+    /// Tells that a run has ended, in dockerd's order.
+    fn tell_end(&self, stop_asked: bool) {
+        let state = &self.record.state;
+        if state.oom_killed {
+            self.tell("oom");
+        }
+        let seconds = state.finished_at.saturating_sub(state.started_at).max(0) / 1_000_000_000;
+        self.tell_with("die", |event| event.with("execDuration", seconds).with("exitCode", state.exit_code));
+        if stop_asked {
+            self.tell("stop");
+        }
+    }
+
+    fn signal(&mut self, signal: i32, by: By) -> Result<(), ContainersError> {
         use crate::processes::SignalError;
-        let not_running = || ContainersError::NotRunning(self.record.id.clone());
-        let running = self.running.as_ref().ok_or_else(not_running)?;
+        let id = self.record.id.clone();
+        let not_running = || ContainersError::NotRunning(id);
+        let Some(running) = &mut self.running else { return Err(not_running()) };
         running.program.signal(signal).map_err(|error| match error {
             SignalError::Ended => not_running(),
             other => ContainersError::Signal(other),
-        })
+        })?;
+        running.stop_asked |= by == By::Stop;
+        self.tell_with("kill", |event| event.with("signal", signal));
+        Ok(())
     }
 
     /// Writes the record.

@@ -25,12 +25,12 @@ impl Containers {
     /// # Errors
     /// If the disk or the database cannot be used.
     pub async fn open(ground: Ground, held: HashMap<String, Arc<dyn Program>>) -> Result<Self, ContainersError> {
-        let Ground { root, database, images, launcher, boot, cpus } = ground;
+        let Ground { root, database, images, launcher, boot, cpus, events } = ground;
         let folders = blocking(move || Folders::open(&root)).await?;
         let (index, shutting_down) = (Mutex::new(Index::default()), AtomicBool::new(false));
         // From 1: a watcher that knows nothing says 0.
         let changes = tokio::sync::watch::Sender::new(1);
-        let engine = Engine { database, images, launcher, folders, boot, cpus, index, changes, shutting_down };
+        let engine = Engine { database, images, launcher, folders, boot, cpus, events, index, changes, shutting_down };
         let engine = Arc::new(engine);
         let alive: HashSet<String> = held.keys().cloned().collect();
         let known = Arc::clone(&engine);

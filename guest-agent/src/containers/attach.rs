@@ -67,9 +67,13 @@ impl Containers {
         let with_input = wanted.stdin && wanted.stream && has_input(&entry.now());
         let input = with_input.then(|| Input::new(&entry, leave, wanted.detach_keys.clone()));
         let output = stream::try_unfold(Reading { reader, wanted, ready: VecDeque::new() }, Reading::next);
-        let left_by_input = until_left(left.clone());
-        let by_keys = stream::once(async move { *left.borrow() == Left::ByKeys });
-        let detached = by_keys.filter_map(|keys| async move { keys.then_some(Err(ContainersError::Detached)) });
+        self.tell(&entry.now().record, "attach", |event| event);
+        let (left_by_input, this) = (until_left(left.clone()), self.clone());
+        let by_keys = stream::once(async move {
+            let by_keys = *left.borrow() == Left::ByKeys;
+            by_keys.then(|| this.tell(&entry.now().record, "detach", |event| event))
+        });
+        let detached = by_keys.filter_map(|told| async move { told.map(|()| Err(ContainersError::Detached)) });
         Ok(Attached { output: output.take_until(left_by_input).chain(detached).boxed(), input })
     }
 }

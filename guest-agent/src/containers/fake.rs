@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     clock,
+    events::Events,
     images::{HeldImage, ImageConfig, ImagesError},
     logs::Stream,
     processes::{
@@ -271,6 +272,7 @@ pub(crate) struct World {
     pub(crate) containers: Containers,
     pub(crate) launcher: Arc<FakeLauncher>,
     pub(crate) images: Arc<FakeImages>,
+    pub(crate) events: Events,
     pub(crate) folder: Arc<tempfile::TempDir>,
 }
 
@@ -287,6 +289,7 @@ impl World {
         boot: &str,
         held: HashMap<String, Arc<dyn Program>>,
     ) -> Self {
+        let events = Events::default();
         let ground = Ground {
             root: folder.path().to_owned(),
             database: Database::open(&database_path(folder.path())).unwrap(),
@@ -294,8 +297,9 @@ impl World {
             launcher: launcher.clone(),
             boot: boot.to_owned(),
             cpus: 2,
+            events: events.clone(),
         };
         let containers = Containers::open(ground, held).await.unwrap();
-        Self { containers, launcher, images, folder }
+        Self { containers, launcher, images, events, folder }
     }
 }

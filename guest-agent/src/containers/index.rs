@@ -97,6 +97,14 @@ pub struct ExecGuard {
     exec_id: String,
 }
 
+impl ExecGuard {
+    /// The container.
+    #[must_use]
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+}
+
 impl Drop for ExecGuard {
     fn drop(&mut self) {
         self.entry.execs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.exec_id);

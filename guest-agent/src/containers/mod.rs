@@ -19,7 +19,7 @@
 //!   [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
 //!   [`folder`], [`record`].
-//! * [`program`] — the seams to processes and images.
+//! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
 mod adopt;
@@ -51,6 +51,7 @@ mod spec;
 mod start;
 mod stats;
 mod stop;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod top;
@@ -84,7 +85,7 @@ use self::{
     index::Index,
     program::{ImageSource, Launcher},
 };
-use crate::{processes::launch::ProcessSpec, state::Database};
+use crate::{events::Events, processes::launch::ProcessSpec, state::Database};
 
 /// What containers stand on.
 pub struct Ground {
@@ -100,6 +101,8 @@ pub struct Ground {
     pub boot: String,
     /// How many CPUs the guest has.
     pub cpus: usize,
+    /// Where to tell what happens.
+    pub events: Events,
 }
 
 /// All containers; clones share them.
@@ -114,6 +117,7 @@ pub(crate) struct Engine {
     folders: Folders,
     boot: String,
     cpus: usize,
+    events: Events,
     index: Mutex<Index>,
     /// Counts what changed, see [`watch`].
     changes: tokio::sync::watch::Sender<u64>,

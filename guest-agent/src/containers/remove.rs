@@ -58,6 +58,7 @@ impl Actor {
         }
         self.engine.index().remove(&self.record.id);
         self.log.close();
+        self.tell("destroy");
         self.publish_end();
         self.notify_removed();
         let (engine, id) = (Arc::clone(&self.engine), self.record.id.clone());

@@ -75,6 +75,7 @@ impl Actor {
         self.running = Some(Running::new(program, &self.log));
         self.engine.images.set_running(&self.record.id, true);
         self.publish();
+        self.tell("start");
     }
 
     async fn failed_to_start(&mut self, failed: &Failed) -> Life {

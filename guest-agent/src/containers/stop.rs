@@ -4,7 +4,13 @@ use std::sync::{Arc, atomic::Ordering};
 
 use tokio::time::{Duration, timeout};
 
-use super::{Containers, ContainersError, Entry, actor::Command, detached, program::Program, signals};
+use super::{
+    Containers, ContainersError, Entry,
+    actor::{By, Command},
+    detached,
+    program::Program,
+    signals,
+};
 
 /// Docker's patience.
 const PATIENCE_SECONDS: i32 = 10;
@@ -88,7 +94,7 @@ pub(super) async fn is_over(entry: &Entry, program: &Arc<dyn Program>, patience:
 
 /// Sends a signal; says whether there was nothing left to send it to.
 async fn send(entry: &Entry, signal: i32) -> Result<bool, ContainersError> {
-    match entry.ask(|reply| Command::Signal(signal, reply)).await {
+    match entry.ask(|reply| Command::Signal { signal, by: By::Stop, reply }).await {
         Ok(()) => Ok(false),
         Err(ContainersError::NotRunning(_) | ContainersError::NoSuchContainer(_)) => Ok(true),
         Err(error) => Err(error),

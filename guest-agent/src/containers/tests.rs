@@ -3,6 +3,7 @@
 mod attaching;
 mod lasting;
 mod listing;
+mod telling;
 
 use std::sync::{Arc, atomic::Ordering};
 

@@ -25,6 +25,7 @@ impl Execs {
             return Err(ExecsError::Container(SpecError::Environment(wrong.clone()).into()));
         }
         let id = names::new_id()?;
+        let told = super::told("exec_create", &spec);
         let exec = Exec { id: id.clone(), container_id: entry.id.clone(), spec, phase: Mutex::new(Phase::Created) };
         let now = clock::now_nanos();
         let mut table = self.table();
@@ -34,6 +35,8 @@ impl Execs {
             Phase::Starting | Phase::Running(_) => true,
         });
         table.insert(id.clone(), Arc::new(exec));
+        drop(table);
+        self.containers.tell(&entry.now().record, &told, |event| event.with("execID", &id));
         Ok(id)
     }
 }

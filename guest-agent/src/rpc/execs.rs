@@ -50,6 +50,7 @@ impl v1::execs_server::Execs for ExecsService {
         };
         let keys = DetachKeys::parse(&open.detach_keys).ok_or(ExecsError::DetachKeys(open.detach_keys))?;
         let tty = self.execs.inspect(&open.exec)?.spec.is_some_and(|spec| spec.tty);
+        let (execs, exec) = (self.execs.clone(), open.exec.clone());
         let Started { output, input } = self.execs.start(&open.exec, open.detach, open.terminal).await?;
         let (let_go, left) = watch::channel(false);
         if let Some(input) = input {

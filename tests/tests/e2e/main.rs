@@ -6,6 +6,7 @@
 
 mod clients;
 mod containers;
+mod events;
 mod exec;
 mod explain;
 mod giving_back;
@@ -34,13 +35,14 @@ type Shared = Arc<OnceLock<Result<World, String>>>;
 fn main() {
     let arguments = Arguments::from_args();
     let shared = Shared::default();
-    let modules: [(&str, &[Test]); 14] = [
+    let modules: [(&str, &[Test]); 15] = [
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
         ("stop", stop::TESTS),
         ("containers", containers::TESTS),
         ("exec", exec::TESTS),
+        ("events", events::TESTS),
         ("images", images::TESTS),
         ("limits", limits::TESTS),
         ("explain", explain::TESTS),

@@ -59,7 +59,8 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Outcome {
     Ok(0)
 }
 
-fn filters(entries: &[String]) -> Result<HashMap<String, StringList>, Failure> {
+/// Reads "key=value" entries.
+pub(crate) fn filters(entries: &[String]) -> Result<HashMap<String, StringList>, Failure> {
     let mut filters: HashMap<String, StringList> = HashMap::new();
     for entry in entries {
         let (key, value) = entry.split_once('=').ok_or_else(|| {

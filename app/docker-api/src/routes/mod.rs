@@ -49,6 +49,7 @@ static ROUTES: &[Route] = &[
     route!(GET "/_ping" => system::ping::get),
     route!(GET "/version" => system::version::get),
     route!(GET "/info" => system::info::get),
+    route!(GET "/events" => system::events::events),
     // Containers.
     route!(GET "/containers/json" => containers::list::list),
     route!(POST "/containers/create" => containers::create::create),

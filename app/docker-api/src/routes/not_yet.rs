@@ -40,7 +40,6 @@ macro_rules! no_swarm {
 
 /// The table.
 pub(super) static ROWS: &[Row] = &[
-    not_yet!(GET "/events" "docker events"),
     not_yet!(GET "/system/df" "docker system df"),
     not_yet!(POST "/auth" "docker login"),
     not_yet!(POST "/session" "BuildKit (docker build)"),

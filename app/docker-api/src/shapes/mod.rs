@@ -5,12 +5,14 @@
 //! * [`container_summary`] — a row of `docker ps`.
 //! * [`exec`] — an exec.
 //! * [`stats`] — what a container uses.
+//! * [`exec`] — an exec; [`event`] — an event.
 //! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made.
 
 pub(crate) mod container;
 mod container_config;
 mod container_state;
 pub(crate) mod container_summary;
+pub(crate) mod event;
 pub(crate) mod exec;
 mod host_config;
 pub(crate) mod image;

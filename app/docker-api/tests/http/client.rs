@@ -46,7 +46,7 @@ impl Client {
         let (stream, server) = tokio::io::duplex(64 * 1024);
         let served = tokio::spawn(async move {
             // A client that hangs up is an error to the server and part of the tests.
-            let _how_it_ended = api.serve_connection(server).await;
+            let _how_it_ended = api.serve_connection(server, gone).await;
         });
         Self { stream, fake, served }
     }

@@ -16,8 +16,7 @@ use windows_sys::{
             WSA_FLAG_OVERLAPPED, WSADATA, WSAGetLastError, WSASocketW, WSAStartup, connect, setsockopt,
         },
         System::Hypervisor::{
-            HV_GUID_VSOCK_TEMPLATE, HV_PROTOCOL_RAW, HVSOCKET_CONNECT_TIMEOUT, HVSOCKET_CONNECT_TIMEOUT_MAX,
-            SOCKADDR_HV,
+            HV_GUID_VSOCK_TEMPLATE, HV_PROTOCOL_RAW, HVSOCKET_CONNECT_TIMEOUT, HVSOCKET_CONNECT_TIMEOUT_MAX, SOCKADDR_HV,
         },
     },
     core::GUID,
@@ -53,8 +52,9 @@ pub(crate) fn dial(id: MachineId, port: u32, patience: Duration) -> io::Result<T
 fn open() -> io::Result<OwnedSocket> {
     let flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
     // SAFETY: no protocol structure is given, which is what null says.
-    let socket =
-        unsafe { WSASocketW(i32::from(AF_HYPERV), SOCK_STREAM, HV_PROTOCOL_RAW.cast_signed(), ptr::null(), 0, flags) };
+    let socket = unsafe {
+        WSASocketW(i32::from(AF_HYPERV), SOCK_STREAM, HV_PROTOCOL_RAW.cast_signed(), ptr::null(), 0, flags)
+    };
     if socket == INVALID_SOCKET {
         return Err(last_error());
     }

@@ -22,7 +22,13 @@ pub(crate) fn security_identifier() -> io::Result<String> {
     let mut used = 0;
     // SAFETY: the token is open for queries; the buffer is as long as is said.
     let done = unsafe {
-        GetTokenInformation(token.0, TokenUser, buffer.as_mut_ptr().cast(), size_of_val(&buffer) as u32, &raw mut used)
+        GetTokenInformation(
+            token.0,
+            TokenUser,
+            buffer.as_mut_ptr().cast(),
+            size_of_val(&buffer) as u32,
+            &raw mut used,
+        )
     };
     if done == 0 {
         return Err(io::Error::last_os_error());

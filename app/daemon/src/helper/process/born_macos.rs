@@ -9,9 +9,7 @@ const NO_PROCESS: i32 = libc::ESRCH;
 /// When the process began; `None` if there is none, or only what is left of it.
 pub(super) fn started(pid: u32) -> io::Result<Option<u64>> {
     let Ok(pid) = libc::pid_t::try_from(pid) else { return Ok(None) };
-    let Ok(size) = libc::c_int::try_from(size_of::<libc::proc_bsdinfo>()) else {
-        return Err(io::ErrorKind::Other.into());
-    };
+    let Ok(size) = libc::c_int::try_from(size_of::<libc::proc_bsdinfo>()) else { return Err(io::ErrorKind::Other.into()) };
     let mut info = MaybeUninit::<libc::proc_bsdinfo>::zeroed();
     // SAFETY: the buffer is writable and as large as is said. With an argument of 0 zombies are not looked for.
     let written = unsafe { libc::proc_pidinfo(pid, libc::PROC_PIDTBSDINFO, 0, info.as_mut_ptr().cast(), size) };

@@ -11,6 +11,7 @@ impl v1::containers_server::Containers for Shared {
     type AttachContainerStream = Answers<v1::AttachContainerResponse>;
     type WaitContainerStream = Answers<v1::WaitContainerResponse>;
     type GetContainerLogsStream = Answers<v1::GetContainerLogsResponse>;
+    type WatchContainersStream = Answers<v1::WatchContainersResponse>;
     type GetContainerStatsStream = Answers<v1::GetContainerStatsResponse>;
 
     async fn create_container(
@@ -219,6 +220,13 @@ impl v1::containers_server::Containers for Shared {
             ..Default::default()
         };
         Ok(Response::new(v1::ListProcessesResponse { processes: vec![process] }))
+    }
+
+    async fn watch_containers(
+        &self,
+        _request: Request<v1::WatchContainersRequest>,
+    ) -> Result<Response<Self::WatchContainersStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
     }
 
     async fn get_isolation(
