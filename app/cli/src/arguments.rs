@@ -34,6 +34,8 @@ enum Command {
     Ps(containers::list::Arguments),
     /// Show what a container wrote.
     Logs(containers::logs::Arguments),
+    /// Show what containers use.
+    Stats(containers::stats::Arguments),
     /// Run a command in a container that runs.
     Exec(containers::exec::Arguments),
     /// Remove containers.
@@ -69,6 +71,7 @@ impl Arguments {
             Command::Run(arguments) => containers::run::run(*arguments).await,
             Command::Ps(arguments) => containers::list::run(arguments, format).await,
             Command::Logs(arguments) => containers::logs::run(arguments).await,
+            Command::Stats(arguments) => containers::stats::run(arguments, format).await,
             Command::Exec(arguments) => containers::exec::run(arguments).await,
             Command::Rm(arguments) => containers::remove::run(arguments).await,
             Command::Images(arguments) => images::list::run(&arguments, format).await,

@@ -11,10 +11,11 @@ use super::{
     blocking,
     folder::Folders,
     index::Index,
+    log,
     program::Program,
     record::{CONTAINERS, Phase, Record},
 };
-use crate::{clock, logs::Log};
+use crate::clock;
 
 /// dockerd's exit code for a run whose end nobody saw.
 const UNSEEN_END: i32 = 255;
@@ -50,8 +51,8 @@ impl Containers {
 
     async fn adopt(&self, mut record: Record, program: Option<Arc<dyn Program>>) -> Result<(), ContainersError> {
         let engine = &self.0;
-        let log_path = engine.folders.of(&record.id).log();
-        let log = blocking(move || Ok(Log::open(&log_path)?)).await?;
+        let (on_disk, of) = (Arc::clone(engine), record.clone());
+        let log = blocking(move || log::open(&on_disk, &of)).await?;
         if let Some(program) = &program {
             record.state.phase = Phase::Running { boot: engine.boot.clone() };
             record.state.started_at = program.started_at_nanos();

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use futures::{StreamExt, stream, stream::BoxStream};
 use tokio::{io::Interest, sync::watch};
 
-use super::{Containers, ContainersError, Entry, View, program::Program};
+use super::{Containers, ContainersError, Entry, View, log, program::Program};
 use crate::{
     detach_keys::{DetachKeys, Typed},
-    logs::{Entry as Record, Mark, Reader, Stop, Stream as Source},
+    logs::{Attached as Claim, Entry as Record, Mark, Reader, Stop, Stream as Source},
     streams::{self, Watched},
 };
 
@@ -58,11 +58,16 @@ impl Containers {
     /// If there is no such container.
     pub fn attach(&self, container: &str, wanted: Wanted) -> Result<Attached, ContainersError> {
         let entry = self.find(container)?;
+        if wanted.logs {
+            log::check_readable(&entry.now().record)?;
+        }
+        // Before the place is asked for: nothing that is written behind it is let go of.
+        let claim = Claim::new(&entry.log);
         let runs = entry.now().program.is_some();
         let (end, in_run) = entry.log.position();
         // A run that all but ended has its end marked already: there is nothing to wait for.
         let stop = if wanted.stream && (in_run || !runs) { Stop::RunEndFrom(end) } else { Stop::At(end) };
-        let reader = Reader::new(&entry.log, if wanted.logs { 0 } else { end }, stop);
+        let reader = Reader::new(&entry.log, if wanted.logs { 0 } else { end }, stop).attached(claim);
         let (leave, left) = watch::channel(Left::Not);
         let with_input = wanted.stdin && wanted.stream && has_input(&entry.now());
         let input = with_input.then(|| Input::new(&entry, leave, wanted.detach_keys.clone()));

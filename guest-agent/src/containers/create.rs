@@ -8,7 +8,7 @@ use cove_proto::v1::ContainerSpec;
 use super::{
     Containers, ContainersError, Engine,
     actor::Actor,
-    blocking, detached, launch, merge,
+    blocking, detached, launch, log, merge,
     record::{CONTAINERS, Record, State},
     spec,
 };
@@ -62,7 +62,7 @@ fn make_on_disk(
     spec::check(&spec, engine.cpus)?;
     launch::fill_in_defaults(&mut spec, id);
     let (path, args) = merge::command(&spec)?;
-    let log = Log::open(&engine.folders.create(id)?.log())?;
+    engine.folders.create(id)?;
     let record = Record {
         id: id.to_owned(),
         name,
@@ -74,6 +74,7 @@ fn make_on_disk(
         restart_count: 0,
         state: State::default(),
     };
+    let log = log::open(engine, &record)?;
     engine.database.write_blocking(|changes| CONTAINERS.put(changes, id, &record))?;
     Ok((record, log))
 }

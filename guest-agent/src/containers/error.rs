@@ -18,6 +18,8 @@ pub enum Kind {
     NameInUse,
     /// The data disk is full.
     Full,
+    /// Not with what was asked for earlier.
+    Unsupported,
     /// The client let go.
     Detached,
     /// The machine is being stopped.
@@ -113,6 +115,9 @@ pub enum ContainersError {
     /// The client typed the keys that let go of a terminal.
     #[error("read escape sequence")]
     Detached,
+    /// Nothing is kept of what it writes.
+    #[error("configured logging driver does not support reading")]
+    LogsNotReadable,
     /// Neither output nor input was asked for.
     #[error("Bad parameters: you must choose at least one stream")]
     NoStream,
@@ -169,6 +174,7 @@ impl ContainersError {
             Self::Image(error) => image_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
+            Self::LogsNotReadable => Kind::Unsupported,
             Self::Detached => Kind::Detached,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)

@@ -17,7 +17,7 @@
 //!
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
 //!   [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`].
-//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
+//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`], [`log`],
 //!   [`folder`], [`record`].
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
 
@@ -38,6 +38,7 @@ mod kill;
 mod launch;
 mod limits;
 pub mod list;
+mod log;
 pub mod merge;
 pub mod output;
 pub mod program;

@@ -3,6 +3,7 @@
 use cove_proto::v1::{ContainerSpec, Resources, Ulimit};
 
 use super::{error::Kind, limits, signals};
+use crate::logs::options::{self, LogOptionError};
 
 /// dockerd's least memory: less, and not even the runtime starts.
 const LEAST_MEMORY_BYTES: i64 = 6 * 1024 * 1024;
@@ -61,6 +62,9 @@ pub enum SpecError {
         /// "0-3".
         available: String,
     },
+    /// Its log.
+    #[error(transparent)]
+    Log(#[from] LogOptionError),
     /// Out of the range.
     #[error("Invalid value {0}, range for oom score adj is [-1000, 1000]")]
     OomScoreAdj(i32),
@@ -92,6 +96,7 @@ pub(super) fn check(spec: &ContainerSpec, cpus: usize) -> Result<(), SpecError> 
     if !matches!(spec.network_mode.as_str(), "" | "default" | "bridge" | "none" | "host") {
         return Err(SpecError::Network(spec.network_mode.clone()));
     }
+    options::check(spec.log_config.as_ref())?;
     limits::capabilities(spec)?;
     spec.ulimits.iter().try_for_each(check_ulimit)?;
     check_resources(spec.resources.as_ref().unwrap_or(&Resources::default()), cpus)

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     Containers, ContainersError, Engine,
     actor::{Actor, Command, Life, Running},
-    blocking, etc, launch,
+    blocking, etc, launch, log,
     program::Program,
     record::{Phase, Record},
 };
@@ -144,6 +144,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn prepare(engine: &Engine, record: &Record) -> Result<crate::processes::launch::ContainerLaunch, ContainersError> {
+    log::check(record)?;
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
     let etc = etc::write(&folder, &record.spec.hostname)?;

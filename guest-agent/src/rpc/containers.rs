@@ -199,13 +199,14 @@ impl v1::containers_server::Containers for ContainersService {
             until: request.until.as_ref().map(nanos),
             tail: request.tail_lines,
         };
+        let attributes = self.containers.log_attributes(&request.container)?;
         let pieces = self.containers.output(&request.container, wanted).await?;
-        let lines = pieces.map_ok(|piece| GetContainerLogsResponse {
+        let lines = pieces.map_ok(move |piece| GetContainerLogsResponse {
             stream: stream_of(piece.stream),
             data: piece.data.into(),
             time: timestamp(piece.time),
             continues: piece.continues,
-            ..Default::default()
+            attributes: attributes.clone().into_iter().collect(),
         });
         Ok(Response::new(lines.map_err(Status::from).boxed()))
     }

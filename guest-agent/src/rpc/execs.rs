@@ -62,8 +62,8 @@ impl v1::execs_server::Execs for ExecsService {
                 .map(|(stream, data)| Ok(StartExecResponse { stream: stream_of(stream), data: data.into() }))
                 .take_until(until_let_go(left.clone()))
                 .chain(
-                    stream::once(async move { *left.borrow() })
-                        .filter_map(|let_go| async move { let_go.then(|| Err(ExecsError::Detached.into())) }),
+                    stream::once(async move { left.borrow().then(|| execs.let_go(&exec)) })
+                        .filter_map(|told| async move { told.map(|()| Err(ExecsError::Detached.into())) }),
                 )
                 .boxed(),
         };

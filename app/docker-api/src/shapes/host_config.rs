@@ -12,7 +12,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
     let mut host = json!({
         "Binds": null,
         "ContainerIDFile": "",
-        "LogConfig": {"Type": "json-file", "Config": {}},
+        "LogConfig": {"Type": log_driver(spec), "Config": log_options(spec)},
         "NetworkMode": network_settings::mode(spec),
         "PortBindings": {},
         "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
@@ -52,6 +52,18 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         }),
     );
     host
+}
+
+/// The logging driver that holds.
+pub(super) fn log_driver(spec: &ContainerSpec) -> &str {
+    let driver = spec.log_config.as_ref().map_or("", |config| config.driver.as_str());
+    if driver.is_empty() { "json-file" } else { driver }
+}
+
+/// Its options, in an order that stays.
+fn log_options(spec: &ContainerSpec) -> Value {
+    let options: std::collections::BTreeMap<_, _> = spec.log_config.iter().flat_map(|config| &config.options).collect();
+    json!(options)
 }
 
 fn resources(spec: &ContainerSpec) -> Value {

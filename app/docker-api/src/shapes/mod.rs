@@ -3,7 +3,6 @@
 //! * [`container`] — `docker inspect` of a container, from `container_state`, `container_config`, `host_config` and
 //!   `network_settings`.
 //! * [`container_summary`] — a row of `docker ps`.
-//! * [`exec`] — an exec.
 //! * [`stats`] — what a container uses.
 //! * [`exec`] — an exec; [`event`] — an event.
 //! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made.

@@ -75,6 +75,7 @@ pub(crate) struct HostConfig {
     pub(crate) pids_limit: Option<i64>,
     pub(crate) oom_score_adj: Option<i32>,
     pub(crate) oom_kill_disable: Option<bool>,
+    pub(crate) log_config: Option<LogConfig>,
     pub(crate) privileged: Option<bool>,
     pub(crate) cap_add: Option<Vec<String>>,
     pub(crate) cap_drop: Option<Vec<String>>,
@@ -82,6 +83,16 @@ pub(crate) struct HostConfig {
     pub(crate) readonly_rootfs: Option<bool>,
     pub(crate) masked_paths: Option<Vec<String>>,
     pub(crate) readonly_paths: Option<Vec<String>>,
+}
+
+/// Docker's `LogConfig`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct LogConfig {
+    #[serde(rename = "Type")]
+    pub(crate) driver: Option<String>,
+    #[serde(rename = "Config")]
+    pub(crate) options: Option<HashMap<String, String>>,
 }
 
 /// Docker's `Ulimit`.

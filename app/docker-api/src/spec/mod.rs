@@ -4,10 +4,11 @@
 //!
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
-//! * `resources`, `security`, `network` — parts of the specification.
+//! * `resources`, `security`, `network`, `logging` — parts of the specification.
 
 pub(crate) mod body;
 pub(crate) mod client_data;
+mod logging;
 mod network;
 mod resources;
 mod security;
@@ -69,6 +70,7 @@ fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
         terminal: host.console_size.filter(|_| tty).and_then(terminal_size),
         ulimits: resources::ulimits(host.ulimits.as_deref().unwrap_or_default()),
         resources: Some(resources::resources(&host)),
+        log_config: logging::config(host.log_config.as_ref())?,
         security: Some(security::security(host)?),
         client_data,
         ..Default::default()

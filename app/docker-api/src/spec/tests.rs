@@ -66,7 +66,7 @@ fn what_is_not_built_is_refused_by_the_name_of_its_option() {
         (json!({"UTSMode": "host"}), "--uts"),
         (json!({"CgroupnsMode": "host"}), "--cgroupns"),
         (json!({"LogConfig": {"Type": "syslog"}}), "--log-driver"),
-        (json!({"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}}), "--log-opt"),
+        (json!({"LogConfig": {"Type": "", "Config": {"mode": "non-blocking"}}}), "--log-opt mode=non-blocking"),
         (json!({"VolumesFrom": ["x"]}), "--volumes-from"),
         (json!({"Links": ["a:b"]}), "--link"),
         (json!({"ExtraHosts": ["a:1.2.3.4"]}), "--add-host"),
@@ -98,6 +98,15 @@ fn what_asks_for_nothing_is_let_through() {
     ] {
         assert_eq!(from_body(body.clone()).unwrap().spec.image, "x", "{body}");
     }
+}
+
+#[test]
+fn where_output_goes_is_the_engines_to_judge() {
+    let spec = |log: Value| from_body(json!({"Image": "x", "HostConfig": {"LogConfig": log}})).unwrap().spec.log_config;
+    assert_eq!(spec(json!({"Type": "", "Config": {}})), None);
+    assert_eq!(spec(json!({"Type": "none"})).unwrap().driver, "none");
+    let asked = spec(json!({"Type": "nosuch", "Config": {"max-size": "1m"}})).unwrap();
+    assert_eq!((asked.driver.as_str(), asked.options["max-size"].as_str()), ("nosuch", "1m"));
 }
 
 #[test]

@@ -47,8 +47,6 @@ static ROWS: &[Row] = &[
     row(&["HostConfig", "UsernsMode"], "--userns", &["host"]),
     row(&["HostConfig", "Cgroup"], "Cgroup", &[]),
     row(&["HostConfig", "CgroupParent"], "--cgroup-parent", &[]),
-    row(&["HostConfig", "LogConfig", "Type"], "--log-driver", &["json-file"]),
-    row(&["HostConfig", "LogConfig", "Config"], "--log-opt", &[]),
     row(&["HostConfig", "Runtime"], "--runtime", &["cove"]),
     row(&["HostConfig", "Isolation"], "--isolation", &["default"]),
     row(&["HostConfig", "StorageOpt"], "--storage-opt", &[]),

@@ -57,6 +57,14 @@ impl v1::containers_server::Containers for Shared {
         if open.container == "paused" {
             return Err(Status::failed_precondition("container paused is paused"));
         }
+        match open.container.as_str() {
+            "quiet" => return Ok(Response::new(never(self))),
+            "let-go" => {
+                self.note(format!("detach keys {}", open.detach_keys));
+                return Ok(Response::new(Box::pin(futures::stream::iter([Err(Status::aborted("let go"))]))));
+            }
+            _ => {}
+        }
         let echo = input.map(|request| {
             Ok(match request?.message {
                 Some(Message::Stdin(data)) => piece(v1::StdioStream::Stdout, data),
@@ -118,7 +126,7 @@ impl v1::containers_server::Containers for Shared {
         no_container(&name)?;
         let mut container =
             if matches!(name.as_str(), "c6" | "tty") { canned::with_limits() } else { canned::running() };
-        if name == "paused" || name == "follow" {
+        if ["paused", "follow", "quiet", "let-go", "labelled"].contains(&name.as_str()) {
             container.id = name;
         }
         Ok(Response::new(v1::GetContainerResponse { container: Some(container) }))
@@ -195,6 +203,11 @@ impl v1::containers_server::Containers for Shared {
                 ..Default::default()
             })
         };
+        if request.container == "labelled" {
+            let mut line = entry(v1::StdioStream::Stdout, "out\n", 5, false)?;
+            line.attributes = [("team", "a b"), ("app", "x")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+            return Ok(Response::new(Box::pin(futures::stream::iter([Ok(line)]))));
+        }
         let entries = futures::stream::iter([
             entry(v1::StdioStream::Stdout, "out", 5, false),
             entry(v1::StdioStream::Stdout, "put\n", 6, true),
