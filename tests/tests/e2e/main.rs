@@ -9,6 +9,7 @@ mod containers;
 mod events;
 mod exec;
 mod explain;
+mod flags;
 mod giving_back;
 mod images;
 mod isolation;
@@ -17,6 +18,7 @@ mod limits;
 mod logs;
 mod refusals;
 mod run;
+mod stats;
 mod stop;
 mod terminal;
 
@@ -35,14 +37,16 @@ type Shared = Arc<OnceLock<Result<World, String>>>;
 fn main() {
     let arguments = Arguments::from_args();
     let shared = Shared::default();
-    let modules: [(&str, &[Test]); 15] = [
+    let modules: [(&str, &[Test]); 17] = [
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
+        ("stats", stats::TESTS),
         ("stop", stop::TESTS),
         ("containers", containers::TESTS),
         ("exec", exec::TESTS),
         ("events", events::TESTS),
+        ("flags", flags::TESTS),
         ("images", images::TESTS),
         ("limits", limits::TESTS),
         ("explain", explain::TESTS),
