@@ -41,6 +41,10 @@ impl Extent {
         })
     }
 
+    fn is_in_memory(&self) -> bool {
+        matches!(self.place, Place::Memory(_))
+    }
+
     fn is_in(&self, of: &Arc<Segment>) -> bool {
         matches!(&self.place, Place::File { segment, .. } if Arc::ptr_eq(segment, of))
     }
@@ -140,9 +144,9 @@ impl Extents {
     /// Lets go of what nobody has to read any more; gives the files back that are to be removed.
     pub(super) fn shed(&mut self) -> Vec<Arc<Segment>> {
         let needed = self.oldest_reader().unwrap_or(u64::MAX);
-        if self.memory_bytes > 0 {
-            self.list.retain(|extent| !matches!(extent.place, Place::Memory(_)) || extent.end > needed);
-            let in_memory = self.list.iter().filter(|extent| matches!(extent.place, Place::Memory(_)));
+        if self.list.iter().find(|extent| extent.is_in_memory()).is_some_and(|first| first.end <= needed) {
+            self.list.retain(|extent| !extent.is_in_memory() || extent.end > needed);
+            let in_memory = self.list.iter().filter(|extent| extent.is_in_memory());
             self.memory_bytes = in_memory.map(|extent| usize::try_from(extent.end - extent.start).unwrap_or(0)).sum();
         }
         let mut removed = Vec::new();

@@ -126,7 +126,8 @@ fn write_packed(plain: &mut Arc<File>, new: &Path) -> io::Result<()> {
         io::Write::write_all(&mut encoder, &buffer[..read])?;
         at += read as u64;
     }
-    encoder.finish().map(drop)
+    // Its name takes the place of the plain file's: after a power cut, too, it has to be whole.
+    encoder.finish()?.sync_all()
 }
 
 /// The bytes of a compressed file, in a file without a name beside it.

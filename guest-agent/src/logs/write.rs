@@ -311,7 +311,10 @@ fn write_all(file: &mut &File, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> 
 
 /// Finds the files of a log.
 fn open_files(path: &Path, extents: &mut Extents, writer: &mut Writer) -> io::Result<()> {
-    for file in rotated(path)? {
+    for mut file in rotated(path)? {
+        if !file.packed {
+            mend(&mut file, path)?;
+        }
         let segment = Segment::new(file.path(path), file.packed);
         extents.add_file(&segment, 0, file.bytes);
         extents.rotate(segment);
@@ -328,6 +331,17 @@ fn open_files(path: &Path, extents: &mut Extents, writer: &mut Writer) -> io::Re
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Cuts what a power cut left of a rotated file, and says its new length in its name.
+fn mend(rotated: &mut Rotated, log: &Path) -> io::Result<()> {
+    let named = rotated.path(log);
+    let bytes = repair(Arc::new(OpenOptions::new().read(true).write(true).open(&named)?))?;
+    if bytes != rotated.bytes {
+        rotated.bytes = bytes;
+        std::fs::rename(named, rotated.path(log))?;
+    }
+    Ok(())
 }
 
 /// Cuts the file where its whole records end, and says where that is.

@@ -106,6 +106,22 @@ async fn compressed_files_are_read_like_others() {
 }
 
 #[tokio::test]
+async fn what_a_power_cut_left_of_a_rotated_file_is_read() {
+    let (folder, log) = limited(1000, 3);
+    write(&log, 0..90);
+    let before = numbers(&log, None, None).await;
+    let (oldest, bytes) = files(&folder).into_iter().find(|(name, _)| name != "log").unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(folder.path().join(&oldest)).unwrap();
+    file.set_len(bytes - 1).unwrap();
+    let log = open(&folder, 1000, 3);
+    let after = numbers(&log, None, None).await;
+    assert_eq!(after.len(), before.len() - 1, "one record was torn");
+    log.pack();
+    assert_eq!(numbers(&log, None, None).await, after);
+    assert_eq!(numbers(&open(&folder, 1000, 3), None, None).await, after);
+}
+
+#[tokio::test]
 async fn rotation_compresses_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let keeping = Keeping { on_disk: true, most_bytes: Some(1000), most_files: 3, packed: true };
