@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := bash
-.PHONY: help run dist setup setup-checks test check bench proto proto-baseline clean
+.PHONY: help run dist setup setup-checks test check bench yardstick proto proto-baseline clean
 CHECKS := fmt tidy deny proto-compat clippy unit cross vm e2e
 .PHONY: $(CHECKS)
 
@@ -33,6 +33,9 @@ setup-checks: setup ## Install what the checks need on top.
 
 bench: dist ## Measure Cove beside dockerd in the same kind of VM, in one run.
 	@tests/ci/bench.sh
+
+yardstick: dist ## Run docker-py's own tests on containers, execs and volumes against Cove.
+	@tests/ci/yardstick.sh
 
 proto: ## Regenerate the code from proto/cove/v1.
 	@. tests/ci/places.sh && COVE_UPDATE=1 cargo test -q -p cove-proto --test generated
