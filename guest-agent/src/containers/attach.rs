@@ -1,5 +1,6 @@
 //! Connecting to the standard streams of a container. Output is read from the log, from the place where it ends when the
-//! client attaches; so a client may attach before the start and misses nothing, and a slow one delays nobody.
+//! client attaches; so a client may attach before the start and misses nothing. A slow one delays nobody, unless the log may
+//! not keep what it has not read yet (see [`crate::logs`]): then its own container waits for it, as with dockerd.
 
 use std::{collections::VecDeque, sync::Arc};
 
