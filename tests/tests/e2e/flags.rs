@@ -16,6 +16,10 @@ crate::tests![
     another_platform_is_refused_as_long_as_there_is_no_image_for_it,
     start_attaches_to_what_it_starts,
     signals_reach_the_container_unless_told_otherwise,
+    every_limit_reaches_the_kernel,
+    rights_are_given_and_taken,
+    an_entrypoint_of_ones_own_takes_the_arguments,
+    the_containers_own_way_to_stop_is_taken,
 ];
 
 fn files_of_the_client_are_read_and_written(world: &World) -> Result<()> {
@@ -93,5 +97,74 @@ fn signals_reach_the_container_unless_told_otherwise(world: &World) -> Result<()
     keeping.end()?;
     ensure!(world.says(&["inspect", "-f", "{{.State.Running}}", "deaf-client"])? == "true", "the signal came through");
     world.docker(&["rm", "-f", "deaf-client"])?.ok()?;
+    Ok(())
+}
+
+fn every_limit_reaches_the_kernel(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let options = "--cpu-quota 20000 --cpu-period 50000 --cpu-shares 2048 --cpuset-cpus 0 -m 64m --memory-reservation 32m \
+                   --memory-swap 96m --oom-score-adj 7 --shm-size 8m --ulimit nofile=100:200";
+    let look = "cd /sys/fs/cgroup; cat cpu.max cpuset.cpus memory.low memory.swap.max /proc/self/oom_score_adj; \
+                ulimit -Sn; ulimit -Hn; df -k /dev/shm | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2";
+    let run: Vec<&str> =
+        ["run", "--rm"].into_iter().chain(options.split_whitespace()).chain([BUSYBOX, "sh", "-c", look]).collect();
+    let said = world.says(&run)?;
+    let expected = ["20000 50000", "0", "33554432", "33554432", "7", "100", "200", "8192"];
+    ensure!(said.lines().eq(expected), "{said}");
+    let weight = |shares| world.says(&["run", "--rm", "-c", shares, BUSYBOX, "cat", "/sys/fs/cgroup/cpu.weight"]);
+    let (less, more): (u64, u64) = (weight("512")?.parse()?, weight("2048")?.parse()?);
+    ensure!(less < 100 && more > 100, "{less} and {more}");
+    Ok(())
+}
+
+fn rights_are_given_and_taken(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let capabilities = "grep CapEff /proc/self/status | cut -f 2";
+    let only = ["run", "--rm", "--cap-drop", "ALL", "--cap-add", "CHOWN", BUSYBOX, "sh", "-c", capabilities];
+    ensure!(world.says(&only)? == "0000000000000001", "not CHOWN alone");
+    let refused = world.docker(&["run", "--rm", "--read-only", BUSYBOX, "touch", "/file"])?.exits(1)?;
+    refused.complains("Read-only file system")?;
+    world.says(&["run", "-d", "--name", "rights", BUSYBOX, "sleep", "1000"])?;
+    let usual = world.says(&["exec", "rights", "sh", "-c", capabilities])?;
+    let all = world.says(&["exec", "--privileged", "rights", "sh", "-c", capabilities])?;
+    let number = |text: &str| u64::from_str_radix(text, 16);
+    ensure!(number(&all)?.count_ones() > number(&usual)?.count_ones(), "{all} is not more than {usual}");
+    let look = "pwd; id -u; id -g; echo $A";
+    let place = world.says(&["exec", "-w", "/etc", "-u", "1000:100", "-e", "A=b", "rights", "sh", "-c", look])?;
+    ensure!(place.lines().eq(["/etc", "1000", "100", "b"]), "{place}");
+    world.docker(&["exec", "-d", "rights", "touch", "/tmp-file"])?.ok()?;
+    let names =
+        world.says(&["run", "--rm", "--domainname", "example", BUSYBOX, "cat", "/proc/sys/kernel/domainname"])?;
+    ensure!(names == "example", "{names}");
+    world.docker(&["rm", "-f", "rights"])?.ok()?;
+    Ok(())
+}
+
+fn an_entrypoint_of_ones_own_takes_the_arguments(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let said = world.says(&["run", "--rm", "--entrypoint", "echo", BUSYBOX, "a", "b"])?;
+    ensure!(said == "a b", "{said}");
+    Ok(())
+}
+
+fn the_containers_own_way_to_stop_is_taken(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let script = "trap 'exit 9' USR1; trap '' TERM; echo ready; while :; do sleep 0.1; done";
+    let run = ["run", "-d", "--name", "own-signal", "--stop-signal", "USR1", BUSYBOX, "sh", "-c", script];
+    world.says(&run)?;
+    world.log_line("own-signal", "ready")?;
+    world.docker(&["stop", "-t", "60", "own-signal"])?.ok()?;
+    ensure!(world.says(&["wait", "own-signal"])? == "9", "it got another signal");
+    world.docker(&["start", "own-signal"])?.ok()?;
+    world.docker(&["stop", "-s", "USR1", "-t", "60", "own-signal"])?.ok()?;
+    ensure!(world.says(&["wait", "own-signal"])? == "9", "it got another signal");
+    let run = ["run", "-d", "--name", "own-time", "--stop-timeout", "1", BUSYBOX, "sh", "-c", script];
+    world.says(&run)?;
+    world.log_line("own-time", "ready")?;
+    let began = std::time::Instant::now();
+    world.docker(&["stop", "own-time"])?.ok()?;
+    ensure!(world.says(&["wait", "own-time"])? == "137", "it was not killed");
+    ensure!(began.elapsed().as_secs() < 60, "its own time is one second");
+    world.docker(&["rm", "own-signal", "own-time"])?.ok()?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `docker stats` and `cove stats`: what a container uses.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::net::UnixStream,
 };
 
