@@ -169,6 +169,7 @@ impl Log {
     /// If the file cannot be written, when that has not been said yet; what was appended in part is taken away again. Those
     /// who are attached get it all the same.
     pub fn append(&self, stream: Stream, data: &[u8], time: i64) -> Result<(), LogError> {
+        let mut failed = Ok(());
         for part in data.chunks(self.0.keeping.record_bytes(MAX_PAYLOAD)) {
             let mut writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let slot = stream as usize;
@@ -176,11 +177,11 @@ impl Log {
             let put = self.put(&mut writer, mark, part, time);
             writer.within_line[slot] = part.last() != Some(&b'\n');
             let said = std::mem::replace(&mut writer.complained, put.is_err());
-            if !said {
-                put?;
+            if !said && failed.is_ok() {
+                failed = put;
             }
         }
-        Ok(())
+        failed
     }
 
     /// Marks the end of a run. Blocks on the disk.
