@@ -49,7 +49,7 @@ impl Client {
         let (leave, left) = tokio::sync::oneshot::channel();
         let gone = async {
             if left.await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let served = tokio::spawn(async move {
