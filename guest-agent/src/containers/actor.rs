@@ -187,6 +187,7 @@ impl Actor {
     /// From running to exited: everything it wrote is in the log, and everything it used is given back.
     pub(super) async fn settle(&mut self, status: ExitStatus) {
         let Some(mut running) = self.running.take() else { return };
+        self.log.ending();
         running.drain().await;
         self.end_log(status.finished_at_nanos).await;
         let state = &mut self.record.state;

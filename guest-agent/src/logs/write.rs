@@ -35,6 +35,8 @@ struct Shared {
     extents: Mutex<Extents>,
     reach: watch::Sender<Reach>,
     full: watch::Sender<bool>,
+    /// Whether the run is over and what is left of its output is being read.
+    ending: AtomicBool,
     packing: AtomicBool,
 }
 
@@ -89,6 +91,7 @@ impl Log {
             extents: Mutex::new(extents),
             reach,
             full: watch::Sender::new(false),
+            ending: AtomicBool::new(false),
             packing: AtomicBool::new(false),
         }));
         log.shed();
@@ -116,10 +119,17 @@ impl Log {
 
     /// A run begins.
     pub fn begin_run(&self) {
+        self.0.ending.store(false, Ordering::SeqCst);
         self.0.reach.send_modify(|reach| {
             reach.in_run = true;
             reach.closed = false;
         });
+    }
+
+    /// The program has ended: what its pipes still hold, which is little, waits for nobody.
+    pub fn ending(&self) {
+        self.0.ending.store(true, Ordering::SeqCst);
+        self.shed();
     }
 
     /// Tells the readers that nothing will follow: the container is removed, or the end of a run cannot be marked. A new
@@ -153,7 +163,7 @@ impl Log {
     pub(super) fn shed(&self) {
         let (removed, full) = {
             let mut extents = self.extents();
-            (extents.shed(), extents.is_full())
+            (extents.shed(), extents.is_full() && !self.0.ending.load(Ordering::SeqCst))
         };
         for segment in removed {
             if let Err(error) = segment.remove() {

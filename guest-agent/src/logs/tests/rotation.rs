@@ -164,6 +164,8 @@ async fn who_is_attached_misses_nothing_and_then_the_files_go() {
     let mut reader = Reader::new(&log, log.end(), Stop::RunEndFrom(log.end())).attached(claim);
     write(&log, 0..200);
     assert!(*log.full().borrow(), "the container has to wait");
+    log.ending();
+    assert!(!*log.full().borrow(), "what is left when it has ended does not");
     assert!(files(&folder).len() > 2);
     log.end_run(200).unwrap();
     let mut seen = Vec::new();
