@@ -26,8 +26,9 @@ pub fn start_of(log: &Log, end: u64, tail: Option<u64>, since: Option<i64>) -> R
     if tail == Some(0) || end == 0 {
         return Ok(nothing(end));
     }
+    let all = Start { offset: 0, skip: Skip::rest_of_a_line() };
     if tail.is_none() && since.is_none() {
-        return Ok(nothing(0));
+        return Ok(all);
     }
     let mut lines = 0;
     let extents = log.extents().all();
@@ -52,7 +53,7 @@ pub fn start_of(log: &Log, end: u64, tail: Option<u64>, since: Option<i64>) -> R
             at = place;
         }
     }
-    Ok(nothing(0))
+    Ok(all)
 }
 
 /// How many lines begin in a chunk.

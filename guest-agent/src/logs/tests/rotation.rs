@@ -51,6 +51,21 @@ async fn a_log_stays_within_its_limit_and_keeps_the_newest() {
 }
 
 #[tokio::test]
+async fn what_is_left_begins_with_a_whole_line_unless_there_is_none() {
+    let (_folder, log) = limited(4000, 2);
+    let text: String = (0..3000).map(|number| format!("{number}\n")).collect();
+    log.append(Stream::Stdout, text.as_bytes(), 1).unwrap();
+    let lines: Vec<String> =
+        lines_of(&log, None, None).await.iter().map(|piece| String::from_utf8_lossy(&piece.data).into()).collect();
+    let shown: String = lines.concat();
+    let first: usize = shown.split('\n').next().unwrap().parse().unwrap();
+    assert_eq!(shown, (first..3000).map(|number| format!("{number}\n")).collect::<String>());
+    log.append(Stream::Stdout, &[b'x'; 20_000], 2).unwrap();
+    let shown: usize = lines_of(&log, None, None).await.iter().map(|piece| piece.data.len()).sum();
+    assert!(shown > 4000, "{shown} bytes of a long line are shown");
+}
+
+#[tokio::test]
 async fn one_large_write_is_cut_so_that_the_limit_is_one() {
     let (folder, log) = limited(4000, 2);
     log.append(Stream::Stdout, &[b'x'; 100_000], 1).unwrap();
