@@ -14,7 +14,7 @@ if [ ! -d "$yardstick/docker-$version" ]; then
 fi
 if [ ! -x "$yardstick/python/bin/pytest" ]; then
     python3 -m venv "$yardstick/python"
-    "$yardstick/python/bin/pip" install --quiet "docker==$version" 'requests<2.32' 'urllib3<2' pytest pytest-timeout
+    "$yardstick/python/bin/pip" install --quiet "docker==$version" 'requests<2.32' 'urllib3<2' paramiko pytest pytest-timeout
 fi
 exec cargo run --quiet --locked -p cove-tests --bin yardstick -- \
     "$yardstick/python/bin/python" "$yardstick/docker-$version" "$root/tests/yardstick/expected.txt"

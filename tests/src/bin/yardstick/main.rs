@@ -52,6 +52,9 @@ fn run() -> Result<bool> {
     let root = image::root_tar(&[])?;
     let config = serde_json::json!({ "Cmd": ["/bin/sh"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] });
     world.docker_with(&["load"], &image::docker_archive(IMAGE, &root, config)?).and_then(Done::ok)?;
+    for name in ["alpine:latest", "busybox:latest"] {
+        world.docker(&["tag", IMAGE, name])?.ok()?;
+    }
 
     let mut pytest = world.command(python);
     pytest.current_dir(tests).args([
