@@ -102,7 +102,7 @@ def fill(home):
 
 def running(album, page):
     page.click("[data-screen=home]")
-    page.shows("web")
+    page.shows("cache")
     album.take(page, "home")
     page.click("[data-part=vsock]")
     album.take(page, "home-vsock")
