@@ -24,6 +24,9 @@ export RUSTC=$rustc RUSTC_WORKSPACE_WRAPPER=/usr/bin/clippy-driver
 export RUSTC_BOOTSTRAP=1
 export CLIPPY_CONF_DIR=$root
 export RUSTFLAGS="-D warnings"
+for target in aarch64_apple_darwin x86_64_apple_darwin; do
+    export "CC_$target=$root/tests/ci/stand-in-cc.sh" "AR_$target=$root/tests/ci/stand-in-cc.sh"
+done
 
 # The window's page is inside its program. Its Windows resources are made by MinGW's windres.
 tests/ci/desktop.sh have_page

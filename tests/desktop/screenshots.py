@@ -1,7 +1,6 @@
 """Every screen, light and dark, with a real machine behind it: screenshots.py FOLDER."""
 
 import pathlib
-import subprocess
 import sys
 import time
 
@@ -99,13 +98,11 @@ def fill(home):
         session.cove(home, "load", "-i", image.write(home / "image.tar", name, created, ballast))
     for name, of, options, script in CONTAINERS:
         session.cove(home, "run", "-d", "--name", name, *options, of, "sh", "-c", script)
-    docker_host = session.cove(home, "status", "--docker-host").strip()
-    subprocess.run(["docker", "--host", docker_host, "pause", "cache"], check=True, stdout=subprocess.DEVNULL)
 
 
 def running(album, page):
     page.click("[data-screen=home]")
-    page.shows("web")
+    page.shows("cache")
     album.take(page, "home")
     page.click("[data-part=vsock]")
     album.take(page, "home-vsock")

@@ -30,7 +30,7 @@ pub(super) async fn watch(link: &Link, engine: &Engine) -> Loss {
 
 async fn follow(link: &Link, engine: &Engine, watching: &mut Option<AbortOnDrop>) -> Result<(), Status> {
     let mut client = engine.machine();
-    let mut states = client.watch_machine(WatchMachineRequest::default()).await?.into_inner();
+    let mut states = client.watch_machine(WatchMachineRequest { after_revision: 0, resources_every: None }).await?.into_inner();
     while states.message().await?.is_some() {
         let machine = client.get_machine(GetMachineRequest {}).await?.into_inner();
         let machine = Machine::from(machine).seen_by(env!("CARGO_PKG_VERSION"));
