@@ -5,7 +5,7 @@ https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/ and com.cano
 
 import asyncio
 
-from dbus_next import BusType, Variant
+from dbus_next import BusType, Message, MessageFlag, Variant
 from dbus_next.aio import MessageBus
 from dbus_next.constants import PropertyAccess
 from dbus_next.service import ServiceInterface, dbus_property, method, signal
@@ -116,7 +116,10 @@ class Item:
 
     async def choose(self, label):
         number = next(number for number, said, enabled in await self.entries() if said.startswith(label) and enabled)
-        await self.menu.call_event(number, "clicked", Variant("i", 0), 0)
+        # Nobody waits for an answer, as no panel does: Quit may give none.
+        event = {"member": "Event", "signature": "isvu", "body": [number, "clicked", Variant("i", 0), 0]}
+        where = {"destination": self.name, "path": self.menu.path, "interface": MENU}
+        await self.bus.send(Message(**where, **event, flags=MessageFlag.NO_REPLY_EXPECTED))
 
 
 async def wait(condition, seconds=session.ACTION_SECONDS, what="it"):

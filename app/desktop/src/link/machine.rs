@@ -14,23 +14,27 @@ use crate::wire::{failure::Failure, machine::Machine};
 /// cannot be understood.
 pub(super) async fn watch(link: &Link, engine: &Engine) -> Loss {
     let mut watching = None;
-    match follow(link, engine, &mut watching).await {
-        Ok(()) => {
-            let why = "coved was stopped or died".to_owned();
-            let fix = "Connect again, which starts it".to_owned();
-            Loss { failure: Failure { why, fix, ..Failure::new("the engine has ended") }, is_there: false }
+    let details = match follow(link, engine, &mut watching).await {
+        // What the daemon itself says against a watch, it will say again.
+        Err(status) if status.source().is_none() => {
+            return Loss { failure: Failure::of("the engine cannot be used", &status), is_there: true };
         }
-        Err(status) => {
-            let is_there = status.source().is_none();
-            let what = if is_there { "the engine cannot be used" } else { "the engine was lost" };
-            Loss { failure: Failure::of(what, &status), is_there }
-        }
-    }
+        Err(status) => Failure::of("", &status).details,
+        Ok(()) => String::new(),
+    };
+    let failure = Failure {
+        what: "the engine has ended".to_owned(),
+        why: "coved was stopped or died".to_owned(),
+        fix: "Connect again, which starts it".to_owned(),
+        details,
+    };
+    Loss { failure, is_there: false }
 }
 
 async fn follow(link: &Link, engine: &Engine, watching: &mut Option<AbortOnDrop>) -> Result<(), Status> {
     let mut client = engine.machine();
-    let mut states = client.watch_machine(WatchMachineRequest { after_revision: 0, resources_every: None }).await?.into_inner();
+    let mut states =
+        client.watch_machine(WatchMachineRequest { after_revision: 0, resources_every: None }).await?.into_inner();
     while states.message().await?.is_some() {
         let machine = client.get_machine(GetMachineRequest {}).await?.into_inner();
         let machine = Machine::from(machine).seen_by(env!("CARGO_PKG_VERSION"));
