@@ -1,6 +1,7 @@
 //! Machines of the stand-in for computecore.dll (tests/wine), which lets the real marshalling, callbacks and handles run
 //! where there is no Hyper-V.
 #![cfg(windows)]
+#![expect(clippy::unwrap_used, reason = "a test's fixture fails the test")]
 
 use std::{fs, net::TcpStream, path::PathBuf, sync::Arc, time::Duration};
 
