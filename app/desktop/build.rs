@@ -13,6 +13,8 @@ const COMMANDS: &[&str] = &[
     "host_check",
     "settings_get",
     "settings_set",
+    "login_get",
+    "login_set",
     "containers_list",
     "container_get",
     "container_start",

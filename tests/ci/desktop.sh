@@ -29,7 +29,6 @@ page() {
 page_checks() {
     page
     npm run --silent --prefix $ui check
-    npm run --silent --prefix $ui --if-present lint
     npm run --silent --prefix $ui test
     local bytes
     bytes=$(find $ui/dist -type f \( -name '*.js' -o -name '*.css' -o -name '*.html' \) -exec gzip -9c {} + | wc -c)

@@ -72,7 +72,7 @@ class Strangers(unittest.TestCase):
                 page.shows("strangers/")
                 self.is_whole(page, f"images at {width}")
                 page.click("[data-screen=containers]")
-                page.click("[data-row]")
+                page.click("[data-row] b")
                 for tab in page.run("return [...document.querySelectorAll('[data-tab]')].map((tab) => tab.dataset.tab)"):
                     page.click(f"[data-tab={tab}]")
                     if tab == "logs":

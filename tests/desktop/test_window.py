@@ -40,7 +40,7 @@ class TheWindow(unittest.TestCase):
             page.shows("cove/hello")
             page.click("[data-action=image-run]")
             page.click("[data-screen=containers]")
-            page.click("[data-row]")
+            page.click("[data-row] b")
             page.click("[data-tab=logs]")
             page.shows("Hello", "[data-log]")
 
@@ -103,6 +103,22 @@ class TheWindow(unittest.TestCase):
             # The next start gets past the settings.
             page.click("main [data-action=start]")
             page.wait_for("[data-phase=kernel]", session.BOOT_SECONDS)
+
+    def test_start_at_login_is_an_entry_of_the_system_that_comes_and_goes(self):
+        with session.home() as home, window(home) as page:
+            entry = home / "xdg/autostart/dev.cove.desktop.desktop"
+            box = "[data-action=login]"
+            page.wait_for("[data-machine]")
+            page.click("[data-screen=settings]")
+            page.wait_for(f"{box}:not(:checked):not(:disabled)")
+            page.click(box)
+            page.wait_for(f"{box}:checked:not(:disabled)")
+            self.assertIn(f'Exec="{session.DIST}/bin/cove-desktop" "--hidden"', entry.read_text().splitlines())
+            page.run("location.reload()")
+            page.click("[data-screen=settings]")
+            page.click(f"{box}:checked:not(:disabled)")
+            page.wait_for(f"{box}:not(:checked):not(:disabled)")
+            self.assertFalse(entry.exists())
 
     def test_a_daemon_that_ends_is_said_and_comes_back_when_asked(self):
         with session.home() as home, window(home) as page:

@@ -1,12 +1,14 @@
-//! What the page may ask for: one call of `cove.v1` each, and nothing that the page could not be trusted with.
+//! What the page may ask for: a call of `cove.v1` or of the system each, and nothing that the page could not be trusted with.
 //!
 //! * [`engine`] — the link to the daemon.
 //! * [`machine`], [`settings`] — the machine.
+//! * [`login`] — whether the app starts with the user's session.
 //! * [`containers`], [`logs`], [`images`] — what is in it.
 
 pub(crate) mod containers;
 pub(crate) mod engine;
 pub(crate) mod images;
+pub(crate) mod login;
 pub(crate) mod logs;
 pub(crate) mod machine;
 pub(crate) mod settings;
@@ -33,6 +35,8 @@ pub(crate) fn all() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         machine::host_check,
         settings::settings_get,
         settings::settings_set,
+        login::login_get,
+        login::login_set,
         containers::containers_list,
         containers::container_get,
         containers::container_start,

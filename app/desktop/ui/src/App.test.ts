@@ -133,3 +133,30 @@ test("a log of a hundred thousand lines costs a screenful, at its end and anywhe
   await page.until("other lines", () => document.querySelector("[data-log] .line:last-child")?.textContent !== last);
   expect(lines()).toBeLessThan(VIEW / 20 + 20);
 });
+
+const loginBox = async (): Promise<HTMLInputElement> => {
+  await page.press("4", { ctrlKey: true });
+  const box = await page.find<HTMLInputElement>("[data-action=login]");
+  await page.until("what the system says", () => !box.disabled);
+  return box;
+};
+
+test("start at login is switched on, and is still on when the screen is opened again", async () => {
+  page = await open("running");
+  const box = await loginBox();
+  expect(box.checked).toBe(false);
+  box.click();
+  await page.until("the call", () => box.disabled);
+  await page.until("its end", () => !box.disabled);
+  expect(box.checked).toBe(true);
+  await page.press("1", { ctrlKey: true });
+  expect((await loginBox()).checked).toBe(true);
+});
+
+test("start at login that cannot be changed says why and stays as it was", async () => {
+  page = await open("failing");
+  const box = await loginBox();
+  box.click();
+  await page.until("the reason", () => document.body.textContent.includes("read-only file system"));
+  await page.until("the box as it was", () => !box.checked && !box.disabled);
+});

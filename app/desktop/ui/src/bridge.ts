@@ -245,6 +245,9 @@ export interface Commands {
   host_check: [undefined, HostCheck[]];
   settings_get: [undefined, Settings];
   settings_set: [{ cpus: number; memoryBytes: number; diskBytes: number }, Settings];
+  /** Whether the app starts, as the tray icon alone, when the user logs in; `login_set` answers what is so afterwards. */
+  login_get: [undefined, boolean];
+  login_set: [{ enabled: boolean }, boolean];
   containers_list: [undefined, Container[]];
   container_get: [{ id: string }, ContainerDetails];
   container_start: [{ id: string }, null];

@@ -13,7 +13,7 @@ if (language === "en" || language === "ko") speech.choose(language);
 document.documentElement.dataset["mock"] = scene;
 
 /** Scenes in which something else is drawn than a machine that runs well: lost, connecting, linux, warning, panic, empty, many,
- *  hostile, dying (the daemon ends when it is to stop the machine), slow (nothing answers), failing (lists cannot be read), nonsense (the settings' file). */
+ *  hostile, dying (the daemon ends when it is to stop the machine), slow (nothing answers), failing (lists cannot be read, start at login cannot be changed), nonsense (the settings' file). */
 const STATES: Partial<Record<string, MachineState>> = { stopped: "stopped", failed: "failed", panic: "failed", starting: "starting" };
 let machine: Machine = scenes.machineIn(STATES[scene] ?? "running");
 if (scene === "linux") machine = scenes.onLinux(machine);
@@ -23,6 +23,7 @@ if (scene === "starting") Object.assign(machine, { status: { ...machine.status, 
 let containers: Container[] = { hostile: scenes.hostileContainers, many: scenes.manyContainers, empty: [] }[scene] ?? scenes.containers;
 let images: Image[] = { hostile: scenes.hostileImages, empty: [] }[scene] ?? scenes.images;
 let settings = scene === "nonsense" ? { ...scenes.settings, problem: "line 3: \"four\" is not a number of CPUs" } : scenes.settings;
+let atLogin = false;
 let engine: Engine = scene === "lost"
   ? { state: "lost", appVersion: "0.1.0", failure: { what: "the daemon is of another version", why: "this app is 0.1.0 and speaks cove.v1; the daemon that answers is 0.3.0 and speaks cove.v2", fix: "quit Cove, then open it again: the daemon that comes with the app is started", details: "" } }
   : { state: scene === "connecting" ? "connecting" : "connected", failure: null, appVersion: "0.1.0" };
@@ -87,6 +88,12 @@ const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<C
   settings_set: async (values) => {
     await wait(150);
     return (settings = { ...settings, ...values, problem: "", restartNeeded: true });
+  },
+  login_get: () => atLogin,
+  login_set: async ({ enabled }) => {
+    await wait(150);
+    if (scene === "failing") throw refused("start at login was not changed", "write /home/mina/.config/autostart/dev.cove.desktop.desktop: read-only file system");
+    return (atLogin = enabled);
   },
   containers_list: () => {
     if (scene === "failing") throw refused("the containers cannot be listed", "the agent does not answer: the connection was reset", "wait a moment and try again; cove log shows what the machine says", "rpc error: unavailable\nvsock:3:1024: connection reset by peer");

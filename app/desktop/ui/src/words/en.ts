@@ -279,6 +279,8 @@ export const en = {
       diskShrink: (now: string) => `At least ${now}: the disk can grow, not shrink.`,
       diskHigh: (most: string) => `At most ${most}.`,
     },
+    login: "Start at login",
+    loginNote: "As the tray icon alone. The machine starts when it is first needed.",
     language: "Language",
     languageSystem: "As the system",
     checks: "This computer",

@@ -278,6 +278,8 @@ export const ko: Catalogue = {
       diskShrink: (now) => `${now} 이상이어야 합니다. 디스크는 늘릴 수만 있습니다.`,
       diskHigh: (most) => `${most} 이하여야 합니다.`,
     },
+    login: "로그인할 때 시작",
+    loginNote: "창 없이 트레이 아이콘만 띄웁니다. 머신은 처음 필요할 때 시작합니다.",
     language: "언어",
     languageSystem: "시스템 설정에 맞춤",
     checks: "이 컴퓨터",
