@@ -85,7 +85,12 @@ pub fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(M, 
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
         rustix::net::recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
-    })?;
+    });
+    let received = match received {
+        // The other end closed before it had read everything.
+        Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+        received => received?,
+    };
     let mut descriptors = Vec::new();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
@@ -142,6 +147,14 @@ fn invalid(what: &'static str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_is_one_with_words_unread_too() {
+        let (ours, theirs) = pair().unwrap();
+        Packet::new(&"unread".to_owned(), Vec::new()).unwrap().send(&ours).unwrap();
+        drop(theirs);
+        assert!(receive::<String>(&ours).unwrap().is_none());
+    }
 
     #[test]
     fn a_message_arrives_with_its_descriptors() {
