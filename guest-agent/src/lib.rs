@@ -6,6 +6,7 @@
 //! * [`rpc`] — the services of `cove.v1`: decode, one call, encode.
 //! * [`containers`], [`execs`] — what users see, and their states.
 //! * [`logs`] — what containers wrote.
+//! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.
 //! * [`disk`] — the data disk.
 //! * [`state`] — the database on it.
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod container_init;
 pub mod containers;
 pub mod disk;
+pub mod events;
 pub mod execs;
 pub mod images;
 pub mod init;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{completion, containers, explain, failure::Outcome, images, machine, output::Format, version};
+use crate::{completion, containers, events, explain, failure::Outcome, images, machine, output::Format, version};
 
 /// Runs Linux containers in a small virtual machine of its own.
 #[derive(Debug, Parser)]
@@ -40,8 +40,16 @@ enum Command {
     Logs(containers::logs::Arguments),
     /// Run a command in a container that runs.
     Exec(containers::exec::Arguments),
+    /// Freeze all processes of containers.
+    Pause(containers::pause::Arguments),
+    /// Let frozen containers go on.
+    Unpause(containers::pause::Arguments),
+    /// Change limits and the restart policy of containers.
+    Update(containers::update::Arguments),
     /// Remove containers.
     Rm(containers::remove::Arguments),
+    /// Remove all containers that do not run.
+    Prune(containers::prune::Arguments),
     /// List images.
     Images(images::list::Arguments),
     /// Load images from an archive.
@@ -50,6 +58,8 @@ enum Command {
     Save(images::save::Arguments),
     /// Remove images.
     Rmi(images::remove::Arguments),
+    /// Show what happens to containers, images, volumes and networks.
+    Events(events::Arguments),
     /// Check what this computer has and lacks.
     Doctor,
     /// Show the console of the machine.
@@ -74,11 +84,16 @@ impl Arguments {
             Command::Ps(arguments) => containers::list::run(arguments, format).await,
             Command::Logs(arguments) => containers::logs::run(arguments).await,
             Command::Exec(arguments) => containers::exec::run(arguments).await,
+            Command::Pause(arguments) => containers::pause::pause(arguments).await,
+            Command::Unpause(arguments) => containers::pause::unpause(arguments).await,
+            Command::Update(arguments) => containers::update::run(arguments).await,
+            Command::Prune(arguments) => containers::prune::run(arguments, format).await,
             Command::Rm(arguments) => containers::remove::run(arguments).await,
             Command::Images(arguments) => images::list::run(&arguments, format).await,
             Command::Load(arguments) => images::load::run(arguments).await,
             Command::Save(arguments) => images::save::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
+            Command::Events(arguments) => events::run(arguments, format).await,
             Command::Doctor => machine::doctor::run(format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),

@@ -3,6 +3,7 @@
 //!
 //! * [`arguments`] — the command line: which commands there are.
 //! * [`machine`], [`containers`], [`images`] — a file per command, by noun and verb.
+//! * [`events`] — what happens to all of them.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
 //! * [`engine`] — the way to the daemon, and starting it.
 //! * [`docker`] — making the `docker` command use Cove.
@@ -17,6 +18,7 @@ mod completion;
 mod containers;
 mod docker;
 mod engine;
+mod events;
 mod explain;
 mod failure;
 mod images;

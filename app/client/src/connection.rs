@@ -7,8 +7,8 @@ use cove_platform::{
     local::{Endpoint, LocalStream},
 };
 use cove_proto::v1::{
-    GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, execs_client::ExecsClient,
-    guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
+    GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, events_client::EventsClient,
+    execs_client::ExecsClient, guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
 };
 use hyper_util::rt::TokioIo;
 use tonic::{Code, Status, metadata::MetadataValue, transport::Channel};
@@ -50,6 +50,8 @@ clients! {
     containers: ContainersClient;
     /// `cove.v1.Execs`.
     execs: ExecsClient;
+    /// `cove.v1.Events`.
+    events: EventsClient;
     /// `cove.v1.Images`.
     images: ImagesClient;
 }

@@ -65,6 +65,11 @@ impl Call {
         v1::execs_client::ExecsClient::new(self.engine())
     }
 
+    /// `cove.v1.Events`.
+    pub(crate) fn events(&self) -> v1::events_client::EventsClient<Dialled> {
+        v1::events_client::EventsClient::new(self.engine())
+    }
+
     /// `cove.v1.Images`.
     pub(crate) fn images(&self) -> v1::images_client::ImagesClient<Dialled> {
         v1::images_client::ImagesClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
@@ -83,6 +88,11 @@ impl Call {
     /// Whether the client asked to upgrade the connection.
     pub(crate) fn wants_upgrade(&self) -> bool {
         self.headers.contains_key(header::UPGRADE)
+    }
+
+    /// The body as JSON; null when there is none.
+    pub(crate) async fn json_if_any(&mut self) -> Result<Value, Error> {
+        if hyper::body::Body::is_end_stream(&self.body) { Ok(Value::Null) } else { self.json().await }
     }
 
     /// The body as JSON; checks the content type as dockerd does.

@@ -6,9 +6,12 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context as _;
+
 use super::facts::{self, Facts};
 use crate::{
     containers::{Containers, Ground, database_path, program::as_program},
+    events::Events,
     execs::{self, Execs},
     images::{ImageStore, StoreConfig},
     processes::{Kind, Process, Processes},
@@ -18,6 +21,9 @@ use crate::{
 /// The archive of the images that come with the VM.
 const BUILT_IN: &str = "/usr/share/cove/hello.tar";
 
+/// Where the events of this boot are kept, in memory.
+const EVENTS: &str = "/run/cove.events";
+
 /// The engine, open.
 pub(super) struct Engine {
     pub(super) facts: Facts,
@@ -25,6 +31,7 @@ pub(super) struct Engine {
     pub(super) images: ImageStore,
     pub(super) containers: Containers,
     pub(super) execs: Execs,
+    pub(super) events: Events,
 }
 
 /// What lies on the data disk.
@@ -36,8 +43,10 @@ struct OnDisk {
 
 /// Opens the engine on the disk mounted at `root`, and takes over the processes that PID 1 holds.
 pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process>) -> anyhow::Result<Engine> {
-    let on_disk = root.clone();
-    let OnDisk { facts, database, images } = tokio::task::spawn_blocking(move || open_disk(&on_disk)).await??;
+    let (on_disk, events) = (root.clone(), Events::open(Path::new(EVENTS)).context("the events of this boot")?);
+    let told = events.clone();
+    let opened = tokio::task::spawn_blocking(move || open_disk(&on_disk, told)).await?;
+    let OnDisk { facts, database, images } = opened?;
     let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
     let first: HashMap<_, _> =
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
@@ -48,17 +57,18 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
         cpus: facts.cpus,
+        events: events.clone(),
     };
     let containers = Containers::open(ground, first).await?;
     for process in further {
         tokio::spawn(execs::abandon(as_program(process)));
     }
-    Ok(Engine { facts, database, images, execs: Execs::new(containers.clone()), containers })
+    Ok(Engine { facts, database, images, execs: Execs::new(containers.clone()), containers, events })
 }
 
-fn open_disk(root: &Path) -> anyhow::Result<OnDisk> {
+fn open_disk(root: &Path, events: Events) -> anyhow::Result<OnDisk> {
     let database = Database::open(&database_path(root))?;
-    let config = StoreConfig { builtin_archive: Some(BUILT_IN.into()), ..StoreConfig::new(root) };
+    let config = StoreConfig { builtin_archive: Some(BUILT_IN.into()), events, ..StoreConfig::new(root) };
     let images = ImageStore::open(config, database.shared())?;
     let facts = Facts {
         disk: root.to_owned(),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cove_proto::v1::{ContainerCounts, GetGuestResponse};
+use cove_proto::v1::{ContainerCounts, ContainerStatus, GetGuestResponse};
 
 use crate::{
     clock,
@@ -95,8 +95,12 @@ impl Facts {
 pub fn count(containers: &Containers) -> ContainerCounts {
     let mut counts = ContainerCounts::default();
     for entry in containers.all() {
-        let running = entry.now().program.is_some();
-        *(if running { &mut counts.running } else { &mut counts.stopped }) += 1;
+        let view = entry.now();
+        *match view.status() {
+            ContainerStatus::Paused => &mut counts.paused,
+            ContainerStatus::Running => &mut counts.running,
+            _ => &mut counts.stopped,
+        } += 1;
     }
     counts
 }

@@ -1,14 +1,18 @@
 //! The cgroup of each container: `/sys/fs/cgroup/containers/ID`.
 //!
 //! cgroups-rs writes the limits that it covers ([`limits`]); what it lacks stands beside it: the device program
-//! ([`devices`]), waiting for a cgroup to become empty ([`remove`]), cgroup.kill and the count of kills for want of memory
-//! ([`kill`]). [`layout`] is what PID 1 makes at boot.
+//! ([`devices`]), waiting for a cgroup to become empty ([`remove`]), cgroup.kill ([`kill`]), kills for want of memory
+//! ([`oom`]), freezing ([`freezer`]). [`update`] changes limits, [`layout`] is what PID 1 makes at boot.
 
 pub mod devices;
+mod events;
+pub mod freezer;
 pub mod kill;
 pub mod layout;
 pub mod limits;
+pub mod oom;
 pub mod remove;
+pub mod update;
 
 use std::{
     io,
@@ -18,7 +22,9 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
-pub use kill::{kill, oom_kills};
+pub use freezer::{freeze, is_frozen};
+pub use kill::kill;
+pub use oom::{oom_kills, oom_kills_beyond};
 pub use remove::{remove, remove_all_but};
 
 use crate::processes::launch::Resources;
@@ -79,8 +85,8 @@ pub enum CgroupError {
         #[source]
         source: io::Error,
     },
-    /// Processes are left in it.
-    #[error("processes in cgroup {path} do not end")]
+    /// Its processes hang in the kernel.
+    #[error("processes in cgroup {path} neither end nor freeze")]
     Busy {
         /// Its folder.
         path: PathBuf,
@@ -132,6 +138,16 @@ pub fn create(id: &str, resources: &Resources, privileged: bool) -> Result<Owned
             .map_err(|errno| CgroupError::Devices { path: path.clone(), source: errno.into() })?;
     }
     Ok(cgroup)
+}
+
+/// The processes of a container, as far as they can be known while they come and go.
+#[must_use]
+pub fn processes(id: &str) -> Vec<u32> {
+    let folder = folder(id);
+    let mut folders = remove::below(&folder);
+    folders.push(folder);
+    let listed = folders.iter().filter_map(|folder| std::fs::read_to_string(folder.join("cgroup.procs")).ok());
+    listed.flat_map(|pids| pids.lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 /// Opens the cgroup of a container.

@@ -52,10 +52,18 @@ impl Containers {
     /// Connects to the standard streams of a container, of the run that there is or of the next.
     ///
     /// # Errors
-    /// If there is no such container.
+    /// If there is no such container, it is paused, or restarts in a moment.
     pub fn attach(&self, container: &str, wanted: Wanted) -> Result<Attached, ContainersError> {
         let entry = self.find(container)?;
-        let runs = entry.now().program.is_some();
+        let view = entry.now();
+        let later = |state| ContainersError::AttachLater { container: container.to_owned(), state };
+        if view.paused {
+            return Err(later("paused, unpause the container before attach"));
+        }
+        if view.is_restarting() {
+            return Err(later("restarting, wait until the container is running"));
+        }
+        let runs = view.program.is_some();
         let (end, in_run) = entry.log.position();
         // A run that all but ended has its end marked already: there is nothing to wait for.
         let stop = if wanted.stream && (in_run || !runs) { Stop::RunEndFrom(end) } else { Stop::At(end) };
@@ -64,6 +72,7 @@ impl Containers {
         let output = stream::try_unfold(Reading { reader, wanted, ready: VecDeque::new() }, Reading::next);
         let with_input = wanted.stdin && wanted.stream && has_input(&entry.now());
         let input = with_input.then(|| Input::new(&entry, leave));
+        self.tell(&entry.now().record, "attach", |event| event);
         Ok(Attached { output: output.take_until(until_left(left)).boxed(), input })
     }
 }

@@ -46,6 +46,7 @@ async fn make(engine: Arc<Engine>, reservation: Reservation, spec: ContainerSpec
     let (actor, entry) = Actor::new(&engine, record, log, None);
     engine.index().insert(entry);
     engine.changed();
+    actor.tell("create");
     tokio::spawn(actor.run());
     Ok(reservation.keep())
 }

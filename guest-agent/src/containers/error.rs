@@ -73,11 +73,67 @@ pub enum ContainersError {
     /// It is being removed.
     #[error("removal of container {0} is already in progress")]
     RemovalInProgress(String),
-    /// It runs, and force was not asked for.
-    #[error(
-        "cannot remove container \"/{0}\": container is running: stop the container before removing or force remove"
-    )]
-    RemoveRunning(String),
+    /// It was not removed.
+    #[error("cannot remove container {container:?}")]
+    Remove {
+        /// As the caller named it.
+        container: String,
+        /// Why.
+        #[source]
+        source: Box<ContainersError>,
+    },
+    /// It runs or restarts, and force was not asked for.
+    #[error("container is {0}: stop the container before removing or force remove")]
+    Active(&'static str),
+    /// It is paused, and force was not asked for.
+    #[error("container is paused and must be unpaused first")]
+    RemovePaused,
+    /// It starts again in a moment.
+    #[error("Container {0} is restarting, wait until the container is running")]
+    Restarting(String),
+    /// A pause of what is paused.
+    #[error("Container {0} is already paused")]
+    AlreadyPaused(String),
+    /// An unpause of what is not.
+    #[error("Container {0} is not paused")]
+    NotPaused(String),
+    /// Nobody can start what is paused.
+    #[error("cannot start a paused container, try unpause instead")]
+    StartPaused,
+    /// Nobody can attach to what is paused or restarts.
+    #[error("container {container} is {state}")]
+    AttachLater {
+        /// As the caller named it.
+        container: String,
+        /// How it is, and what to do.
+        state: &'static str,
+    },
+    /// Its processes do not freeze, or do not go on.
+    #[error("cannot {} container {id}", if *pause { "pause" } else { "unpause" })]
+    Freeze {
+        /// Its id.
+        id: String,
+        /// What was tried.
+        pause: bool,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It was not changed.
+    #[error("Cannot update container {id}")]
+    Update {
+        /// Its id.
+        id: String,
+        /// Why.
+        #[source]
+        source: Box<ContainersError>,
+    },
+    /// The kernel refused a limit.
+    #[error("a limit cannot be changed")]
+    Limit(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What is asked for does not go with how it is.
+    #[error("{0}")]
+    Conflict(&'static str),
     /// Its program cannot be started, for a reason that lies in the container.
     #[error("{0}")]
     Program(String),
@@ -143,23 +199,40 @@ impl ContainersError {
             | Self::InvalidName { .. }
             | Self::EmptyName
             | Self::SameName
-            | Self::Filter(FilterError::Invalid { .. } | FilterError::Unknown(_))
+            | Self::Filter(
+                FilterError::Invalid { .. }
+                | FilterError::Unknown(_)
+                | FilterError::Time(_)
+                | FilterError::TwoTimes
+                | FilterError::Health(_),
+            )
             | Self::InvalidSignal(_)
             | Self::NoStream
             | Self::Program(_) => Kind::Invalid,
             Self::Spec(error) => error.kind(),
             Self::Filter(FilterError::NoSuchContainer(_)) => Kind::NotFound,
             Self::NameInUse { .. } => Kind::NameInUse,
-            Self::NotRunning(_) | Self::MarkedForRemoval | Self::RemovalInProgress(_) | Self::RemoveRunning(_) => {
-                Kind::Conflict
-            }
-            Self::Kill { source, .. } => source.kind(),
+            Self::NotRunning(_)
+            | Self::MarkedForRemoval
+            | Self::RemovalInProgress(_)
+            | Self::Active(_)
+            | Self::RemovePaused
+            | Self::Restarting(_)
+            | Self::AlreadyPaused(_)
+            | Self::StartPaused
+            | Self::AttachLater { .. }
+            | Self::Conflict(_) => Kind::Conflict,
+            Self::Kill { source, .. } | Self::Remove { source, .. } | Self::Update { source, .. } => source.kind(),
             Self::Image(error) => image_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
             | Self::Signal(_)
+            // dockerd has no kind for it, and clients know its status.
+            | Self::NotPaused(_)
+            | Self::Freeze { .. }
+            | Self::Limit(_)
             | Self::Resize(_)
             | Self::Streams(_)
             | Self::State(_)

@@ -19,7 +19,9 @@ use super::{
     program::{ImageSource, Launcher, Program},
 };
 use crate::{
+    cgroups::update::Change,
     clock,
+    events::Events,
     images::{HeldImage, ImageConfig, ImagesError},
     logs::Stream,
     processes::{
@@ -89,6 +91,10 @@ pub(crate) struct FakeProgram {
     pub(crate) signals: Mutex<Vec<i32>>,
     pub(crate) released: AtomicBool,
     pub(crate) oom: AtomicBool,
+    pub(crate) oom_kills: watch::Sender<u64>,
+    pub(crate) frozen: AtomicBool,
+    pub(crate) changes: Mutex<Vec<Change>>,
+    pub(crate) refuses_limits: AtomicBool,
 }
 
 /// The program's ends of its pipes.
@@ -124,6 +130,10 @@ impl FakeProgram {
             signals: Mutex::default(),
             released: AtomicBool::new(false),
             oom: AtomicBool::new(false),
+            oom_kills: watch::Sender::new(0),
+            frozen: AtomicBool::new(false),
+            changes: Mutex::default(),
+            refuses_limits: AtomicBool::new(false),
         }
     }
 
@@ -205,6 +215,25 @@ impl Program for FakeProgram {
         self.exits(128 + libc::SIGKILL);
     }
 
+    fn kill_session(&self) {
+        self.exits(128 + libc::SIGKILL);
+    }
+
+    fn freeze(&self, freeze: bool) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        self.frozen.store(freeze, Ordering::SeqCst);
+        async { Ok(()) }.boxed()
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::SeqCst)
+    }
+
+    fn limit(&self, change: Change) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        self.changes.lock().unwrap().push(change);
+        let refused = self.refuses_limits.load(Ordering::SeqCst);
+        async move { if refused { Err("device or resource busy".into()) } else { Ok(()) } }.boxed()
+    }
+
     fn release(&self) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
         self.released.store(true, Ordering::SeqCst);
         async { Ok(()) }.boxed()
@@ -212,6 +241,11 @@ impl Program for FakeProgram {
 
     fn oom_killed(&self) -> bool {
         self.oom.load(Ordering::SeqCst)
+    }
+
+    fn oom_kills_beyond(&self, known: u64) -> BoxFuture<'_, Option<u64>> {
+        let mut kills = self.oom_kills.subscribe();
+        async move { kills.wait_for(|kills| *kills > known).await.ok().map(|kills| *kills) }.boxed()
     }
 }
 
@@ -271,6 +305,7 @@ pub(crate) struct World {
     pub(crate) containers: Containers,
     pub(crate) launcher: Arc<FakeLauncher>,
     pub(crate) images: Arc<FakeImages>,
+    pub(crate) events: Events,
     pub(crate) folder: Arc<tempfile::TempDir>,
 }
 
@@ -287,6 +322,7 @@ impl World {
         boot: &str,
         held: HashMap<String, Arc<dyn Program>>,
     ) -> Self {
+        let events = Events::default();
         let ground = Ground {
             root: folder.path().to_owned(),
             database: Database::open(&database_path(folder.path())).unwrap(),
@@ -294,8 +330,9 @@ impl World {
             launcher: launcher.clone(),
             boot: boot.to_owned(),
             cpus: 2,
+            events: events.clone(),
         };
         let containers = Containers::open(ground, held).await.unwrap();
-        Self { containers, launcher, images, folder }
+        Self { containers, launcher, images, events, folder }
     }
 }

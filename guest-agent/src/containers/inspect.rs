@@ -48,6 +48,7 @@ impl Containers {
             files: Some(launch::files(&folder)),
             writable_bytes,
             rootfs_bytes,
+            ..Default::default()
         })
     }
 }
@@ -55,13 +56,15 @@ impl Containers {
 fn state(view: &View) -> v1::ContainerState {
     let state = &view.record.state;
     v1::ContainerState {
-        status: state.status().into(),
+        status: view.status().into(),
         pid: view.program.as_ref().map_or(0, |program| program.pid()),
         exit_code: state.exit_code,
         oom_killed: state.oom_killed || view.program.as_ref().is_some_and(|program| program.oom_killed()),
         error: state.error.clone(),
         started_at: timestamp(state.started_at),
         finished_at: timestamp(state.finished_at),
+        health: view.health.clone(),
+        restarting: view.is_restarting(),
     }
 }
 

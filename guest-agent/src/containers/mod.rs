@@ -1,11 +1,11 @@
 //! Containers, as their users see them: what they are, their states, what is done with them.
 //!
 //! ```text
-//!                     start                    its program ends
-//!  create ──► created ──────► running ───────────────────────────► exited ──► (gone)
-//!                │               ▲                                   │ │ remove
-//!                │ remove        └───────────── start ───────────────┘ │
-//!                └──► (gone)                                           └► dead: the removal failed
+//!                     start          pause         its program ends
+//!  create ──► created ──────► running ◄──► paused ───────────────────► exited ──► (gone)
+//!                │               ▲ ▲                                   │ │ remove
+//!                │ remove        │ └─── restarting: after a while ◄────┤ │
+//!                └──► (gone)     └───────────── start ─────────────────┘ └► dead: the removal failed
 //! ```
 //!
 //! One task per container ([`actor`]) owns its state and carries out what changes it: start, kill, remove, rename, and the
@@ -16,10 +16,11 @@
 //! it shows; a start is written while it happens, and answered when both are done.
 //!
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
-//!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`].
+//!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
+//! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
 //!   [`folder`], [`record`].
-//! * [`program`] — the seams to processes and images.
+//! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
 mod adopt;
@@ -31,6 +32,7 @@ mod etc;
 pub(crate) mod fake;
 mod filters;
 mod folder;
+mod health;
 mod index;
 mod inspect;
 mod isolation;
@@ -39,20 +41,27 @@ mod launch;
 mod limits;
 pub mod list;
 pub mod merge;
+mod oom;
 pub mod output;
+mod pause;
+mod probe;
 pub mod program;
+mod prune;
 mod record;
 mod remove;
 mod rename;
 mod resize;
 mod restart;
+mod restart_policy;
 pub mod signals;
 mod spec;
 mod start;
 mod stop;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod top;
+mod update;
 mod wait;
 pub mod watch;
 
@@ -74,6 +83,7 @@ pub use self::{
     error::{ContainersError, Kind},
     filters::FilterError,
     index::{Entry, ExecGuard, View},
+    prune::Pruned,
     record::{Phase, Record, State},
     spec::SpecError,
     wait::Waited,
@@ -83,7 +93,7 @@ use self::{
     index::Index,
     program::{ImageSource, Launcher},
 };
-use crate::{processes::launch::ProcessSpec, state::Database};
+use crate::{events::Events, processes::launch::ProcessSpec, state::Database};
 
 /// What containers stand on.
 pub struct Ground {
@@ -99,6 +109,8 @@ pub struct Ground {
     pub boot: String,
     /// How many CPUs the guest has.
     pub cpus: usize,
+    /// Where to tell what happens.
+    pub events: Events,
 }
 
 /// All containers; clones share them.
@@ -113,9 +125,12 @@ pub(crate) struct Engine {
     folders: Folders,
     boot: String,
     cpus: usize,
+    events: Events,
     index: Mutex<Index>,
     /// Counts what changed, see [`watch`].
     changes: tokio::sync::watch::Sender<u64>,
+    /// Whether a prune is under way.
+    pruning: AtomicBool,
     shutting_down: AtomicBool,
 }
 

@@ -6,6 +6,7 @@ use std::{error::Error, io, os::fd::OwnedFd, sync::Arc};
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::{
+    cgroups::update::Change,
     images::{HeldImage, ImageStore, ImagesError},
     logs::Stream,
     processes::{
@@ -50,10 +51,20 @@ pub trait Program: Send + Sync + std::fmt::Debug + 'static {
     fn signal(&self, signal: i32) -> Result<(), SignalError>;
     /// Kills it, and with a container's first process all others.
     fn kill_all(&self);
+    /// Kills it with all that it started, without those that left its session.
+    fn kill_session(&self);
+    /// Freezes all processes of its container, or lets them go on.
+    fn freeze(&self, freeze: bool) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>>;
+    /// Whether the processes of its container are frozen.
+    fn is_frozen(&self) -> bool;
+    /// Changes the limits of its container.
+    fn limit(&self, change: Change) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>>;
     /// Forgets it once it has ended.
     fn release(&self) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>>;
     /// Whether the kernel killed a process of the container for want of memory.
     fn oom_killed(&self) -> bool;
+    /// Waits until there were more such kills than `known`; `None` when nobody counts them any more.
+    fn oom_kills_beyond(&self, known: u64) -> BoxFuture<'_, Option<u64>>;
 }
 
 /// Keeps images. All calls block.
@@ -147,6 +158,22 @@ impl Program for Process {
         Process::kill_all(self);
     }
 
+    fn kill_session(&self) {
+        Process::kill_session(self);
+    }
+
+    fn freeze(&self, freeze: bool) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        async move { Ok(Process::freeze(self, freeze).await?) }.boxed()
+    }
+
+    fn is_frozen(&self) -> bool {
+        Process::is_frozen(self)
+    }
+
+    fn limit(&self, change: Change) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        async move { Ok(Process::limit(self, change).await?) }.boxed()
+    }
+
     fn release(&self) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
         let process = self.clone();
         async move { Ok(Process::release(process).await?) }.boxed()
@@ -154,6 +181,10 @@ impl Program for Process {
 
     fn oom_killed(&self) -> bool {
         Process::oom_killed(self)
+    }
+
+    fn oom_kills_beyond(&self, known: u64) -> BoxFuture<'_, Option<u64>> {
+        Process::oom_kills_beyond(self, known).boxed()
     }
 }
 

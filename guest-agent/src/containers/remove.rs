@@ -15,21 +15,34 @@ impl Containers {
     /// # Errors
     /// If it runs and `force` is not given, or something of it stays.
     pub async fn remove(&self, container: &str, force: bool) -> Result<(), ContainersError> {
-        self.find(container)?.ask(|reply| Command::Remove { force, reply }).await
+        let entry = self.find(container)?;
+        let removed = entry.ask(|reply| Command::Remove { force, reply }).await;
+        removed.map_err(|error| match error {
+            ContainersError::Active(_) | ContainersError::RemovePaused => {
+                ContainersError::Remove { container: container.to_owned(), source: Box::new(error) }
+            }
+            other => other,
+        })
     }
 }
 
 impl Actor {
     pub(super) async fn remove_on_request(&mut self, force: bool) -> (Result<(), ContainersError>, Life) {
         if let Some(running) = &self.running {
+            if !force && running.paused {
+                return (Err(ContainersError::RemovePaused), Life::Goes);
+            }
             if !force {
-                return (Err(ContainersError::RemoveRunning(self.record.name.clone())), Life::Goes);
+                return (Err(ContainersError::Active("running")), Life::Goes);
             }
             let program = Arc::clone(&running.program);
             program.kill_all();
             let status = program.wait().await;
-            self.settle(status).await;
+            self.settle(status, None).await;
+        } else if self.restart_at.is_some() && !force {
+            return (Err(ContainersError::Active("restarting")), Life::Goes);
         }
+        self.restart_at = None;
         match self.remove().await {
             Ok(()) => (Ok(()), Life::Ended),
             Err(error) => (Err(error), Life::Goes),
@@ -58,6 +71,7 @@ impl Actor {
         }
         self.engine.index().remove(&self.record.id);
         self.log.close();
+        self.tell("destroy");
         self.publish_end();
         self.notify_removed();
         let (engine, id) = (Arc::clone(&self.engine), self.record.id.clone());

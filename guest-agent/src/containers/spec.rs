@@ -1,6 +1,6 @@
 //! Whether what a container is asked to be makes sense. Messages are dockerd's, where it has one.
 
-use cove_proto::v1::{ContainerSpec, Resources, Ulimit};
+use cove_proto::v1::{ContainerSpec, Healthcheck, Resources, RestartPolicy, RestartPolicyKind, Ulimit};
 
 use super::{error::Kind, limits, signals};
 
@@ -44,6 +44,9 @@ pub enum SpecError {
     /// No such network.
     #[error("network {0} not found")]
     Network(String),
+    /// A time that is too short to be meant.
+    #[error("{0} in Healthcheck cannot be less than 1ms")]
+    Healthcheck(&'static str),
     /// A limit that makes no sense.
     #[error("{0}")]
     Limit(&'static str),
@@ -94,7 +97,41 @@ pub(super) fn check(spec: &ContainerSpec, cpus: usize) -> Result<(), SpecError> 
     }
     limits::capabilities(spec)?;
     spec.ulimits.iter().try_for_each(check_ulimit)?;
+    check_life(spec)?;
     check_resources(spec.resources.as_ref().unwrap_or(&Resources::default()), cpus)
+}
+
+/// Checks what happens when its program ends, and how it is checked meanwhile.
+fn check_life(spec: &ContainerSpec) -> Result<(), SpecError> {
+    let policy = spec.restart_policy.unwrap_or_default();
+    check_restart_policy(&policy)?;
+    let restarts = !matches!(policy.kind(), RestartPolicyKind::Unspecified | RestartPolicyKind::No);
+    if spec.auto_remove && restarts {
+        return Err(SpecError::Limit("can't create 'AutoRemove' container with restart policy"));
+    }
+    spec.healthcheck.as_ref().map_or(Ok(()), check_healthcheck)
+}
+
+pub(super) fn check_restart_policy(policy: &RestartPolicy) -> Result<(), SpecError> {
+    if policy.maximum_retry_count != 0 && policy.kind() != RestartPolicyKind::OnFailure {
+        return Err(SpecError::Limit("invalid restart policy: maximum retry count can only be used with 'on-failure'"));
+    }
+    Ok(())
+}
+
+fn check_healthcheck(check: &Healthcheck) -> Result<(), SpecError> {
+    const LEAST_NANOS: i64 = 1_000_000;
+    for (nanos, name) in [
+        (check.interval_nanos, "Interval"),
+        (check.timeout_nanos, "Timeout"),
+        (check.start_period_nanos, "StartPeriod"),
+        (check.start_interval_nanos, "StartInterval"),
+    ] {
+        if nanos != 0 && nanos < LEAST_NANOS {
+            return Err(SpecError::Healthcheck(name));
+        }
+    }
+    Ok(())
 }
 
 fn check_ulimit(ulimit: &Ulimit) -> Result<(), SpecError> {
@@ -108,7 +145,7 @@ fn check_ulimit(ulimit: &Ulimit) -> Result<(), SpecError> {
     Ok(())
 }
 
-fn check_resources(asked: &Resources, cpus: usize) -> Result<(), SpecError> {
+pub(super) fn check_resources(asked: &Resources, cpus: usize) -> Result<(), SpecError> {
     check_memory(asked)?;
     check_cpu(asked, cpus)?;
     if !(-1000..=1000).contains(&asked.oom_score_adj) {

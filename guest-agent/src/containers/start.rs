@@ -8,6 +8,7 @@ use super::{
     blocking, etc, launch,
     program::Program,
     record::{Phase, Record},
+    restart_policy::Restarts,
 };
 use crate::processes::{LaunchError, error::LaunchFailure};
 
@@ -27,7 +28,10 @@ impl Containers {
 
 impl Actor {
     pub(super) async fn start(&mut self) -> (Result<bool, ContainersError>, Life) {
-        if self.running.is_some() {
+        if self.running.as_ref().is_some_and(|running| running.paused) {
+            return (Err(ContainersError::StartPaused), Life::Goes);
+        }
+        if self.running.is_some() || self.restart_at.is_some() {
             return (Ok(true), Life::Goes);
         }
         if matches!(self.record.state.phase, Phase::Removing | Phase::Dead) {
@@ -36,6 +40,8 @@ impl Actor {
         if self.engine.shutting_down.load(Ordering::SeqCst) {
             return (Err(ContainersError::ShuttingDown), Life::Goes);
         }
+        self.restarts = Restarts::default();
+        self.record.restart_count = 0;
         match self.launch().await {
             Ok(program) => {
                 self.started(program);
@@ -49,7 +55,7 @@ impl Actor {
     }
 
     /// Starts the program and, meanwhile, writes down that it starts.
-    async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
+    pub(super) async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
         let before = self.record.state.clone();
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
         let launch = blocking(move || prepare(&engine, &record)).await?;
@@ -66,7 +72,7 @@ impl Actor {
         }
     }
 
-    fn started(&mut self, program: Arc<dyn Program>) {
+    pub(super) fn started(&mut self, program: Arc<dyn Program>) {
         let state = &mut self.record.state;
         state.phase = Phase::Running { boot: self.engine.boot.clone() };
         state.started_at = program.started_at_nanos();
@@ -74,11 +80,17 @@ impl Actor {
         state.error.clear();
         self.running = Some(Running::new(program, &self.log));
         self.engine.images.set_running(&self.record.id, true);
+        self.reset_health();
+        self.watch_for_oom();
         self.publish();
+        self.tell("start");
     }
 
-    async fn failed_to_start(&mut self, failed: &Failed) -> Life {
+    pub(super) async fn failed_to_start(&mut self, failed: &Failed) -> Life {
         let state = &mut self.record.state;
+        if state.phase == Phase::Restarting {
+            state.phase = Phase::Idle;
+        }
         state.exit_code = failed.exit_code;
         state.error = chain(&failed.error);
         self.end_log(Self::now()).await;
@@ -102,8 +114,8 @@ impl Actor {
 }
 
 /// Why a start failed.
-struct Failed {
-    error: ContainersError,
+pub(super) struct Failed {
+    pub(super) error: ContainersError,
     exit_code: i32,
 }
 

@@ -2,7 +2,9 @@
 
 mod attaching;
 mod lasting;
+mod life;
 mod listing;
+mod telling;
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -232,7 +234,7 @@ async fn what_runs_is_removed_only_by_force() {
     assert_eq!(error.kind(), Kind::Conflict);
     assert_eq!(
         text(&error),
-        "cannot remove container \"/web\": container is running: stop the container before removing or force remove"
+        "cannot remove container \"web\": container is running: stop the container before removing or force remove"
     );
     world.containers.remove("web", true).await.unwrap();
     assert_eq!(program.exited().unwrap().code, 137);

@@ -22,6 +22,9 @@ pub enum ExecsError {
     /// It ran.
     #[error("Error: Exec command {0} has already run")]
     AlreadyRun(String),
+    /// Nothing starts in what is paused.
+    #[error("Container {0} is paused, unpause the container before exec")]
+    Paused(String),
     /// It does not run.
     #[error("exec {0} is not running")]
     NotRunning(String),
@@ -52,7 +55,7 @@ impl ExecsError {
         match self {
             Self::NoSuchExec(_) => Kind::NotFound,
             Self::NoCommand | Self::Program(_) => Kind::Invalid,
-            Self::AlreadyRunning(_) | Self::AlreadyRun(_) | Self::NotRunning(_) => Kind::Conflict,
+            Self::AlreadyRunning(_) | Self::AlreadyRun(_) | Self::NotRunning(_) | Self::Paused(_) => Kind::Conflict,
             Self::Container(error) => error.kind(),
             Self::Start(_) | Self::Streams(_) | Self::Resize(_) | Self::Random(_) => Kind::Internal,
         }

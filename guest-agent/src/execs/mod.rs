@@ -34,6 +34,12 @@ pub struct Execs {
     table: Arc<Mutex<HashMap<String, Arc<Exec>>>>,
 }
 
+/// The action of an event, with the command as dockerd puts it there.
+fn told(action: &str, spec: &v1::ExecSpec) -> String {
+    let (program, arguments) = spec.args.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    format!("{action}: {program} {}", arguments.join(" "))
+}
+
 /// An exec.
 #[derive(Debug)]
 struct Exec {

@@ -16,7 +16,7 @@ use cove_proto::v1::{
 
 use super::error::missing;
 use crate::{
-    containers::{Containers, attach, list, nanos, output, timestamp, watch},
+    containers::{Containers, Pruned, attach, list, nanos, output, timestamp, watch},
     logs::Stream as Source,
 };
 
@@ -42,6 +42,7 @@ impl v1::containers_server::Containers for ContainersService {
     type WaitContainerStream = Sent<WaitContainerResponse>;
     type WatchContainersStream = Sent<WatchContainersResponse>;
     type GetContainerLogsStream = Sent<GetContainerLogsResponse>;
+    type GetContainerStatsStream = Sent<v1::GetContainerStatsResponse>;
 
     async fn create_container(
         &self,
@@ -202,6 +203,7 @@ impl v1::containers_server::Containers for ContainersService {
             data: piece.data.into(),
             time: timestamp(piece.time),
             continues: piece.continues,
+            ..Default::default()
         });
         Ok(Response::new(lines.map_err(Status::from).boxed()))
     }
@@ -219,6 +221,46 @@ impl v1::containers_server::Containers for ContainersService {
         request: Request<GetIsolationRequest>,
     ) -> Result<Response<GetIsolationResponse>, Status> {
         Ok(Response::new(self.containers.isolation(&request.into_inner().container).await?))
+    }
+
+    async fn pause_container(
+        &self,
+        request: Request<v1::PauseContainerRequest>,
+    ) -> Result<Response<v1::PauseContainerResponse>, Status> {
+        self.containers.pause(&request.into_inner().container).await?;
+        Ok(Response::new(v1::PauseContainerResponse {}))
+    }
+
+    async fn unpause_container(
+        &self,
+        request: Request<v1::UnpauseContainerRequest>,
+    ) -> Result<Response<v1::UnpauseContainerResponse>, Status> {
+        self.containers.unpause(&request.into_inner().container).await?;
+        Ok(Response::new(v1::UnpauseContainerResponse {}))
+    }
+
+    async fn update_container(
+        &self,
+        request: Request<v1::UpdateContainerRequest>,
+    ) -> Result<Response<v1::UpdateContainerResponse>, Status> {
+        let v1::UpdateContainerRequest { container, resources, restart_policy } = request.into_inner();
+        self.containers.update(&container, resources.unwrap_or_default(), restart_policy).await?;
+        Ok(Response::new(v1::UpdateContainerResponse { warnings: Vec::new() }))
+    }
+
+    async fn prune_containers(
+        &self,
+        request: Request<v1::PruneContainersRequest>,
+    ) -> Result<Response<v1::PruneContainersResponse>, Status> {
+        let Pruned { ids, freed_bytes } = self.containers.prune(request.into_inner().filters).await?;
+        Ok(Response::new(v1::PruneContainersResponse { ids, freed_bytes }))
+    }
+
+    async fn get_container_stats(
+        &self,
+        _: Request<v1::GetContainerStatsRequest>,
+    ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
+        Err(Status::unimplemented("not written yet"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod containers;
 mod error;
+pub mod events;
 pub mod execs;
 pub mod guest;
 pub mod images;

@@ -100,6 +100,10 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
         ensure!(Instant::now() < until, "no other agent than process {agent}");
     }
 
+    // What the dead agent told is not lost either.
+    let asked = ["events", "--since", "1h", "--until", "0s", "--filter", "container=survivor"];
+    let told = world.says(&[&asked[..], &["--filter", "event=start", "--format", "{{.Action}}"]].concat())?;
+    ensure!(told.ends_with("start"), "events were lost: {told}");
     world.docker(&["rm", "-f", "killer"])?.ok()?;
     survivor.runs_on()
 }

@@ -1,10 +1,11 @@
 //! What a container may use: memory, processes, CPU.
 
 use anyhow::{Context as _, Result, ensure};
-use cove_tests::{image::BUSYBOX, world::World};
+use cove_tests::{command::Watched, image::BUSYBOX, world::World};
 
 crate::tests![
     a_container_that_takes_too_much_memory_is_killed_and_says_so,
+    a_kill_for_want_of_memory_is_told_though_the_container_goes_on,
     a_fork_bomb_stops_at_the_limit,
     the_cpu_limit_is_the_kernels,
     the_memory_limit_is_the_kernels,
@@ -24,6 +25,20 @@ fn a_container_that_takes_too_much_memory_is_killed_and_says_so(world: &World) -
     let state = world.says(&["inspect", "-f", "{{.State.OOMKilled}}", "modest"])?;
     ensure!(state == "false", "{state}");
     world.docker(&["rm", "modest"])?.ok()?;
+    Ok(())
+}
+
+fn a_kill_for_want_of_memory_is_told_though_the_container_goes_on(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let since = world.says(&["info", "--format", "{{.SystemTime}}"])?;
+    let script = "tail /dev/zero; echo went on; exec sleep 1000";
+    world.says(&["run", "-d", "--name", "tough", "-m", "32m", BUSYBOX, "sh", "-c", script])?;
+    world.log_line("tough", "went on")?;
+    let asked = ["events", "--since", &since, "--filter", "container=tough", "--filter", "event=oom"];
+    Watched::start(world.docker_command(&asked))?.line("container oom")?;
+    let state = world.says(&["inspect", "-f", "{{.State.OOMKilled}} {{.State.Status}}", "tough"])?;
+    ensure!(state == "true running", "{state}");
+    world.docker(&["rm", "-f", "tough"])?.ok()?;
     Ok(())
 }
 

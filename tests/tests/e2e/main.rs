@@ -6,11 +6,13 @@
 
 mod clients;
 mod containers;
+mod events;
 mod exec;
 mod explain;
 mod giving_back;
 mod images;
 mod isolation;
+mod life;
 mod lifecycle;
 mod limits;
 mod logs;
@@ -35,13 +37,15 @@ type Shared = Arc<OnceLock<Result<World, String>>>;
 fn main() {
     let arguments = Arguments::from_args();
     let shared = Shared::default();
-    let modules: [(&str, &[Test]); 15] = [
+    let modules: &[(&str, &[Test])] = &[
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
         ("stop", stop::TESTS),
         ("containers", containers::TESTS),
         ("exec", exec::TESTS),
+        ("events", events::TESTS),
+        ("life", life::TESTS),
         ("images", images::TESTS),
         ("limits", limits::TESTS),
         ("explain", explain::TESTS),

@@ -35,6 +35,7 @@ impl Attachment {
             stderr: !streams.tty,
             logs: false,
             stream: true,
+            ..Default::default()
         };
         // There is room: the channel is new.
         let _ = input.try_send(AttachContainerRequest { message: Some(Message::Open(open)) });

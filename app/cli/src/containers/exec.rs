@@ -53,7 +53,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let exec = engine.execs().create_exec(request).await?.into_inner().id;
 
     let (input, messages) = mpsc::channel(stdio::PIECES_AHEAD);
-    let open = ExecOpen { exec: exec.clone(), detach, terminal: None };
+    let open = ExecOpen { exec: exec.clone(), detach, ..Default::default() };
     // There is room: the channel is new.
     let _ = input.try_send(StartExecRequest { message: Some(Message::Open(open)) });
     let mut output = match engine.execs().start_exec(ReceiverStream::new(messages)).await {

@@ -1,13 +1,18 @@
 //! Commands about containers.
 
 mod attach;
+mod each;
+mod life;
 mod spec;
 
 pub(crate) mod exec;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod pause;
+pub(crate) mod prune;
 pub(crate) mod remove;
 pub(crate) mod run;
+pub(crate) mod update;
 
 /// The exit code of this program for that of a container's: the low eight bits, as the system would keep of it.
 fn exit_code(code: i32) -> u8 {

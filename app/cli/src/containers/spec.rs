@@ -2,6 +2,7 @@
 
 use cove_proto::v1::{ContainerSpec, Resources, SeccompProfile, Security, StringList};
 
+use super::life::Life;
 use crate::{quantities, terminal};
 
 /// What surrounds a program, of a new container as of an exec.
@@ -63,6 +64,8 @@ pub(crate) struct Options {
     /// The root file system cannot be written to.
     #[arg(long)]
     read_only: bool,
+    #[command(flatten)]
+    life: Life,
     /// Signal that asks it to stop.
     #[arg(long, value_name = "SIGNAL", default_value = "", hide_default_value = true)]
     stop_signal: String,
@@ -104,6 +107,8 @@ impl Options {
             open_stdin: streams.stdin,
             stdin_once: streams.stdin && streams.attached,
             labels: self.label.into_iter().map(label).collect(),
+            restart_policy: self.life.restart,
+            healthcheck: self.life.healthcheck(),
             stop_signal: self.stop_signal,
             stop_timeout_seconds: self.stop_timeout,
             auto_remove,

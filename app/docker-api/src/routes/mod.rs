@@ -49,9 +49,11 @@ static ROUTES: &[Route] = &[
     route!(GET "/_ping" => system::ping::get),
     route!(GET "/version" => system::version::get),
     route!(GET "/info" => system::info::get),
+    route!(GET "/events" => system::events::events),
     // Containers.
     route!(GET "/containers/json" => containers::list::list),
     route!(POST "/containers/create" => containers::create::create),
+    route!(POST "/containers/prune" => containers::prune::prune),
     route!(GET "/containers/{}/json" => containers::inspect::inspect),
     route!(GET "/containers/{}/top" => containers::top::top),
     route!(GET "/containers/{}/logs" => containers::logs::logs),
@@ -62,6 +64,9 @@ static ROUTES: &[Route] = &[
     route!(POST "/containers/{}/wait" => containers::wait::wait),
     route!(POST "/containers/{}/attach" => containers::attach::attach),
     route!(POST "/containers/{}/resize" => containers::resize::resize),
+    route!(POST "/containers/{}/pause" => containers::pause::pause),
+    route!(POST "/containers/{}/unpause" => containers::unpause::unpause),
+    route!(POST "/containers/{}/update" => containers::update::update),
     route!(POST "/containers/{}/rename" => containers::rename::rename),
     route!(DELETE "/containers/{}" => containers::remove::remove),
     // Execs.

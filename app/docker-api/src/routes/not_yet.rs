@@ -40,7 +40,6 @@ macro_rules! no_swarm {
 
 /// The table.
 pub(super) static ROWS: &[Row] = &[
-    not_yet!(GET "/events" "docker events"),
     not_yet!(GET "/system/df" "docker system df"),
     not_yet!(POST "/auth" "docker login"),
     not_yet!(POST "/session" "BuildKit (docker build)"),
@@ -51,11 +50,7 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(POST "/commit" "docker commit"),
     not_yet!(GET "/distribution/{*}/json" "asking a registry"),
     // Containers.
-    not_yet!(POST "/containers/prune" "docker container prune"),
     not_yet!(GET "/containers/{}/attach/ws" "attaching by WebSocket"),
-    not_yet!(POST "/containers/{}/pause" "docker pause"),
-    not_yet!(POST "/containers/{}/unpause" "docker unpause"),
-    not_yet!(POST "/containers/{}/update" "docker update"),
     not_yet!(GET "/containers/{}/stats" "docker stats"),
     not_yet!(GET "/containers/{}/changes" "docker diff"),
     not_yet!(GET "/containers/{}/export" "docker export"),

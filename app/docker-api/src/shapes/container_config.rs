@@ -3,7 +3,7 @@
 use cove_proto::v1::{Container, ContainerSpec, StringList};
 use serde_json::{Map, Value, json};
 
-use crate::shapes::list_or_null;
+use crate::shapes::{life, list_or_null};
 use crate::spec::client_data;
 
 /// What the container was made from. Docker leaves some members out when they are not set.
@@ -26,6 +26,9 @@ pub(super) fn shape(container: &Container, spec: &ContainerSpec) -> Value {
     set("StdinOnce", json!(spec.stdin_once));
     set("Env", list_or_null(&spec.env));
     set("Cmd", strings(spec.cmd.as_ref()));
+    if let Some(check) = &spec.healthcheck {
+        set("Healthcheck", life::healthcheck(check));
+    }
     set("Image", json!(spec.image));
     set("Volumes", Value::Null);
     set("WorkingDir", json!(spec.working_dir));

@@ -4,7 +4,7 @@
 use cove_proto::v1::{ContainerSpec, SeccompProfile, Security, StringList};
 use serde_json::{Value, json};
 
-use crate::shapes::{list_or_null, network_settings};
+use crate::shapes::{life, list_or_null, network_settings};
 
 /// What the container may use and do.
 pub(super) fn shape(spec: &ContainerSpec) -> Value {
@@ -15,7 +15,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         "LogConfig": {"Type": "json-file", "Config": {}},
         "NetworkMode": network_settings::mode(spec),
         "PortBindings": {},
-        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "RestartPolicy": life::restart_policy(spec.restart_policy.as_ref()),
         "AutoRemove": spec.auto_remove,
         "VolumeDriver": "",
         "VolumesFrom": null,

@@ -53,6 +53,7 @@ pub(crate) struct Config {
     pub(crate) stop_signal: Option<String>,
     pub(crate) stop_timeout: Option<i32>,
     pub(crate) exposed_ports: Option<serde_json::Map<String, Value>>,
+    pub(crate) healthcheck: Option<Healthcheck>,
 }
 
 /// Docker's `HostConfig`.
@@ -60,6 +61,7 @@ pub(crate) struct Config {
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct HostConfig {
     pub(crate) auto_remove: Option<bool>,
+    pub(crate) restart_policy: Option<RestartPolicy>,
     pub(crate) network_mode: Option<String>,
     pub(crate) shm_size: Option<i64>,
     pub(crate) console_size: Option<[u32; 2]>,
@@ -82,6 +84,26 @@ pub(crate) struct HostConfig {
     pub(crate) readonly_rootfs: Option<bool>,
     pub(crate) masked_paths: Option<Vec<String>>,
     pub(crate) readonly_paths: Option<Vec<String>>,
+}
+
+/// Docker's `RestartPolicy`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct RestartPolicy {
+    pub(crate) name: String,
+    pub(crate) maximum_retry_count: i64,
+}
+
+/// Docker's `HealthConfig`; times in nanoseconds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Healthcheck {
+    pub(crate) test: Option<Vec<String>>,
+    pub(crate) interval: Option<i64>,
+    pub(crate) timeout: Option<i64>,
+    pub(crate) start_period: Option<i64>,
+    pub(crate) start_interval: Option<i64>,
+    pub(crate) retries: Option<i64>,
 }
 
 /// Docker's `Ulimit`.

@@ -4,17 +4,18 @@
 //!
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
-//! * `resources`, `security`, `network` — parts of the specification.
+//! * `resources`, `security`, `network`, `life` — parts of the specification.
 
 pub(crate) mod body;
 pub(crate) mod client_data;
+mod life;
 mod network;
 mod resources;
 mod security;
 mod unsupported;
 
-use cove_proto::v1::{ContainerSpec, StringList, TerminalSize};
-use serde_json::Value;
+use cove_proto::v1::{ContainerSpec, StringList, TerminalSize, UpdateContainerRequest};
+use serde_json::{Value, json};
 
 use crate::call::invalid_json;
 use crate::error::Error;
@@ -38,11 +39,26 @@ pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
     network::check_endpoints(&body)?;
     let config = Config::deserialize_from(&body).map_err(invalid_json)?;
     let host = HostConfig::deserialize_from(&body["HostConfig"]).map_err(invalid_json)?;
-    let mut warnings = Vec::new();
-    if host.oom_kill_disable.unwrap_or(false) {
-        warnings.push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".to_owned());
-    }
+    let warnings = warnings(&host);
     Ok(Wanted { spec: spec(config, host)?, warnings })
+}
+
+/// Reads the body of an update, whose members are those of a `HostConfig`.
+pub(crate) fn update_from_body(container: String, body: Value) -> Result<(UpdateContainerRequest, Vec<String>), Error> {
+    let body = json!({ "HostConfig": body });
+    unsupported::check(&body)?;
+    let host = HostConfig::deserialize_from(&body["HostConfig"]).map_err(invalid_json)?;
+    let restart_policy = life::restart_policy(host.restart_policy.as_ref())?;
+    let mut resources = resources::resources(&host);
+    // No limit is a change, here.
+    resources.pids_limit = host.pids_limit.map_or(0, |limit| if limit <= 0 { -1 } else { limit });
+    let request = UpdateContainerRequest { container, resources: Some(resources), restart_policy };
+    Ok((request, warnings(&host)))
+}
+
+fn warnings(host: &HostConfig) -> Vec<String> {
+    let discarded = "Your kernel does not support OomKillDisable. OomKillDisable discarded.";
+    host.oom_kill_disable.unwrap_or(false).then(|| discarded.to_owned()).into_iter().collect()
 }
 
 fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
@@ -64,6 +80,8 @@ fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
         stop_signal: config.stop_signal.unwrap_or_default(),
         stop_timeout_seconds: config.stop_timeout,
         auto_remove: host.auto_remove.unwrap_or(false),
+        restart_policy: life::restart_policy(host.restart_policy.as_ref())?,
+        healthcheck: life::healthcheck(config.healthcheck)?,
         network_mode: network::mode(host.network_mode.as_deref())?,
         shm_bytes: host.shm_size.map_or(0, |bytes| u64::try_from(bytes).unwrap_or(0)),
         terminal: host.console_size.filter(|_| tty).and_then(terminal_size),
@@ -71,6 +89,7 @@ fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
         resources: Some(resources::resources(&host)),
         security: Some(security::security(host)?),
         client_data,
+        ..Default::default()
     })
 }
 

@@ -17,6 +17,7 @@ pub(super) fn resources(host: &HostConfig) -> v1::Resources {
         memory_reservation_bytes: host.memory_reservation.unwrap_or(0),
         pids_limit: host.pids_limit.unwrap_or(0).max(0),
         oom_score_adj: host.oom_score_adj.unwrap_or(0),
+        ..Default::default()
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) fn security(host: HostConfig) -> Result<Security, Error> {
         read_only_rootfs: host.readonly_rootfs.unwrap_or(false),
         masked_paths: host.masked_paths.map(|values| StringList { values }),
         read_only_paths: host.readonly_paths.map(|values| StringList { values }),
+        ..Default::default()
     };
     for option in host.security_opt.unwrap_or_default() {
         apply(&mut security, &option)?;

@@ -1,6 +1,6 @@
 //! What bodies become, and which are refused with which words.
 
-use cove_proto::v1::SeccompProfile;
+use cove_proto::v1::{RestartPolicyKind, SeccompProfile};
 use serde_json::json;
 
 use super::*;
@@ -56,7 +56,6 @@ fn what_is_not_built_is_refused_by_the_name_of_its_option() {
         (json!({"Tmpfs": {"/x": ""}}), "--tmpfs"),
         (json!({"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}), "publishing ports (-p)"),
         (json!({"PublishAllPorts": true}), "publishing ports (-P)"),
-        (json!({"RestartPolicy": {"Name": "always"}}), "--restart"),
         (json!({"NetworkMode": "back"}), "--network back"),
         (json!({"NetworkMode": "container:x"}), "--network container:x"),
         (json!({"Devices": [{"PathOnHost": "/dev/fuse"}]}), "--device"),
@@ -84,7 +83,6 @@ fn what_is_not_built_is_refused_by_the_name_of_its_option() {
         assert!(text.starts_with(option) && text.ends_with("not supported by this version of Cove yet"), "{text}");
     }
     assert!(refusal(json!({"Image": "x", "Volumes": {"/x": {}}})).starts_with("-v with an anonymous volume"));
-    assert!(refusal(json!({"Image": "x", "Healthcheck": {"Test": ["CMD", "true"]}})).starts_with("--health-cmd"));
 }
 
 #[test]
@@ -98,6 +96,43 @@ fn what_asks_for_nothing_is_let_through() {
     ] {
         assert_eq!(from_body(body.clone()).unwrap().spec.image, "x", "{body}");
     }
+}
+
+#[test]
+fn restart_policies_and_health_checks_are_read_in_dockerds_words() {
+    let of = |policy: Value| from_body(json!({"Image": "x", "HostConfig": {"RestartPolicy": policy}}));
+    let policy = of(json!({"Name": "on-failure", "MaximumRetryCount": 3})).unwrap().spec.restart_policy.unwrap();
+    assert_eq!((policy.kind(), policy.maximum_retry_count), (RestartPolicyKind::OnFailure, 3));
+    assert_eq!(of(json!({"Name": "", "MaximumRetryCount": 0})).unwrap().spec.restart_policy, None);
+    for (policy, words) in [
+        (json!({"Name": "foo"}), "unknown policy 'foo'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"),
+        (json!({"Name": "always", "MaximumRetryCount": 3}), "maximum retry count can only be used with 'on-failure'"),
+        (json!({"Name": "", "MaximumRetryCount": 3}), "maximum retry count can only be used with 'on-failure'"),
+        (json!({"Name": "on-failure", "MaximumRetryCount": -3}), "maximum retry count cannot be negative"),
+    ] {
+        assert_eq!(of(policy).unwrap_err().to_string(), format!("invalid restart policy: {words}"));
+    }
+    let check = json!({"Test": ["CMD-SHELL", "true"], "Interval": 1_000_000_000, "Retries": 2});
+    let check = from_body(json!({"Image": "x", "Healthcheck": check})).unwrap().spec.healthcheck.unwrap();
+    assert_eq!(
+        (check.test, check.interval_nanos, check.retries),
+        (vec!["CMD-SHELL".into(), "true".into()], 1_000_000_000, 2)
+    );
+    let negative = json!({"Image": "x", "Healthcheck": {"Retries": -1}});
+    assert_eq!(refusal(negative), "Retries in Healthcheck cannot be negative");
+}
+
+#[test]
+fn an_update_tells_no_change_from_no_limit() {
+    let of = |body: Value| update_from_body("c".into(), body).unwrap().0;
+    let nothing = of(Value::Null);
+    assert_eq!((nothing.resources, nothing.restart_policy), (Some(Default::default()), None));
+    let some = of(json!({"PidsLimit": 0, "Memory": 67_108_864, "MemorySwap": -1, "RestartPolicy": {"Name": "no"}}));
+    let resources = some.resources.unwrap();
+    assert_eq!((resources.pids_limit, resources.memory_bytes, resources.memory_swap_bytes), (-1, 67_108_864, -1));
+    assert_eq!(some.restart_policy.unwrap().kind(), RestartPolicyKind::No);
+    let (_, warnings) = update_from_body("c".into(), json!({"OomKillDisable": true})).unwrap();
+    assert_eq!(warnings.len(), 1);
 }
 
 #[test]

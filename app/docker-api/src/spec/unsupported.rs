@@ -17,7 +17,6 @@ const fn row(path: &'static [&'static str], option: &'static str, harmless: &'st
 
 static ROWS: &[Row] = &[
     row(&["Volumes"], "-v with an anonymous volume", &[]),
-    row(&["Healthcheck", "Test"], "--health-cmd", &["NONE"]),
     row(&["NetworkDisabled"], "NetworkDisabled (use --network none)", &[]),
     row(&["MacAddress"], "--mac-address", &[]),
     row(&["OnBuild"], "ONBUILD", &[]),
@@ -28,7 +27,6 @@ static ROWS: &[Row] = &[
     row(&["HostConfig", "Tmpfs"], "--tmpfs", &[]),
     row(&["HostConfig", "PortBindings"], "publishing ports (-p)", &[]),
     row(&["HostConfig", "PublishAllPorts"], "publishing ports (-P)", &[]),
-    row(&["HostConfig", "RestartPolicy", "Name"], "--restart", &["no"]),
     row(&["HostConfig", "Links"], "--link", &[]),
     row(&["HostConfig", "Devices"], "--device", &[]),
     row(&["HostConfig", "DeviceCgroupRules"], "--device-cgroup-rule", &[]),

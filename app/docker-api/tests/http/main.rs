@@ -10,6 +10,7 @@ mod client;
 mod engine;
 
 mod errors;
+mod events;
 mod golden;
 mod hijacked;
 mod images;

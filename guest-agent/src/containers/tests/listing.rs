@@ -93,7 +93,12 @@ async fn filters_that_make_no_sense_are_refused() {
         ("nosuch", "x", "invalid filter 'nosuch'", Kind::Invalid),
         ("status", "x", "invalid filter 'status=x'", Kind::Invalid),
         ("exited", "x", "invalid filter 'exited=x'", Kind::Invalid),
-        ("health", "x", "invalid filter 'health=x'", Kind::Invalid),
+        (
+            "health",
+            "x",
+            "invalid filter 'health=x': invalid value for health (x): must be one of none, starting, healthy, unhealthy",
+            Kind::Invalid,
+        ),
         ("since", "x", "No such container: x", Kind::NotFound),
     ] {
         let error = world.names(Wanted { filters: filter(&[(key, value)]), ..Wanted::default() }).await.unwrap_err();

@@ -46,6 +46,7 @@ async fn open(call: &Call) -> Result<Attached, Error> {
         stderr: call.query.flag("stderr"),
         logs: call.query.flag("logs"),
         stream: call.query.flag("stream"),
+        ..Default::default()
     };
     let with_stdin = open.stdin && open.stream;
     let (stdin, input) = mpsc::channel(STDIN_QUEUE);

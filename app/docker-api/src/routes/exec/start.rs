@@ -41,7 +41,7 @@ pub(in crate::routes) async fn start(mut call: Call) -> Result<Reply, Error> {
     let exec = call.execs().get_exec(v1::GetExecRequest { exec: id.clone() }).await?.into_inner();
     let tty = body.tty.unwrap_or(false);
     let terminal = body.console_size.filter(|_| tty && call.version >= CONSOLE_SIZE).and_then(terminal_size);
-    let open = v1::ExecOpen { exec: id, detach: body.detach.unwrap_or(false), terminal };
+    let open = v1::ExecOpen { exec: id, detach: body.detach.unwrap_or(false), terminal, ..Default::default() };
     if open.detach {
         return detached(&call, open).await;
     }

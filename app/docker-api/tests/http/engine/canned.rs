@@ -52,6 +52,32 @@ pub(super) fn running() -> v1::Container {
     }
 }
 
+/// `docker run -d --name ht --health-cmd "echo before; sleep 100" --health-timeout 1s --restart on-failure:2 ...`, running.
+pub(super) fn checked() -> v1::Container {
+    let mut container = running();
+    let spec = container.spec.get_or_insert_default();
+    spec.restart_policy =
+        Some(v1::RestartPolicy { kind: v1::RestartPolicyKind::OnFailure.into(), maximum_retry_count: 2 });
+    spec.healthcheck = Some(v1::Healthcheck {
+        test: vec!["CMD-SHELL".into(), "echo before; sleep 100".into()],
+        interval_nanos: 1_000_000_000,
+        timeout_nanos: 1_000_000_000,
+        retries: 1,
+        ..Default::default()
+    });
+    container.state.get_or_insert_default().health = Some(v1::Health {
+        status: v1::HealthStatus::Unhealthy.into(),
+        failing_streak: 1,
+        log: vec![v1::HealthResult {
+            started_at: time("2026-11-24T08:20:28.081755262Z"),
+            ended_at: time("2026-11-24T08:20:29.171671899Z"),
+            exit_code: -1,
+            output: b"Health check exceeded timeout (1s): before\n".to_vec(),
+        }],
+    });
+    container
+}
+
 /// The defaults that the engine fills in when it makes a container.
 fn kept(mut spec: v1::ContainerSpec) -> Option<v1::ContainerSpec> {
     spec.shm_bytes = 64 << 20;

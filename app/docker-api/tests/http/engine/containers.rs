@@ -12,6 +12,7 @@ impl v1::containers_server::Containers for Shared {
     type WaitContainerStream = Answers<v1::WaitContainerResponse>;
     type GetContainerLogsStream = Answers<v1::GetContainerLogsResponse>;
     type WatchContainersStream = Answers<v1::WatchContainersResponse>;
+    type GetContainerStatsStream = Answers<v1::GetContainerStatsResponse>;
 
     async fn create_container(
         &self,
@@ -122,8 +123,11 @@ impl v1::containers_server::Containers for Shared {
     ) -> Result<Response<v1::GetContainerResponse>, Status> {
         let name = request.into_inner().container;
         no_container(&name)?;
-        let mut container =
-            if matches!(name.as_str(), "c6" | "tty") { canned::with_limits() } else { canned::running() };
+        let mut container = match name.as_str() {
+            "c6" | "tty" => canned::with_limits(),
+            "checked" => canned::checked(),
+            _ => canned::running(),
+        };
         if name == "paused" || name == "follow" {
             container.id = name;
         }
@@ -193,7 +197,13 @@ impl v1::containers_server::Containers for Shared {
         self.note(format!("logs tail={:?} since={:?}", request.tail_lines, request.since.map(|time| time.seconds)));
         let entry = |stream: v1::StdioStream, data: &str, nanos, continues| {
             let time = Some(prost_types::Timestamp { seconds: 1_795_487_350, nanos });
-            Ok(v1::GetContainerLogsResponse { stream: stream.into(), data: data.into(), time, continues })
+            Ok(v1::GetContainerLogsResponse {
+                stream: stream.into(),
+                data: data.into(),
+                time,
+                continues,
+                ..Default::default()
+            })
         };
         let entries = futures::stream::iter([
             entry(v1::StdioStream::Stdout, "out", 5, false),
@@ -222,11 +232,76 @@ impl v1::containers_server::Containers for Shared {
         Ok(Response::new(v1::ListProcessesResponse { processes: vec![process] }))
     }
 
+    async fn watch_containers(
+        &self,
+        _request: Request<v1::WatchContainersRequest>,
+    ) -> Result<Response<Self::WatchContainersStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
+
     async fn get_isolation(
         &self,
         _request: Request<v1::GetIsolationRequest>,
     ) -> Result<Response<v1::GetIsolationResponse>, Status> {
         Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn pause_container(
+        &self,
+        request: Request<v1::PauseContainerRequest>,
+    ) -> Result<Response<v1::PauseContainerResponse>, Status> {
+        let name = request.into_inner().container;
+        no_container(&name)?;
+        self.note("pause");
+        if name == "paused" {
+            return Err(Status::failed_precondition("Container paused is already paused"));
+        }
+        Ok(Response::new(v1::PauseContainerResponse {}))
+    }
+
+    async fn unpause_container(
+        &self,
+        request: Request<v1::UnpauseContainerRequest>,
+    ) -> Result<Response<v1::UnpauseContainerResponse>, Status> {
+        let name = request.into_inner().container;
+        no_container(&name)?;
+        self.note("unpause");
+        if name == "running" {
+            return Err(Status::internal("Container running is not paused"));
+        }
+        Ok(Response::new(v1::UnpauseContainerResponse {}))
+    }
+
+    async fn update_container(
+        &self,
+        request: Request<v1::UpdateContainerRequest>,
+    ) -> Result<Response<v1::UpdateContainerResponse>, Status> {
+        let request = request.into_inner();
+        no_container(&request.container)?;
+        let resources = request.resources.unwrap_or_default();
+        let policy = request.restart_policy.map(|policy| policy.kind().as_str_name().to_owned());
+        self.note(format!("update memory={} pids={} policy={policy:?}", resources.memory_bytes, resources.pids_limit));
+        Ok(Response::new(v1::UpdateContainerResponse { warnings: vec![] }))
+    }
+
+    async fn prune_containers(
+        &self,
+        request: Request<v1::PruneContainersRequest>,
+    ) -> Result<Response<v1::PruneContainersResponse>, Status> {
+        let filters = request.into_inner().filters;
+        let mut keys: Vec<_> = filters.keys().cloned().collect();
+        keys.sort();
+        self.note(format!("prune {}", keys.join(" ")));
+        let ids = if keys.is_empty() { vec!["c1".into(), "c2".into()] } else { vec![] };
+        let freed_bytes = if ids.is_empty() { 0 } else { 7 };
+        Ok(Response::new(v1::PruneContainersResponse { ids, freed_bytes }))
+    }
+
+    async fn get_container_stats(
+        &self,
+        _: Request<v1::GetContainerStatsRequest>,
+    ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
+        Err(Status::unimplemented("not played yet"))
     }
 }
 

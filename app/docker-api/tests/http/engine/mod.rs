@@ -4,6 +4,7 @@
 
 mod canned;
 mod containers;
+mod events;
 mod execs;
 mod host;
 mod images;
@@ -41,6 +42,7 @@ impl Fake {
         let handle = || Shared(Arc::clone(fake));
         let routes = tonic::service::Routes::new(v1::containers_server::ContainersServer::new(handle()))
             .add_service(v1::execs_server::ExecsServer::new(handle()))
+            .add_service(v1::events_server::EventsServer::new(handle()))
             .add_service(v1::images_server::ImagesServer::new(handle()))
             .add_service(v1::machine_server::MachineServer::new(handle()))
             .add_service(v1::guest_server::GuestServer::new(handle()));
