@@ -5,6 +5,7 @@
 //! * [`agent`] — composition root: listeners, handshake, the order of starting up.
 //! * [`rpc`] — the services of `cove.v1`: decode, one call, encode.
 //! * [`containers`], [`execs`] — what users see, and their states.
+//! * [`volumes`] — folders that outlive containers.
 //! * [`logs`] — what containers wrote.
 //! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.
@@ -44,3 +45,4 @@ pub mod state;
 pub mod streams;
 pub mod sys;
 pub mod users;
+pub mod volumes;

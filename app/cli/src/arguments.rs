@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{completion, containers, events, explain, failure::Outcome, images, machine, output::Format, version};
+use crate::{
+    completion, containers, events, explain, failure::Outcome, images, machine, output::Format, version, volumes,
+};
 
 /// Runs Linux containers in a small virtual machine of its own.
 #[derive(Debug, Parser)]
@@ -58,6 +60,9 @@ enum Command {
     Save(images::save::Arguments),
     /// Remove images.
     Rmi(images::remove::Arguments),
+    /// Folders that outlive containers.
+    #[command(subcommand)]
+    Volume(volumes::Command),
     /// Show what happens to containers, images, volumes and networks.
     Events(events::Arguments),
     /// Check what this computer has and lacks.
@@ -93,6 +98,7 @@ impl Arguments {
             Command::Load(arguments) => images::load::run(arguments).await,
             Command::Save(arguments) => images::save::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
+            Command::Volume(command) => command.run(format).await,
             Command::Events(arguments) => events::run(arguments, format).await,
             Command::Doctor => machine::doctor::run(format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,

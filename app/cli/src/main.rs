@@ -2,7 +2,7 @@
 //! find out.
 //!
 //! * [`arguments`] — the command line: which commands there are.
-//! * [`machine`], [`containers`], [`images`] — a file per command, by noun and verb.
+//! * [`machine`], [`containers`], [`images`], [`volumes`] — a file per command, by noun and verb.
 //! * [`events`] — what happens to all of them.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
 //! * [`engine`] — the way to the daemon, and starting it.
@@ -28,6 +28,7 @@ mod quantities;
 mod stdio;
 mod terminal;
 mod version;
+mod volumes;
 
 use std::process::ExitCode;
 

@@ -9,6 +9,7 @@ use cove_platform::{
 use cove_proto::v1::{
     GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, events_client::EventsClient,
     execs_client::ExecsClient, guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
+    volumes_client::VolumesClient,
 };
 use hyper_util::rt::TokioIo;
 use tonic::{Code, Status, metadata::MetadataValue, transport::Channel};
@@ -54,6 +55,8 @@ clients! {
     events: EventsClient;
     /// `cove.v1.Images`.
     images: ImagesClient;
+    /// `cove.v1.Volumes`.
+    volumes: VolumesClient;
 }
 
 impl Engine {

@@ -46,7 +46,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The first part of the path that the pattern names: the container, exec or image.
+    /// The first part of the path that the pattern names: the container, exec, image or volume.
     pub(crate) fn name(&self) -> String {
         self.params.first().cloned().unwrap_or_default()
     }
@@ -73,6 +73,11 @@ impl Call {
     /// `cove.v1.Images`.
     pub(crate) fn images(&self) -> v1::images_client::ImagesClient<Dialled> {
         v1::images_client::ImagesClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
+    /// `cove.v1.Volumes`.
+    pub(crate) fn volumes(&self) -> v1::volumes_client::VolumesClient<Dialled> {
+        v1::volumes_client::VolumesClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     /// `cove.v1.Machine`.

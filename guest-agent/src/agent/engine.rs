@@ -16,6 +16,7 @@ use crate::{
     images::{ImageStore, StoreConfig},
     processes::{Kind, Process, Processes},
     state::Database,
+    volumes::Volumes,
 };
 
 /// The archive of the images that come with the VM.
@@ -31,6 +32,7 @@ pub(super) struct Engine {
     pub(super) images: ImageStore,
     pub(super) containers: Containers,
     pub(super) execs: Execs,
+    pub(super) volumes: Volumes,
     pub(super) events: Events,
 }
 
@@ -39,6 +41,7 @@ struct OnDisk {
     facts: Facts,
     database: Database,
     images: ImageStore,
+    volumes: Volumes,
 }
 
 /// Opens the engine on the disk mounted at `root`, and takes over the processes that PID 1 holds.
@@ -46,7 +49,7 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
     let (on_disk, events) = (root.clone(), Events::open(Path::new(EVENTS)).context("the events of this boot")?);
     let told = events.clone();
     let opened = tokio::task::spawn_blocking(move || open_disk(&on_disk, told)).await?;
-    let OnDisk { facts, database, images } = opened?;
+    let OnDisk { facts, database, images, volumes } = opened?;
     let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
     let first: HashMap<_, _> =
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
@@ -54,6 +57,7 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
         root,
         database: database.clone(),
         images: Arc::new(images.clone()),
+        volumes: volumes.clone(),
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
         cpus: facts.cpus,
@@ -63,12 +67,13 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
     for process in further {
         tokio::spawn(execs::abandon(as_program(process)));
     }
-    Ok(Engine { facts, database, images, execs: Execs::new(containers.clone()), containers, events })
+    Ok(Engine { facts, database, images, volumes, execs: Execs::new(containers.clone()), containers, events })
 }
 
 fn open_disk(root: &Path, events: Events) -> anyhow::Result<OnDisk> {
     let database = Database::open(&database_path(root))?;
-    let config = StoreConfig { builtin_archive: Some(BUILT_IN.into()), events, ..StoreConfig::new(root) };
+    let config =
+        StoreConfig { builtin_archive: Some(BUILT_IN.into()), events: events.clone(), ..StoreConfig::new(root) };
     let images = ImageStore::open(config, database.shared())?;
     let facts = Facts {
         disk: root.to_owned(),
@@ -77,5 +82,6 @@ fn open_disk(root: &Path, events: Events) -> anyhow::Result<OnDisk> {
         cpus: std::thread::available_parallelism()?.get(),
         warnings: Vec::new(),
     };
-    Ok(OnDisk { facts, database, images })
+    let volumes = Volumes::open(root, &database, events)?;
+    Ok(OnDisk { facts, database, images, volumes })
 }

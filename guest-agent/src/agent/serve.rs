@@ -2,7 +2,7 @@
 
 use cove_proto::v1::{
     containers_server::ContainersServer, events_server::EventsServer, execs_server::ExecsServer,
-    guest_server::GuestServer, images_server::ImagesServer,
+    guest_server::GuestServer, images_server::ImagesServer, volumes_server::VolumesServer,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -14,7 +14,7 @@ use tonic::transport::Server;
 use super::{accept::Connection, engine::Engine};
 use crate::rpc::{
     containers::ContainersService, events::EventsService, execs::ExecsService, guest::GuestService,
-    images::ImagesService,
+    images::ImagesService, volumes::VolumesService,
 };
 
 /// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time.
@@ -37,8 +37,9 @@ pub(super) async fn serve(
     reporter.set_serving::<ExecsServer<ExecsService>>().await;
     reporter.set_serving::<EventsServer<EventsService>>().await;
     reporter.set_serving::<ImagesServer<ImagesService>>().await;
+    reporter.set_serving::<VolumesServer<VolumesService>>().await;
     reporter.set_serving::<GuestServer<GuestService>>().await;
-    let Engine { facts, database, images, containers, execs, events } = engine;
+    let Engine { facts, database, images, volumes, containers, execs, events } = engine;
     let guest = GuestService { facts, containers: containers.clone(), images: images.clone(), power_off };
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -49,6 +50,7 @@ pub(super) async fn serve(
         .add_service(ExecsServer::new(ExecsService::new(execs)))
         .add_service(EventsServer::new(EventsService::new(events)))
         .add_service(ImagesServer::new(ImagesService::new(images)))
+        .add_service(VolumesServer::new(VolumesService::new(volumes)))
         .serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
             let _ = asked.wait_for(|asked| *asked).await;
         });

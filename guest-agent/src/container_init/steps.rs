@@ -17,7 +17,7 @@ use crate::{
     namespaces,
     processes::{error::LaunchFailure, launch::Network},
     rlimits,
-    rootfs::{devices, etc, masked_paths, mounts, pivot, system},
+    rootfs::{beside, devices, etc, masked_paths, mounts, pivot, system},
     sys,
 };
 
@@ -25,11 +25,18 @@ use crate::{
 pub(crate) struct PreparedMounts {
     pub(crate) rootfs: OwnedFd,
     pub(crate) etc: [OwnedFd; 3],
+    pub(crate) beside: Vec<OwnedFd>,
 }
 
 /// Becomes the first process of a container. It is in new namespaces and in the container's cgroup already.
 pub(crate) fn become_container(newcomer: Newcomer, setup: &ContainerSetup, mounts: PreparedMounts) -> ! {
-    let kept: Vec<_> = mounts.etc.iter().chain([&mounts.rootfs, &newcomer.status]).map(AsRawFd::as_raw_fd).collect();
+    let kept: Vec<_> = mounts
+        .etc
+        .iter()
+        .chain(&mounts.beside)
+        .chain([&mounts.rootfs, &newcomer.status])
+        .map(AsRawFd::as_raw_fd)
+        .collect();
     let failure = match close_others(&newcomer, kept) {
         Ok(()) => container(&newcomer, setup, mounts),
         Err(failure) => Err(failure),
@@ -51,7 +58,8 @@ fn container(
     set_up_network(setup.network, &proc)?;
     devices::mount(&root, setup.shm_bytes, setup.privileged)?;
     system::mount_sys(&root, setup.privileged)?;
-    etc::mount(&root, prepared.etc)?;
+    beside::mount(&root, &setup.mounts, prepared.beside)?;
+    etc::mount(&root, prepared.etc, &setup.mounts)?;
     masked_paths::hide(&root, &setup.masked_paths)?;
     masked_paths::protect(&root, &setup.read_only_paths)?;
     pivot::pivot(&root)?;

@@ -55,7 +55,7 @@ pub(super) enum Command {
     /// The kernel killed a process of it for want of memory.
     Oom,
     /// Remove it.
-    Remove { force: bool, reply: Reply<()> },
+    Remove { force: bool, volumes: bool, reply: Reply<()> },
     /// Give it another name.
     Rename(String, Reply<()>),
     /// Tell when a condition comes true.
@@ -219,8 +219,8 @@ impl Actor {
             Command::Oom => self.oom(),
             Command::Rename(name, reply) => drop(reply.send(self.rename(name).await)),
             Command::Wait(condition, reply) => self.register(condition, reply),
-            Command::Remove { force, reply } => {
-                let (result, life) = self.remove_on_request(force).await;
+            Command::Remove { force, volumes, reply } => {
+                let (result, life) = self.remove_on_request(force, volumes).await;
                 let _ = reply.send(result);
                 return life;
             }
@@ -236,7 +236,7 @@ impl Actor {
             return Life::Goes;
         }
         if self.record.spec.auto_remove && self.restarting.load(Ordering::SeqCst) == 0 {
-            return match self.remove().await {
+            return match self.remove(true).await {
                 Ok(()) => Life::Ended,
                 Err(error) => {
                     tracing::warn!(container = %self.record.id, error = &error as &dyn std::error::Error,
@@ -286,6 +286,7 @@ impl Actor {
         self.publish();
         self.tell_end(running.stop_asked, running.oom_told);
         self.notify_end();
+        self.leave_mounts().await;
         if let Err(error) = running.program.release().await {
             tracing::warn!(container = %self.record.id, %error, "an ended container leaves something behind");
         }

@@ -11,6 +11,7 @@ use super::{
     blocking,
     folder::Folders,
     index::Index,
+    mounts,
     program::Program,
     record::{CONTAINERS, Phase, Record},
     restart_policy,
@@ -29,7 +30,7 @@ impl Containers {
     /// # Errors
     /// If the disk or the database cannot be used.
     pub async fn open(ground: Ground, held: HashMap<String, Arc<dyn Program>>) -> Result<Self, ContainersError> {
-        let Ground { root, database, images, launcher, boot, cpus, events } = ground;
+        let Ground { root, database, images, volumes, launcher, boot, cpus, events } = ground;
         let folders = blocking(move || Folders::open(&root)).await?;
         let (index, shutting_down) = (Mutex::new(Index::default()), AtomicBool::new(false));
         let pruning = AtomicBool::new(false);
@@ -38,7 +39,7 @@ impl Containers {
         let first = u64::try_from(clock::now_nanos() / 1_000_000).unwrap_or(0).max(1);
         let changes = tokio::sync::watch::Sender::new(first);
         let engine =
-            Engine { database, images, launcher, folders, boot, cpus, events, index, changes, pruning, shutting_down };
+            Engine { database, images, volumes, launcher, folders, boot, cpus, events, index, changes, pruning, shutting_down };
         let engine = Arc::new(engine);
         let alive: HashSet<String> = held.keys().cloned().collect();
         let known = Arc::clone(&engine);
@@ -71,6 +72,7 @@ impl Containers {
             record.state.started_at = program.started_at_nanos();
             record.state.finished_at = 0;
             engine.images.set_running(&record.id, true);
+            mounts::adopted(engine, &record);
         }
         let leaves = record.spec.auto_remove && program.is_none() && record.state.finished_at != 0;
         let starts = program.is_none()
@@ -84,7 +86,7 @@ impl Containers {
             actor.watch_for_oom();
         }
         if leaves {
-            if let Err(error) = actor.remove().await {
+            if let Err(error) = actor.remove(true).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "an ended container cannot be removed");
             } else {
                 return Ok(());
@@ -119,7 +121,8 @@ fn restore(engine: &Engine, alive: &HashSet<String>) -> Result<Vec<Record>, Cont
         engine.folders.free(id)?;
     }
     removed.iter().try_for_each(|id| engine.folders.free(id))?;
-    engine.images.retain(&|id| known.contains(id))?;
+    engine.images.retain(&|hold| known.contains(mounts::container_of(hold)))?;
+    records.iter().for_each(|record| mounts::restored(engine, record));
     let mut index = engine.index();
     records.iter().try_for_each(|record| index.reserve(&record.name, &record.id))?;
     drop(index);

@@ -8,7 +8,7 @@ use cove_proto::v1::ContainerSpec;
 use super::{
     Containers, ContainersError, Engine,
     actor::Actor,
-    blocking, detached, launch, merge,
+    blocking, detached, launch, merge, mounts,
     record::{CONTAINERS, Record, State},
     spec,
 };
@@ -61,6 +61,8 @@ fn make_on_disk(
     let mut spec = merge::merge(spec, &image.config);
     spec::check(&spec, engine.cpus)?;
     launch::fill_in_defaults(&mut spec, id);
+    mounts::resolve(engine, id, &mut spec)?;
+    mounts::fill(engine, &spec, &image.layers)?;
     let (path, args) = merge::command(&spec)?;
     let log = Log::open(&engine.folders.create(id)?.log())?;
     let record = Record {
@@ -75,15 +77,13 @@ fn make_on_disk(
         state: State::default(),
     };
     engine.database.write_blocking(|changes| CONTAINERS.put(changes, id, &record))?;
+    engine.volumes.settle(id);
     Ok((record, log))
 }
 
 /// Takes back what a failed creation has made. What cannot be taken back now is when the agent starts next.
 fn undo(engine: &Engine, id: &str) {
-    let undone = [
-        engine.images.release(id).map_err(ContainersError::from),
-        engine.folders.discard(id).and_then(|()| engine.folders.free(id)),
-    ];
+    let undone = [mounts::abandon(engine, id), engine.folders.discard(id).and_then(|()| engine.folders.free(id))];
     for error in undone.into_iter().filter_map(Result::err) {
         tracing::warn!(container = id, error = &error as &dyn std::error::Error, "a failed creation leaves something");
     }

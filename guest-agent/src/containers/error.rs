@@ -3,7 +3,9 @@
 use std::{io, path::PathBuf};
 
 use super::{filters::FilterError, spec::SpecError};
-use crate::{images::ImagesError, logs::LogError, names, processes::SignalError, state::StateError};
+use crate::{
+    images::ImagesError, logs::LogError, names, processes::SignalError, state::StateError, volumes::VolumesError,
+};
 
 /// What callers branch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub enum Kind {
     NotFound,
     /// What was asked for makes no sense.
     Invalid,
+    /// It makes sense, and this version cannot do it.
+    Unsupported,
     /// It makes sense, at another time.
     Conflict,
     /// The name is in use.
@@ -164,6 +168,9 @@ pub enum ContainersError {
     /// Its image.
     #[error(transparent)]
     Image(#[from] ImagesError),
+    /// A volume of it.
+    #[error(transparent)]
+    Volume(#[from] VolumesError),
     /// Its record.
     #[error(transparent)]
     State(#[from] StateError),
@@ -224,6 +231,7 @@ impl ContainersError {
             | Self::Conflict(_) => Kind::Conflict,
             Self::Kill { source, .. } | Self::Remove { source, .. } | Self::Update { source, .. } => source.kind(),
             Self::Image(error) => image_kind(error),
+            Self::Volume(error) => volume_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
             Self::ShuttingDown => Kind::Unavailable,
@@ -240,6 +248,19 @@ impl ContainersError {
             | Self::Files { .. }
             | Self::Random(_) => Kind::Internal,
         }
+    }
+}
+
+pub(crate) fn volume_kind(error: &VolumesError) -> Kind {
+    use crate::volumes::Kind as Of;
+    match error.kind() {
+        Of::NotFound => Kind::NotFound,
+        Of::Invalid => Kind::Invalid,
+        Of::Unsupported => Kind::Unsupported,
+        Of::Conflict => Kind::Conflict,
+        Of::Exists => Kind::NameInUse,
+        Of::Full => Kind::Full,
+        Of::Internal => Kind::Internal,
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     error::Error,
     io::{self, PipeReader, PipeWriter, Write},
     os::fd::OwnedFd,
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -26,9 +27,10 @@ use crate::{
     logs::Stream,
     processes::{
         LaunchError, SignalError,
-        launch::{ContainerLaunch, ExecLaunch, ExitStatus, ProcessSpec, StdioSpec},
+        launch::{ContainerLaunch, ExecLaunch, ExitStatus, MountLaunch, ProcessSpec, StdioSpec},
     },
     state::Database,
+    volumes::Volumes,
 };
 
 /// The one image that there is.
@@ -39,6 +41,9 @@ pub(crate) const IMAGE: &str = "busybox";
 pub(crate) struct FakeLauncher {
     programs: Mutex<BTreeMap<String, Arc<FakeProgram>>>,
     launches: Mutex<Vec<ProcessSpec>>,
+    mounts: Mutex<Vec<MountLaunch>>,
+    /// What images have; nothing when there is no such folder.
+    pub(crate) files: Mutex<Option<Arc<tempfile::TempDir>>>,
     /// What the next start fails with.
     pub(crate) refusal: Mutex<Option<LaunchError>>,
     /// Whether programs ignore SIGTERM.
@@ -55,6 +60,11 @@ impl FakeLauncher {
         self.launches.lock().unwrap().last().unwrap().clone()
     }
 
+    /// The mounts of the container that was started last.
+    pub(crate) fn last_mounts(&self) -> Vec<MountLaunch> {
+        self.mounts.lock().unwrap().clone()
+    }
+
     fn launch(&self, id: &str, process: ProcessSpec) -> Result<Arc<dyn Program>, LaunchError> {
         if let Some(error) = self.refusal.lock().unwrap().take() {
             return Err(error);
@@ -68,8 +78,15 @@ impl FakeLauncher {
 
 impl Launcher for FakeLauncher {
     fn start_container(&self, launch: ContainerLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
+        *self.mounts.lock().unwrap() = launch.mounts;
         let launched = self.launch(&launch.id, launch.process);
         async move { launched }.boxed()
+    }
+
+    fn open_layers(&self, _: &[PathBuf]) -> Result<OwnedFd, LaunchError> {
+        let none = Arc::new(tempfile::tempdir().unwrap());
+        let files = self.files.lock().unwrap().clone().unwrap_or(none);
+        Ok(std::fs::File::open(files.path()).unwrap().into())
     }
 
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
@@ -305,6 +322,7 @@ pub(crate) struct World {
     pub(crate) containers: Containers,
     pub(crate) launcher: Arc<FakeLauncher>,
     pub(crate) images: Arc<FakeImages>,
+    pub(crate) volumes: Volumes,
     pub(crate) events: Events,
     pub(crate) folder: Arc<tempfile::TempDir>,
 }
@@ -322,17 +340,20 @@ impl World {
         boot: &str,
         held: HashMap<String, Arc<dyn Program>>,
     ) -> Self {
+        let database = Database::open(&database_path(folder.path())).unwrap();
         let events = Events::default();
+        let volumes = Volumes::open(folder.path(), &database, events.clone()).unwrap();
         let ground = Ground {
             root: folder.path().to_owned(),
-            database: Database::open(&database_path(folder.path())).unwrap(),
+            database: database.clone(),
             images: images.clone(),
+            volumes: volumes.clone(),
             launcher: launcher.clone(),
             boot: boot.to_owned(),
             cpus: 2,
             events: events.clone(),
         };
         let containers = Containers::open(ground, held).await.unwrap();
-        Self { containers, launcher, images, events, folder }
+        Self { containers, launcher, images, volumes, events, folder }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cove_proto::v1::{ContainerStatus, HealthStatus, StringList};
 use regex_lite::Regex;
 
-use super::{index::View, record::Record};
+use super::{index::View, mounts, record::Record};
 
 /// Why a filter makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +56,10 @@ pub(super) struct Filters {
     labels: Vec<(String, Option<String>)>,
     networks: Option<Vec<String>>,
     images: Option<Vec<String>>,
+    volumes: Option<Vec<String>>,
     created_before: Option<i64>,
     created_since: Option<i64>,
-    /// A filter that nothing matches: what it asks about does not exist here yet (volumes, ports).
+    /// A filter that nothing matches: what it asks about does not exist here yet (ports).
     nothing: bool,
 }
 
@@ -85,7 +86,8 @@ impl Filters {
             "since" => self.created_since = each(values, created(lookups))?.into_iter().max(),
             "health" => self.verdicts = Some(each(values, verdict)?),
             "is-task" => self.nothing |= each(values, is_task)?.iter().all(|is| *is),
-            "volume" | "publish" | "expose" => self.nothing |= !values.is_empty(),
+            "volume" => self.volumes = Some(values.to_vec()),
+            "publish" | "expose" => self.nothing |= !values.is_empty(),
             "isolation" => self.nothing |= !values.iter().any(|value| value.is_empty() || value == "default"),
             unknown => return Err(FilterError::Unknown(unknown.to_owned())),
         }
@@ -114,6 +116,7 @@ impl Filters {
             })
             && self.networks.as_ref().is_none_or(|networks| networks.iter().any(|name| name == network(record)))
             && self.images.as_ref().is_none_or(|images| images.contains(&record.image_id))
+            && self.volumes.as_ref().is_none_or(|volumes| volumes.iter().any(|asked| mounts::matches(record, asked)))
             && self.created_before.is_none_or(|before| record.created_at < before)
             && self.created_since.is_none_or(|since| record.created_at > since)
     }

@@ -4,7 +4,7 @@ use prost_types::Timestamp;
 
 use cove_proto::v1;
 
-use super::{Containers, ContainersError, Entry, View, blocking, folder, launch};
+use super::{Containers, ContainersError, Entry, View, blocking, folder, launch, mounts};
 
 impl Containers {
     /// Says all about a container.
@@ -48,6 +48,7 @@ impl Containers {
             files: Some(launch::files(&folder)),
             writable_bytes,
             rootfs_bytes,
+            mounts: mounts::points(&self.0.volumes, record),
             ..Default::default()
         })
     }

@@ -73,6 +73,7 @@ pub(super) fn container(
         read_only_paths: values(&security.read_only_paths),
         shm_bytes: spec.shm_bytes,
         privileged: security.privileged,
+        mounts: Vec::new(),
         process: first_process(record, &security)?,
     })
 }

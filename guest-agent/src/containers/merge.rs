@@ -17,6 +17,11 @@ pub fn merge(mut spec: ContainerSpec, image: &ImageConfig) -> ContainerSpec {
         spec.labels.entry(name.clone()).or_insert_with(|| value.clone());
     }
     merge_healthcheck(&mut spec.healthcheck, image.healthcheck.as_ref());
+    for path in &image.volumes {
+        if !spec.anonymous_volumes.contains(path) {
+            spec.anonymous_volumes.push(path.clone());
+        }
+    }
     fill(&mut spec.user, &image.user);
     fill(&mut spec.working_dir, &image.working_dir);
     fill(&mut spec.stop_signal, image.stop_signal.as_deref().unwrap_or_default());

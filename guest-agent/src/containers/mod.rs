@@ -19,7 +19,7 @@
 //!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
 //! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
-//!   [`folder`], [`record`].
+//!   [`folder`], [`record`], [`mounts`] (what it sees beside its root file system).
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
@@ -41,6 +41,7 @@ mod launch;
 mod limits;
 pub mod list;
 pub mod merge;
+mod mounts;
 mod oom;
 pub mod output;
 mod pause;
@@ -74,6 +75,7 @@ use cove_proto::v1;
 
 pub(crate) use self::{
     actor::DRAIN,
+    error::volume_kind,
     inspect::{nanos, timestamp},
     isolation::namespaces,
     start::chain,
@@ -83,6 +85,7 @@ pub use self::{
     error::{ContainersError, Kind},
     filters::FilterError,
     index::{Entry, ExecGuard, View},
+    mounts::MountError,
     prune::Pruned,
     record::{Phase, Record, State},
     spec::SpecError,
@@ -93,7 +96,7 @@ use self::{
     index::Index,
     program::{ImageSource, Launcher},
 };
-use crate::{events::Events, processes::launch::ProcessSpec, state::Database};
+use crate::{events::Events, processes::launch::ProcessSpec, state::Database, volumes::Volumes};
 
 /// What containers stand on.
 pub struct Ground {
@@ -103,6 +106,8 @@ pub struct Ground {
     pub database: Database,
     /// The images.
     pub images: Arc<dyn ImageSource>,
+    /// The volumes.
+    pub volumes: Volumes,
     /// What starts processes.
     pub launcher: Arc<dyn Launcher>,
     /// Which boot of the machine this is.
@@ -121,6 +126,7 @@ pub struct Containers(Arc<Engine>);
 pub(crate) struct Engine {
     database: Database,
     images: Arc<dyn ImageSource>,
+    volumes: Volumes,
     launcher: Arc<dyn Launcher>,
     folders: Folders,
     boot: String,

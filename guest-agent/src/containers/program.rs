@@ -1,7 +1,7 @@
 //! The seams to what starts processes and to what keeps images, so that the rules of containers can be tested without a
 //! kernel that obeys: [`Launcher`] and [`Program`] for [`crate::processes`], [`ImageSource`] for [`crate::images`].
 
-use std::{error::Error, io, os::fd::OwnedFd, sync::Arc};
+use std::{error::Error, io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use futures::future::{BoxFuture, FutureExt};
 
@@ -19,6 +19,11 @@ use crate::{
 pub trait Launcher: Send + Sync + 'static {
     /// Starts a container's first process; its program has been executed when this returns.
     fn start_container(&self, launch: ContainerLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>>;
+    /// Opens the files of an image, for reading. Blocks.
+    ///
+    /// # Errors
+    /// If they cannot be put together.
+    fn open_layers(&self, layers: &[PathBuf]) -> Result<OwnedFd, LaunchError>;
     /// Starts a further process.
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>>;
 }
@@ -101,6 +106,10 @@ pub trait ImageSource: Send + Sync + 'static {
 impl Launcher for Processes {
     fn start_container(&self, launch: ContainerLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
         Processes::start_container(self, launch).map(|started| started.map(as_program)).boxed()
+    }
+
+    fn open_layers(&self, layers: &[PathBuf]) -> Result<OwnedFd, LaunchError> {
+        crate::rootfs::overlay::read_only(layers)
     }
 
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {

@@ -46,7 +46,7 @@ impl Containers {
             }
             let upper = self.0.folders.of(&entry.id).upper();
             let size = blocking(move || folder::size_of(&upper)).await;
-            match self.remove(&entry.id, false).await {
+            match self.remove(&entry.id, false, false).await {
                 Ok(()) => {
                     pruned.ids.push(entry.id.clone());
                     pruned.freed_bytes += size.unwrap_or(0);

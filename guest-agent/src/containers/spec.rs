@@ -2,7 +2,12 @@
 
 use cove_proto::v1::{ContainerSpec, Healthcheck, Resources, RestartPolicy, RestartPolicyKind, Ulimit};
 
-use super::{error::Kind, limits, signals};
+use super::{
+    error::Kind,
+    limits,
+    mounts::{self, MountError},
+    signals,
+};
 
 /// dockerd's least memory: less, and not even the runtime starts.
 const LEAST_MEMORY_BYTES: i64 = 6 * 1024 * 1024;
@@ -47,6 +52,9 @@ pub enum SpecError {
     /// A time that is too short to be meant.
     #[error("{0} in Healthcheck cannot be less than 1ms")]
     Healthcheck(&'static str),
+    /// What it is to see beside its root file system.
+    #[error(transparent)]
+    Mount(#[from] MountError),
     /// A limit that makes no sense.
     #[error("{0}")]
     Limit(&'static str),
@@ -95,6 +103,7 @@ pub(super) fn check(spec: &ContainerSpec, cpus: usize) -> Result<(), SpecError> 
     if !matches!(spec.network_mode.as_str(), "" | "default" | "bridge" | "none" | "host") {
         return Err(SpecError::Network(spec.network_mode.clone()));
     }
+    mounts::check(spec)?;
     limits::capabilities(spec)?;
     spec.ulimits.iter().try_for_each(check_ulimit)?;
     check_life(spec)?;

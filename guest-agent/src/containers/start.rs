@@ -5,12 +5,12 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     Containers, ContainersError, Engine,
     actor::{Actor, Command, Life, Running},
-    blocking, etc, launch,
+    blocking, etc, launch, mounts,
     program::Program,
     record::{Phase, Record},
     restart_policy::Restarts,
 };
-use crate::processes::{LaunchError, error::LaunchFailure};
+use crate::processes::{LaunchError, error::LaunchFailure, launch::ContainerLaunch};
 
 /// What dockerd and runc put before the reason, in the order in which they pass it on.
 const BEFORE_REASON: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: \
@@ -56,9 +56,17 @@ impl Actor {
 
     /// Starts the program and, meanwhile, writes down that it starts.
     pub(super) async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
-        let before = self.record.state.clone();
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
         let launch = blocking(move || prepare(&engine, &record)).await?;
+        let started = self.start_prepared(launch).await;
+        if started.is_err() {
+            self.leave_mounts().await;
+        }
+        started
+    }
+
+    async fn start_prepared(&mut self, launch: ContainerLaunch) -> Result<Arc<dyn Program>, Failed> {
+        let before = self.record.state.clone();
         self.record.state.phase = Phase::Starting { boot: self.engine.boot.clone() };
         let (saved, started) = tokio::join!(self.save(), self.engine.launcher.start_container(launch));
         self.record.state = before;
@@ -86,6 +94,20 @@ impl Actor {
         self.tell("start");
     }
 
+    /// What it saw beside its root file system it sees no more.
+    pub(super) async fn leave_mounts(&self) {
+        if self.record.spec.mounts.is_empty() {
+            return;
+        }
+        let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
+        let left = blocking(move || {
+            mounts::stopped(&engine, &record);
+            Ok(())
+        });
+        // It fails when the agent ends, and then the next one sees who runs.
+        let _ = left.await;
+    }
+
     pub(super) async fn failed_to_start(&mut self, failed: &Failed) -> Life {
         let state = &mut self.record.state;
         if state.phase == Phase::Restarting {
@@ -102,7 +124,7 @@ impl Actor {
         if !self.record.spec.auto_remove || self.restarting.load(Ordering::SeqCst) > 0 {
             return Life::Goes;
         }
-        match self.remove().await {
+        match self.remove(true).await {
             Ok(()) => Life::Ended,
             Err(error) => {
                 tracing::warn!(container = %self.record.id, error = &error as &dyn std::error::Error,
@@ -134,6 +156,8 @@ impl From<LaunchError> for Failed {
             LaunchError::Process(
                 LaunchFailure::UnknownUser { .. } | LaunchFailure::UnknownGroup { .. } | LaunchFailure::IdOutOfRange,
             ) => ContainersError::Program(reason),
+            // Nor before what it says of mounts, which it prepares itself.
+            LaunchError::Mount { .. } => ContainersError::Program(reason),
             LaunchError::Process(_) | LaunchError::NoProgram | LaunchError::Nul { .. } => {
                 ContainersError::Program(format!("{BEFORE_REASON}{reason}: unknown"))
             }
@@ -154,11 +178,14 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn prepare(engine: &Engine, record: &Record) -> Result<crate::processes::launch::ContainerLaunch, ContainersError> {
+fn prepare(engine: &Engine, record: &Record) -> Result<ContainerLaunch, ContainersError> {
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
     let etc = etc::write(&folder, &record.spec.hostname)?;
-    Ok(launch::container(record, &folder, image.layers, etc)?)
+    let mut launch = launch::container(record, &folder, image.layers, etc)?;
+    launch.mounts = mounts::launches(engine, record)?;
+    mounts::started(engine, record)?;
+    Ok(launch)
 }
 
 /// Ends a program that started although it may not.

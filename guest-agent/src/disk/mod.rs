@@ -5,11 +5,13 @@
 //! * [`appear`] — waiting for it.
 //! * [`superblock`] — what is on it, read without mounting.
 //! * [`tools`] — mke2fs, e2fsck, resize2fs.
+//! * `free` — removing trees that containers have made.
 //!
 //! A disk that holds anything else than ext4 is never formatted: it is an error for the user to resolve.
 
 mod appear;
 mod find;
+mod free;
 mod superblock;
 mod tools;
 
@@ -23,6 +25,7 @@ use rustix::mount::{MountFlags, mount};
 
 use find::BlockDevice;
 pub use find::Place;
+pub(crate) use free::free;
 use superblock::{Content, Superblock};
 
 /// How long a bus may take to show its disks: it is milliseconds on a computer that is not overloaded.

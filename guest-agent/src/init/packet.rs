@@ -18,8 +18,9 @@ use rustix::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The most descriptors that one message carries: a container's five, and one for the memfd, with room to spare.
-const MAX_DESCRIPTORS: usize = 16;
+/// The most descriptors that one message carries, which is the kernel's own limit: a container's five, those of its mounts,
+/// and one for the memfd.
+pub const MAX_DESCRIPTORS: usize = 253;
 const MAX_INLINE: usize = 16 * 1024;
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 const INLINE: u8 = 0;

@@ -66,9 +66,11 @@ pub enum Setup {
 }
 
 /// The first process of a container. Descriptors, in this order: cgroup folder, detached root file system, detached
-/// mounts of hostname, hosts, resolv.conf.
+/// mounts of hostname, hosts, resolv.conf, then one for each of `mounts`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ContainerSetup {
+    /// What it sees beside its root file system, in the order in which that is attached.
+    pub mounts: Vec<MountSetup>,
     /// Host name.
     pub hostname: String,
     /// NIS domain name; empty for none.
@@ -85,6 +87,23 @@ pub struct ContainerSetup {
     pub shm_bytes: u64,
     /// Whether it has all devices, and /sys and cgroups writable.
     pub privileged: bool,
+}
+
+/// What is to be done with a detached mount.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MountSetup {
+    /// Where it is attached.
+    pub target: String,
+    /// What it is, for who reads an error.
+    pub source: String,
+    /// The path within that is attached instead of all; empty for all.
+    pub part: String,
+    /// Whether its root takes the mode of the folder that it is attached to, if that was there.
+    pub takes_mode: bool,
+    /// Whether it becomes read-only before it is attached.
+    pub read_only: bool,
+    /// Whether it passes on what is mounted below it.
+    pub shared: bool,
 }
 
 /// A further process of a container. Descriptors, in this order: cgroup folder, pidfd of the container's first process.

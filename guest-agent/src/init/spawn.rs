@@ -48,13 +48,15 @@ pub(super) fn spawn(request: StartRequest, descriptors: Vec<OwnedFd>) -> Result<
     let newcomer = Newcomer { process, filter, streams: theirs, status: their_status };
     let process = match setup {
         Setup::Container(setup) => {
+            let mut descriptors = descriptors;
+            let beside = descriptors.split_off(descriptors.len().saturating_sub(setup.mounts.len()));
             let [cgroup, rootfs, hostname, hosts, resolv_conf] = exactly(descriptors)?;
             let namespaces = namespaces::of_container(setup.network);
             let options = Options { namespaces, cgroup: Some(cgroup.as_fd()), sibling: false };
             match clone::clone(&options).map_err(|errno| step("make a process", errno))? {
                 Side::Parent { pid, pidfd } => Some((pid, pidfd)),
                 Side::Child => {
-                    let mounts = PreparedMounts { rootfs, etc: [hostname, hosts, resolv_conf] };
+                    let mounts = PreparedMounts { rootfs, etc: [hostname, hosts, resolv_conf], beside };
                     steps::become_container(newcomer, &setup, mounts)
                 }
             }

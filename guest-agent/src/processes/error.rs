@@ -102,6 +102,15 @@ pub enum LaunchError {
         #[source]
         source: io::Error,
     },
+    /// What a container is to see at a path could not be opened.
+    #[error("{what}")]
+    Mount {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
     /// The container of an exec does not run (any more).
     #[error("container {container_id} is not running")]
     NotRunning {

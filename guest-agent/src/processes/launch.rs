@@ -34,8 +34,44 @@ pub struct ContainerLaunch {
     pub shm_bytes: u64,
     /// Whether it has all devices, and /sys and cgroups writable.
     pub privileged: bool,
+    /// What it sees beside its root file system, in the order in which that is attached.
+    pub mounts: Vec<MountLaunch>,
     /// Its first process.
     pub process: ProcessSpec,
+}
+
+/// What a container sees at a path.
+#[derive(Debug, Clone)]
+pub struct MountLaunch {
+    /// The path in the container; absolute.
+    pub target: String,
+    /// What it sees there.
+    pub source: MountSource,
+    /// Whether it cannot be written to, nor what is mounted below it.
+    pub read_only: bool,
+    /// Whether what is mounted below it in one of the container's mount namespaces shows in the others.
+    pub shared: bool,
+}
+
+/// What a container sees at a path.
+#[derive(Debug, Clone)]
+pub enum MountSource {
+    /// A folder of the guest, or what is at a path within it, which nothing leads out of.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The path within; empty for the folder itself.
+        subpath: String,
+    },
+    /// The files of an image, or what is at a path within them.
+    Layers {
+        /// Unpacked layers, the highest first.
+        layers: Vec<PathBuf>,
+        /// The path within; empty for all.
+        subpath: String,
+    },
+    /// Memory.
+    Memory(crate::rootfs::tmpfs::Tmpfs),
 }
 
 /// Files of the guest that are bind-mounted over the container's.

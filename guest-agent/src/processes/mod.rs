@@ -5,9 +5,11 @@
 //! * [`launch`] — what it takes to start one; plain data.
 //! * [`connection`] — the one task that talks to PID 1; [`Processes`] is the handle to it.
 //! * [`start`] — from a launch to a request: cgroup, root file system, filter.
+//! * [`beside`] — the same for what a container sees beside its root file system.
 //! * [`process`] — a process: streams, signals, its end; [`kill_session`] — with all that it started.
 //! * [`error`] — why one could not be started, in Docker's words.
 
+mod beside;
 pub mod connection;
 pub mod error;
 mod kill_session;

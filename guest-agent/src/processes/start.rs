@@ -8,6 +8,7 @@ use std::{
 use rustix::io::Errno;
 
 use super::{
+    beside,
     connection::Processes,
     error::{LaunchError, LaunchFailure},
     launch::{ContainerLaunch, ExecLaunch, ProcessSpec},
@@ -96,7 +97,14 @@ fn prepare(launch: ContainerLaunch) -> Result<Prepared, LaunchError> {
     for path in [&launch.etc.hostname, &launch.etc.hosts, &launch.etc.resolv_conf] {
         descriptors.push(detached(path)?);
     }
+    let mut mounts = Vec::with_capacity(launch.mounts.len());
+    for mount in launch.mounts {
+        let (setup, descriptor) = beside::prepare(mount)?;
+        mounts.push(setup);
+        descriptors.push(descriptor);
+    }
     let setup = ContainerSetup {
+        mounts,
         hostname: launch.hostname,
         domainname: launch.domainname,
         network: launch.network,

@@ -159,9 +159,8 @@ impl v1::containers_server::Containers for ContainersService {
         &self,
         request: Request<RemoveContainerRequest>,
     ) -> Result<Response<RemoveContainerResponse>, Status> {
-        // Containers have no volumes yet, so there are none to remove with them.
-        let RemoveContainerRequest { container, force, volumes: _ } = request.into_inner();
-        self.containers.remove(&container, force).await?;
+        let RemoveContainerRequest { container, force, volumes } = request.into_inner();
+        self.containers.remove(&container, force, volumes).await?;
         Ok(Response::new(RemoveContainerResponse {}))
     }
 

@@ -6,3 +6,4 @@ pub mod events;
 pub mod execs;
 pub mod guest;
 pub mod images;
+pub mod volumes;

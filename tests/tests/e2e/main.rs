@@ -21,6 +21,7 @@ mod run;
 mod settings;
 mod stop;
 mod terminal;
+mod volumes;
 
 use std::sync::{Arc, OnceLock};
 
@@ -50,6 +51,7 @@ fn main() {
         ("limits", limits::TESTS),
         ("explain", explain::TESTS),
         ("isolation", isolation::TESTS),
+        ("volumes", volumes::TESTS),
         ("clients", clients::TESTS),
         ("refusals", refusals::TESTS),
         ("giving_back", giving_back::TESTS),

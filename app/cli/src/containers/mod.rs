@@ -3,6 +3,7 @@
 mod attach;
 mod each;
 mod life;
+mod mounts;
 mod spec;
 
 pub(crate) mod exec;

@@ -1,8 +1,8 @@
 //! The options of `cove run` and what they mean to the engine.
 
-use cove_proto::v1::{ContainerSpec, Resources, SeccompProfile, Security, StringList};
+use cove_proto::v1::{ContainerSpec, Mount, Resources, SeccompProfile, Security, StringList};
 
-use super::life::Life;
+use super::{life::Life, mounts};
 use crate::{quantities, terminal};
 
 /// What surrounds a program, of a new container as of an exec.
@@ -66,6 +66,15 @@ pub(crate) struct Options {
     read_only: bool,
     #[command(flatten)]
     life: Life,
+    /// Volume to mount: NAME:/PATH, with ":ro" read-only; /PATH alone for one without a name.
+    #[arg(short, long, value_name = "VOLUME", value_parser = mounts::volume)]
+    volume: Vec<Mount>,
+    /// Memory to mount: /PATH, or /PATH:size=64m,mode=700.
+    #[arg(long, value_name = "PATH", value_parser = mounts::tmpfs)]
+    tmpfs: Vec<Mount>,
+    /// Container whose volumes to mount as well; with ":ro" read-only.
+    #[arg(long, value_name = "CONTAINER")]
+    volumes_from: Vec<String>,
     /// Signal that asks it to stop.
     #[arg(long, value_name = "SIGNAL", default_value = "", hide_default_value = true)]
     stop_signal: String,
@@ -97,6 +106,8 @@ impl Options {
     ) -> ContainerSpec {
         ContainerSpec {
             image,
+            mounts: self.volume.into_iter().chain(self.tmpfs).collect(),
+            volumes_from: self.volumes_from,
             entrypoint: self.entrypoint.map(entrypoint),
             cmd: (!command.is_empty()).then_some(StringList { values: command }),
             env: self.setting.environment(variable),

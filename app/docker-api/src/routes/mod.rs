@@ -6,6 +6,7 @@ mod images;
 mod not_yet;
 mod pattern;
 mod system;
+mod volumes;
 
 use std::sync::Arc;
 
@@ -84,6 +85,12 @@ static ROUTES: &[Route] = &[
     route!(GET "/images/{*}/get" => images::save::save_one),
     route!(POST "/images/{*}/tag" => images::tag::tag),
     route!(DELETE "/images/{*}" => images::remove::remove),
+    // Volumes.
+    route!(GET "/volumes" => volumes::list::list),
+    route!(POST "/volumes/create" => volumes::create::create),
+    route!(POST "/volumes/prune" => volumes::prune::prune),
+    route!(GET "/volumes/{}" => volumes::inspect::inspect),
+    route!(DELETE "/volumes/{}" => volumes::remove::remove),
 ];
 
 /// Answers one request.

@@ -63,7 +63,7 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(GET "/images/search" "docker search"),
     not_yet!(POST "/images/prune" "docker image prune"),
     not_yet!(POST "/images/{*}/push" "docker push"),
-    // Networks and volumes.
+    // Networks.
     not_yet!(GET "/networks" "docker network"),
     not_yet!(POST "/networks/create" "docker network"),
     not_yet!(POST "/networks/prune" "docker network"),
@@ -71,11 +71,6 @@ pub(super) static ROWS: &[Row] = &[
     not_found!(DELETE "/networks/{}" "network {} not found"),
     not_found!(POST "/networks/{}/connect" "network {} not found"),
     not_found!(POST "/networks/{}/disconnect" "network {} not found"),
-    not_yet!(GET "/volumes" "docker volume"),
-    not_yet!(POST "/volumes/create" "docker volume"),
-    not_yet!(POST "/volumes/prune" "docker volume"),
-    not_found!(GET "/volumes/{}" "get {}: no such volume"),
-    not_found!(DELETE "/volumes/{}" "get {}: no such volume"),
     // Plugins and swarm.
     not_yet!(GET "/plugins" "docker plugin"),
     not_found!(GET "/plugins/{*}/json" "plugin \"{}\" not found"),

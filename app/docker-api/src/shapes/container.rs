@@ -3,7 +3,7 @@
 use cove_proto::v1::Container;
 use serde_json::{Map, Value, json};
 
-use crate::shapes::{container_config, container_state, host_config, list_or_null, network_settings};
+use crate::shapes::{container_config, container_state, host_config, list_or_null, mounts, network_settings};
 use crate::timestamps;
 
 /// All about a container.
@@ -41,7 +41,7 @@ pub(crate) fn shape(container: &Container) -> Value {
     if let Some(bytes) = container.rootfs_bytes {
         set("SizeRootFs", json!(bytes));
     }
-    set("Mounts", json!([]));
+    set("Mounts", mounts::shape(container));
     set("Config", container_config::shape(container, &spec));
     set("NetworkSettings", network_settings::shape(&spec));
     Value::Object(shape)

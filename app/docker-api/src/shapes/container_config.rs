@@ -1,5 +1,7 @@
 //! The `Config` of an inspected container.
 
+use std::collections::BTreeMap;
+
 use cove_proto::v1::{Container, ContainerSpec, StringList};
 use serde_json::{Map, Value, json};
 
@@ -30,7 +32,7 @@ pub(super) fn shape(container: &Container, spec: &ContainerSpec) -> Value {
         set("Healthcheck", life::healthcheck(check));
     }
     set("Image", json!(spec.image));
-    set("Volumes", Value::Null);
+    set("Volumes", volumes(spec));
     set("WorkingDir", json!(spec.working_dir));
     set("Entrypoint", strings(spec.entrypoint.as_ref()));
     set("OnBuild", Value::Null);
@@ -50,6 +52,12 @@ fn hostname<'a>(container: &'a Container, spec: &'a ContainerSpec) -> &'a str {
 
 fn fact(spec: &ContainerSpec, key: &str) -> bool {
     spec.client_data.get(key).is_some_and(|value| value == "true")
+}
+
+/// Paths with a volume of their own, as Go writes a set.
+fn volumes(spec: &ContainerSpec) -> Value {
+    let paths: BTreeMap<&String, Value> = spec.anonymous_volumes.iter().map(|path| (path, json!({}))).collect();
+    if paths.is_empty() { Value::Null } else { json!(paths) }
 }
 
 fn exposed_ports(spec: &ContainerSpec) -> Option<Value> {

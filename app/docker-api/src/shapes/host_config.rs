@@ -4,21 +4,24 @@
 use cove_proto::v1::{ContainerSpec, SeccompProfile, Security, StringList};
 use serde_json::{Value, json};
 
-use crate::shapes::{life, list_or_null, network_settings};
+use crate::{
+    shapes::{life, list_or_null, mounts, network_settings},
+    spec::client_data,
+};
 
 /// What the container may use and do.
 pub(super) fn shape(spec: &ContainerSpec) -> Value {
     let security = spec.security.clone().unwrap_or_default();
     let mut host = json!({
-        "Binds": null,
+        "Binds": kept(spec, client_data::BINDS),
         "ContainerIDFile": "",
         "LogConfig": {"Type": "json-file", "Config": {}},
         "NetworkMode": network_settings::mode(spec),
         "PortBindings": {},
         "RestartPolicy": life::restart_policy(spec.restart_policy.as_ref()),
         "AutoRemove": spec.auto_remove,
-        "VolumeDriver": "",
-        "VolumesFrom": null,
+        "VolumeDriver": volume_driver(spec),
+        "VolumesFrom": list_or_null(&spec.volumes_from),
         "ConsoleSize": spec.terminal.map_or([0, 0], |size| [size.rows, size.columns]),
         "CapAdd": capabilities(&security.cap_add),
         "CapDrop": capabilities(&security.cap_drop),
@@ -44,6 +47,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         "Isolation": "",
     });
     append(&mut host, resources(spec));
+    append(&mut host, mounts_said(spec));
     append(
         &mut host,
         json!({
@@ -52,6 +56,21 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         }),
     );
     host
+}
+
+/// What the creating client said of it; null when it said nothing.
+fn kept(spec: &ContainerSpec, key: &str) -> Value {
+    mounts::said(spec, key).unwrap_or(Value::Null)
+}
+
+fn volume_driver(spec: &ContainerSpec) -> String {
+    mounts::said(spec, client_data::VOLUME_DRIVER).unwrap_or_default()
+}
+
+/// Members that are there only when they were said.
+fn mounts_said(spec: &ContainerSpec) -> Value {
+    let said = [("Tmpfs", client_data::TMPFS), ("Mounts", client_data::MOUNTS)];
+    said.into_iter().filter_map(|(member, key)| Some((member.to_owned(), mounts::said::<Value>(spec, key)?))).collect()
 }
 
 fn resources(spec: &ContainerSpec) -> Value {

@@ -4,6 +4,7 @@
 //!   `life` and `network_settings`.
 //! * [`container_summary`] — a row of `docker ps`.
 //! * [`exec`] — an exec; [`event`] — an event.
+//! * `mounts` — what is mounted in a container. [`volume`] — a volume.
 //! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made.
 
 pub(crate) mod container;
@@ -16,7 +17,9 @@ mod host_config;
 pub(crate) mod image;
 pub(crate) mod image_history;
 mod life;
+mod mounts;
 mod network_settings;
+pub(crate) mod volume;
 
 use serde_json::{Value, json};
 

@@ -4,11 +4,12 @@
 //!
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
-//! * `resources`, `security`, `network`, `life` — parts of the specification.
+//! * [`mounts`], `resources`, `security`, `network`, `life` — parts of the specification.
 
 pub(crate) mod body;
 pub(crate) mod client_data;
 mod life;
+pub(crate) mod mounts;
 mod network;
 mod resources;
 mod security;
@@ -40,7 +41,9 @@ pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
     let config = Config::deserialize_from(&body).map_err(invalid_json)?;
     let host = HostConfig::deserialize_from(&body["HostConfig"]).map_err(invalid_json)?;
     let warnings = warnings(&host);
-    Ok(Wanted { spec: spec(config, host)?, warnings })
+    let mut spec = spec(config, host)?;
+    mounts::read(&body, &mut spec)?;
+    Ok(Wanted { spec, warnings })
 }
 
 /// Reads the body of an update, whose members are those of a `HostConfig`.

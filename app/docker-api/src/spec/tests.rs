@@ -49,11 +49,6 @@ fn limits_and_rights_are_taken_over() {
 #[test]
 fn what_is_not_built_is_refused_by_the_name_of_its_option() {
     for (host_config, option) in [
-        (json!({"Binds": ["/home:/x"]}), "bind source path /home (/home:/x): host folders are"),
-        (json!({"Binds": ["data:/x"]}), "volume data (data:/x): volumes are"),
-        (json!({"Mounts": [{"Type": "bind", "Source": "/etc", "Target": "/x"}]}), "bind source path /etc"),
-        (json!({"Mounts": [{"Type": "volume", "Target": "/x"}]}), "--mount type=volume"),
-        (json!({"Tmpfs": {"/x": ""}}), "--tmpfs"),
         (json!({"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}), "publishing ports (-p)"),
         (json!({"PublishAllPorts": true}), "publishing ports (-P)"),
         (json!({"NetworkMode": "back"}), "--network back"),
@@ -66,7 +61,6 @@ fn what_is_not_built_is_refused_by_the_name_of_its_option() {
         (json!({"CgroupnsMode": "host"}), "--cgroupns"),
         (json!({"LogConfig": {"Type": "syslog"}}), "--log-driver"),
         (json!({"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}}), "--log-opt"),
-        (json!({"VolumesFrom": ["x"]}), "--volumes-from"),
         (json!({"Links": ["a:b"]}), "--link"),
         (json!({"ExtraHosts": ["a:1.2.3.4"]}), "--add-host"),
         (json!({"Dns": ["1.1.1.1"]}), "--dns"),
@@ -82,7 +76,6 @@ fn what_is_not_built_is_refused_by_the_name_of_its_option() {
         let text = error.to_string();
         assert!(text.starts_with(option) && text.ends_with("not supported by this version of Cove yet"), "{text}");
     }
-    assert!(refusal(json!({"Image": "x", "Volumes": {"/x": {}}})).starts_with("-v with an anonymous volume"));
 }
 
 #[test]

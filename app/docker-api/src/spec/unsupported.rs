@@ -16,15 +16,11 @@ const fn row(path: &'static [&'static str], option: &'static str, harmless: &'st
 }
 
 static ROWS: &[Row] = &[
-    row(&["Volumes"], "-v with an anonymous volume", &[]),
     row(&["NetworkDisabled"], "NetworkDisabled (use --network none)", &[]),
     row(&["MacAddress"], "--mac-address", &[]),
     row(&["OnBuild"], "ONBUILD", &[]),
     row(&["Shell"], "SHELL", &[]),
     row(&["ArgsEscaped"], "ArgsEscaped", &[]),
-    row(&["HostConfig", "VolumesFrom"], "--volumes-from", &[]),
-    row(&["HostConfig", "VolumeDriver"], "--volume-driver", &[]),
-    row(&["HostConfig", "Tmpfs"], "--tmpfs", &[]),
     row(&["HostConfig", "PortBindings"], "publishing ports (-p)", &[]),
     row(&["HostConfig", "PublishAllPorts"], "publishing ports (-P)", &[]),
     row(&["HostConfig", "Links"], "--link", &[]),
@@ -72,8 +68,6 @@ static ROWS: &[Row] = &[
 
 /// Finds the first thing that a body asks for in vain.
 pub(super) fn check(body: &Value) -> Result<(), Error> {
-    check_binds(&body["HostConfig"]["Binds"])?;
-    check_mounts(&body["HostConfig"]["Mounts"])?;
     for row in ROWS {
         let value = row.path.iter().fold(body, |value, key| &value[*key]);
         if !is_default(value) && !is_harmless(value, row.harmless) {
@@ -102,32 +96,4 @@ fn is_harmless(value: &Value, harmless: &[&str]) -> bool {
         Value::Array(list) => list.iter().all(|item| is_harmless(item, harmless)),
         _ => false,
     }
-}
-
-fn check_binds(binds: &Value) -> Result<(), Error> {
-    let Some(bind) = binds.as_array().and_then(|binds| binds.first()) else { return Ok(()) };
-    let bind = bind.as_str().unwrap_or_default();
-    Err(refused_mount(bind.split(':').next().unwrap_or_default(), bind))
-}
-
-fn check_mounts(mounts: &Value) -> Result<(), Error> {
-    let Some(mount) = mounts.as_array().and_then(|mounts| mounts.first()) else { return Ok(()) };
-    let source = mount["Source"].as_str().unwrap_or_default();
-    match mount["Type"].as_str().unwrap_or_default() {
-        "bind" => Err(refused_mount(source, &format!("--mount type=bind,source={source}"))),
-        kind => Err(unsupported(&format!("--mount type={kind}"))),
-    }
-}
-
-/// A path is a folder of the host (or would be one of the guest); anything else is the name of a volume.
-fn refused_mount(source: &str, option: &str) -> Error {
-    let is_volume = !source.is_empty() && !source.contains(['/', '\\', '~', '.']);
-    if is_volume {
-        return Error::NotImplemented(format!(
-            "volume {source} ({option}): volumes are not supported by this version of Cove yet"
-        ));
-    }
-    Error::NotImplemented(format!(
-        "bind source path {source} ({option}): host folders are not supported by this version of Cove yet"
-    ))
 }

@@ -16,3 +16,4 @@ mod hijacked;
 mod images;
 mod streams;
 mod system;
+mod volumes;

@@ -164,8 +164,8 @@ async fn who_attaches_to_a_container_that_is_removed_is_let_go() {
         let with = world.containers.create("sh", interactive()).await.unwrap();
         world.input_of(&with)
     };
-    world.containers.remove("web", false).await.unwrap();
-    world.containers.remove("sh", false).await.unwrap();
+    world.containers.remove("web", false, false).await.unwrap();
+    world.containers.remove("sh", false, false).await.unwrap();
     assert_eq!(all(attached.output).await, (Vec::new(), Vec::new()));
     assert!(!input.write(b"x").await);
     assert_eq!(world.containers.attach("web", BOTH).err().unwrap().kind(), Kind::NotFound);

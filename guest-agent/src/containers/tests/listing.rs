@@ -140,7 +140,7 @@ async fn a_watcher_sees_the_list_at_once_and_after_each_change() {
     assert!(running > first.revision);
     program.exits(0);
     assert!(until(&mut lists, &id, ContainerStatus::Exited).await > running);
-    world.containers.remove("web", false).await.unwrap();
+    world.containers.remove("web", false, false).await.unwrap();
     while !lists.next().await.unwrap().unwrap().containers.is_empty() {}
 }
 
