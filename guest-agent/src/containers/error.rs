@@ -2,10 +2,14 @@
 
 use std::{io, path::PathBuf};
 
-use super::{filters::FilterError, spec::SpecError};
+use super::{devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError};
 use crate::{
     images::ImagesError, logs::LogError, names, processes::SignalError, state::StateError, volumes::VolumesError,
 };
+
+/// What dockerd and the runtime put before what the runtime finds wrong before it makes a process.
+const BEFORE_CHECKS: &str =
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ";
 
 /// What callers branch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +148,18 @@ pub enum ContainersError {
     /// Its program cannot be started, for a reason that lies in Cove.
     #[error("{0}")]
     Start(String),
+    /// Another container's namespaces cannot be shared.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// A kernel parameter that is not the container's.
+    #[error("{BEFORE_CHECKS}{0}: unknown")]
+    Sysctl(SysctlError),
+    /// A device that cannot be given.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A name for an address that is not known.
+    #[error("unable to derive the IP value for host-gateway")]
+    NoHostGateway,
     /// It could not be killed.
     #[error("cannot kill container: {container}")]
     Kill {
@@ -230,12 +246,16 @@ impl ContainersError {
             | Self::AttachLater { .. }
             | Self::Conflict(_) => Kind::Conflict,
             Self::Kill { source, .. } | Self::Remove { source, .. } | Self::Update { source, .. } => source.kind(),
+            Self::Join(error) => error.kind(),
             Self::Image(error) => image_kind(error),
             Self::Volume(error) => volume_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
+            | Self::Sysctl(_)
+            | Self::Device(_)
+            | Self::NoHostGateway
             | Self::Signal(_)
             // dockerd has no kind for it, and clients know its status.
             | Self::NotPaused(_)

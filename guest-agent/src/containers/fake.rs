@@ -27,7 +27,7 @@ use crate::{
     logs::Stream,
     processes::{
         LaunchError, SignalError,
-        launch::{ContainerLaunch, ExecLaunch, ExitStatus, MountLaunch, ProcessSpec, StdioSpec},
+        launch::{ContainerLaunch, ExecLaunch, ExitStatus, ProcessSpec, StdioSpec},
     },
     state::Database,
     volumes::Volumes,
@@ -41,7 +41,7 @@ pub(crate) const IMAGE: &str = "busybox";
 pub(crate) struct FakeLauncher {
     programs: Mutex<BTreeMap<String, Arc<FakeProgram>>>,
     launches: Mutex<Vec<ProcessSpec>>,
-    mounts: Mutex<Vec<MountLaunch>>,
+    containers: Mutex<Vec<ContainerLaunch>>,
     /// What images have; nothing when there is no such folder.
     pub(crate) files: Mutex<Option<Arc<tempfile::TempDir>>>,
     /// What the next start fails with.
@@ -60,9 +60,9 @@ impl FakeLauncher {
         self.launches.lock().unwrap().last().unwrap().clone()
     }
 
-    /// The mounts of the container that was started last.
-    pub(crate) fn last_mounts(&self) -> Vec<MountLaunch> {
-        self.mounts.lock().unwrap().clone()
+    /// The container that was started last.
+    pub(crate) fn last_container(&self) -> ContainerLaunch {
+        self.containers.lock().unwrap().last().unwrap().clone()
     }
 
     fn launch(&self, id: &str, process: ProcessSpec) -> Result<Arc<dyn Program>, LaunchError> {
@@ -78,8 +78,8 @@ impl FakeLauncher {
 
 impl Launcher for FakeLauncher {
     fn start_container(&self, launch: ContainerLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
-        *self.mounts.lock().unwrap() = launch.mounts;
-        let launched = self.launch(&launch.id, launch.process);
+        let launched = self.launch(&launch.id, launch.process.clone());
+        self.containers.lock().unwrap().push(launch);
         async move { launched }.boxed()
     }
 

@@ -18,14 +18,16 @@
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
 //!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
 //! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
-//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
-//!   [`folder`], [`record`], [`mounts`] (what it sees beside its root file system).
+//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
+//!   [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`folder`],
+//!   [`record`].
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
 mod adopt;
 pub mod attach;
 mod create;
+mod devices;
 mod error;
 mod etc;
 #[cfg(test)]
@@ -42,6 +44,7 @@ mod limits;
 pub mod list;
 pub mod merge;
 mod mounts;
+mod namespaces;
 mod oom;
 pub mod output;
 mod pause;
@@ -58,6 +61,7 @@ pub mod signals;
 mod spec;
 mod start;
 mod stop;
+mod sysctls;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -88,7 +92,7 @@ pub use self::{
     mounts::MountError,
     prune::Pruned,
     record::{Phase, Record, State},
-    spec::SpecError,
+    spec::{SpecError, discard},
     wait::Waited,
 };
 use self::{

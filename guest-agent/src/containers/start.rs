@@ -5,10 +5,11 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     Containers, ContainersError, Engine,
     actor::{Actor, Command, Life, Running},
-    blocking, etc, launch, mounts,
+    blocking, devices, etc, launch, mounts, namespaces,
     program::Program,
     record::{Phase, Record},
     restart_policy::Restarts,
+    sysctls,
 };
 use crate::processes::{LaunchError, error::LaunchFailure, launch::ContainerLaunch};
 
@@ -181,8 +182,16 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 fn prepare(engine: &Engine, record: &Record) -> Result<ContainerLaunch, ContainersError> {
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
-    let etc = etc::write(&folder, &record.spec.hostname)?;
+    let (network, shared) = namespaces::shared(engine, record)?;
+    let etc = match &shared.network {
+        Some(donor) => etc::files(&engine.folders.of(donor)),
+        None => etc::write(&folder, &record.spec, None)?,
+    };
     let mut launch = launch::container(record, &folder, image.layers, etc)?;
+    (launch.network, launch.shared) = (network, shared);
+    launch.sysctls = sysctls::parameters(&record.spec).map_err(ContainersError::Sysctl)?;
+    (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
+    launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;
     launch.mounts = mounts::launches(engine, record)?;
     mounts::started(engine, record)?;
     Ok(launch)

@@ -4,6 +4,7 @@ mod attaching;
 mod lasting;
 mod life;
 mod listing;
+mod sharing;
 mod telling;
 
 use std::sync::{Arc, atomic::Ordering};

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::processes::{
     error::LaunchFailure,
-    launch::{ExitStatus, Network, ProcessSpec},
+    launch::{DeviceNode, ExitStatus, Network, ProcessSpec, Shared},
     process::Kind,
 };
 
@@ -66,7 +66,9 @@ pub enum Setup {
 }
 
 /// The first process of a container. Descriptors, in this order: cgroup folder, detached root file system, detached
-/// mounts of hostname, hosts, resolv.conf, then one for each of `mounts`.
+/// mounts of hostname, hosts, resolv.conf; then those that it calls for: pidfds of the containers whose PID, IPC and
+/// network namespaces it shares, a detached mount for /dev/shm, one of this program as its init; then one for each of
+/// `mounts`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ContainerSetup {
     /// What it sees beside its root file system, in the order in which that is attached.
@@ -85,8 +87,18 @@ pub struct ContainerSetup {
     pub read_only_paths: Vec<String>,
     /// Size of /dev/shm in bytes.
     pub shm_bytes: u64,
-    /// Whether it has all devices, and /sys and cgroups writable.
+    /// Whether it has all devices, and /sys writable.
     pub privileged: bool,
+    /// Whether it may write to its cgroup.
+    pub writable_cgroups: bool,
+    /// Namespaces that it shares.
+    pub shared: Shared,
+    /// Kernel parameters of its namespaces: path below /proc/sys, value.
+    pub sysctls: Vec<(String, String)>,
+    /// Whether Cove's init comes before its program.
+    pub init: bool,
+    /// Devices that it gets.
+    pub devices: Vec<DeviceNode>,
 }
 
 /// What is to be done with a detached mount.

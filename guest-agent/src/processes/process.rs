@@ -9,7 +9,7 @@ use std::{
 use rustix::termios::Winsize;
 use tokio::sync::watch;
 
-use super::{connection::Connection, kill_session::kill_session, launch::ExitStatus};
+use super::{connection::Connection, kill_session::kill_session, launch::ExitStatus, shared_memory};
 use crate::{
     cgroups::{self, CgroupError, update::Change},
     sys::send_signal::send_signal,
@@ -287,7 +287,10 @@ impl Process {
     pub async fn release(self) -> Result<(), ReleaseError> {
         self.inner.connection.release(&self.inner.id).await;
         match self.inner.kind {
-            Kind::Container => Ok(cgroups::remove(&self.inner.id).await?),
+            Kind::Container => {
+                shared_memory::forget(&self.inner.id);
+                Ok(cgroups::remove(&self.inner.id).await?)
+            }
             Kind::Exec { .. } => Ok(()),
         }
     }

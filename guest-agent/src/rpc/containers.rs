@@ -16,7 +16,7 @@ use cove_proto::v1::{
 
 use super::error::missing;
 use crate::{
-    containers::{Containers, Pruned, attach, list, nanos, output, timestamp, watch},
+    containers::{self, Containers, Pruned, attach, list, nanos, output, timestamp, watch},
     logs::Stream as Source,
 };
 
@@ -49,8 +49,10 @@ impl v1::containers_server::Containers for ContainersService {
         request: Request<CreateContainerRequest>,
     ) -> Result<Response<CreateContainerResponse>, Status> {
         let CreateContainerRequest { name, spec } = request.into_inner();
-        let id = self.containers.create(&name, spec.ok_or_else(|| missing("a spec"))?).await?;
-        Ok(Response::new(CreateContainerResponse { id, warnings: Vec::new() }))
+        let mut spec = spec.ok_or_else(|| missing("a spec"))?;
+        let warnings = containers::discard(&mut spec);
+        let id = self.containers.create(&name, spec).await?;
+        Ok(Response::new(CreateContainerResponse { id, warnings }))
     }
 
     async fn start_container(

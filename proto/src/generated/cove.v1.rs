@@ -2120,7 +2120,7 @@ pub struct ContainerSpec {
     /// How to find out whether it is healthy; the image's when absent.
     #[prost(message, optional, tag = "27")]
     pub healthcheck: ::core::option::Option<Healthcheck>,
-    /// "private", "shareable", "host", "none" or "container:ID"; shareable when empty.
+    /// "private", "shareable", "host", "none" or "container:ID"; private when empty.
     #[prost(string, tag = "28")]
     pub ipc_mode: ::prost::alloc::string::String,
     /// "private", "host" or "container:ID"; private when empty.
@@ -2413,6 +2413,9 @@ pub struct Security {
     /// What --security-opt said, as it was said, for those who inspect.
     #[prost(string, repeated, tag = "10")]
     pub options: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether it may write to its cgroup; if it is privileged when absent.
+    #[prost(bool, optional, tag = "11")]
+    pub writable_cgroups: ::core::option::Option<bool>,
 }
 /// A limit of setrlimit(2).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -9,6 +9,10 @@ crate::tests![
     a_fork_bomb_stops_at_the_limit,
     the_cpu_limit_is_the_kernels,
     the_memory_limit_is_the_kernels,
+    memory_nodes_are_as_asked,
+    the_limits_of_disks_are_the_kernels,
+    what_the_kernel_lacks_is_discarded_with_dockers_warning,
+    what_cannot_be_limited_is_refused_in_dockers_words,
 ];
 
 fn a_container_that_takes_too_much_memory_is_killed_and_says_so(world: &World) -> Result<()> {
@@ -69,5 +73,56 @@ fn the_memory_limit_is_the_kernels(world: &World) -> Result<()> {
     let said = world.says(&["run", "--rm", "-m", "64m", "--pids-limit", "77", BUSYBOX, "sh", "-c", files])?;
     let mut lines = said.lines();
     ensure!(lines.next().context("nothing")? == "67108864" && lines.next() == Some("77"), "{said}");
+    Ok(())
+}
+
+fn memory_nodes_are_as_asked(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let said = world.says(&["run", "--rm", "--cpuset-mems", "0", BUSYBOX, "cat", "/sys/fs/cgroup/cpuset.mems"])?;
+    ensure!(said == "0", "{said}");
+    let refused = world.docker(&["run", "--rm", "--cpuset-mems", "1023", BUSYBOX, "true"])?.exits(125)?;
+    refused.complains("Requested memory nodes are not available - requested 1023, available: 0")?;
+    Ok(())
+}
+
+fn the_limits_of_disks_are_the_kernels(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let options = [
+        "--device-read-bps=/dev/vda:1mb",
+        "--device-write-bps=/dev/vda:2mb",
+        "--device-read-iops=/dev/vda:30",
+        "--device-write-iops=/dev/vda:40",
+    ];
+    let said = world.says(&[&["run", "--rm"], &options[..], &[BUSYBOX, "cat", "/sys/fs/cgroup/io.max"]].concat())?;
+    let (_, limits) = said.split_once(' ').context("no device")?;
+    ensure!(limits == "rbps=1048576 wbps=2097152 riops=30 wiops=40", "{said}");
+    let weight = ["run", "--rm", "--blkio-weight", "500", BUSYBOX, "cat", "/sys/fs/cgroup/io.weight"];
+    ensure!(world.says(&weight)? == "default 4950", "another weight");
+    let missing = world.docker(&["run", "--rm", "--device-read-bps", "/dev/nosuch:1mb", BUSYBOX, "true"])?;
+    missing.exits(127)?.complains("stat /dev/nosuch: no such file or directory")?;
+    Ok(())
+}
+
+fn what_the_kernel_lacks_is_discarded_with_dockers_warning(world: &World) -> Result<()> {
+    let _use = world.shared();
+    for (option, words) in [
+        ("--memory-swappiness=10", "Memory swappiness discarded."),
+        ("--blkio-weight-device=/dev/vda:100", "Weight-device discarded."),
+        ("--oom-kill-disable", "OomKillDisable discarded."),
+    ] {
+        world.docker(&["run", "--rm", option, BUSYBOX, "true"])?.ok()?.complains(words)?;
+    }
+    Ok(())
+}
+
+fn what_cannot_be_limited_is_refused_in_dockers_words(world: &World) -> Result<()> {
+    let _use = world.shared();
+    for (option, words) in [
+        ("--storage-opt=size=1G", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
+        ("--blkio-weight=5", "Range of blkio weight is from 10 to 1000"),
+        ("--cgroup-parent=/elsewhere", "--cgroup-parent is not supported by this version of Cove yet"),
+    ] {
+        world.docker(&["run", "--rm", option, BUSYBOX, "true"])?.exits(125)?.complains(words)?;
+    }
     Ok(())
 }

@@ -4,8 +4,10 @@
 //! `make e2e` runs all of them; `make e2e ARGS=run::` those whose names begin so. Modules are named by docker's nouns and
 //! verbs; `lifecycle`, `isolation`, `clients` and `refusals` by what they put to the test.
 
+mod attacks;
 mod clients;
 mod containers;
+mod devices;
 mod events;
 mod exec;
 mod explain;
@@ -16,8 +18,11 @@ mod life;
 mod lifecycle;
 mod limits;
 mod logs;
+mod namespaces;
+mod options;
 mod refusals;
 mod run;
+mod security_options;
 mod settings;
 mod stop;
 mod terminal;
@@ -49,6 +54,11 @@ fn main() {
         ("life", life::TESTS),
         ("images", images::TESTS),
         ("limits", limits::TESTS),
+        ("options", options::TESTS),
+        ("security_options", security_options::TESTS),
+        ("namespaces", namespaces::TESTS),
+        ("devices", devices::TESTS),
+        ("attacks", attacks::TESTS),
         ("explain", explain::TESTS),
         ("isolation", isolation::TESTS),
         ("volumes", volumes::TESTS),

@@ -1,6 +1,6 @@
 //! The options of `cove run` and what they mean to the engine.
 
-use cove_proto::v1::{ContainerSpec, Mount, Resources, SeccompProfile, Security, StringList};
+use cove_proto::v1::{ContainerSpec, DeviceMapping, Mount, Resources, SeccompProfile, Security, StringList};
 
 use super::{life::Life, mounts};
 use crate::{quantities, terminal};
@@ -46,7 +46,7 @@ pub(crate) struct Options {
     /// Program to run instead of the image's.
     #[arg(long, value_name = "PROGRAM")]
     entrypoint: Option<String>,
-    /// Network: "none" or "host" (the machine's, not this computer's).
+    /// Network: "none", "host" (the machine's, not this computer's) or "container:NAME".
     #[arg(long, value_name = "NETWORK", default_value = "", hide_default_value = true)]
     network: String,
     /// Set a label: NAME=VALUE.
@@ -75,6 +75,30 @@ pub(crate) struct Options {
     /// Container whose volumes to mount as well; with ":ro" read-only.
     #[arg(long, value_name = "CONTAINER")]
     volumes_from: Vec<String>,
+    /// Give it an init that reaps what its program leaves behind.
+    #[arg(long)]
+    init: bool,
+    /// Processes it sees: "host" (the machine's) or "container:NAME".
+    #[arg(long, value_name = "PROCESSES", default_value = "", hide_default_value = true)]
+    pid: String,
+    /// Inter-process communication: "none", "shareable", "host" (the machine's) or "container:NAME".
+    #[arg(long, value_name = "IPC", default_value = "", hide_default_value = true)]
+    ipc: String,
+    /// Group to add to the user's: a name or an id.
+    #[arg(long, value_name = "GROUP")]
+    group_add: Vec<String>,
+    /// Kernel parameter to set in it: NAME=VALUE.
+    #[arg(long, value_name = "NAME=VALUE")]
+    sysctl: Vec<String>,
+    /// Name for an address: NAME:ADDRESS.
+    #[arg(long, value_name = "NAME:ADDRESS")]
+    add_host: Vec<String>,
+    /// Name server to ask.
+    #[arg(long, value_name = "ADDRESS")]
+    dns: Vec<String>,
+    /// Device of the machine to give it: PATH[:PATH[:rwm]].
+    #[arg(long, value_name = "PATH", value_parser = device)]
+    device: Vec<DeviceMapping>,
     /// Signal that asks it to stop.
     #[arg(long, value_name = "SIGNAL", default_value = "", hide_default_value = true)]
     stop_signal: String,
@@ -138,6 +162,14 @@ impl Options {
                 read_only_rootfs: self.read_only,
                 ..Default::default()
             }),
+            init: self.init,
+            pid_mode: self.pid,
+            ipc_mode: self.ipc,
+            group_add: self.group_add,
+            sysctls: self.sysctl.into_iter().map(label).collect(),
+            extra_hosts: self.add_host,
+            dns_servers: self.dns,
+            devices: self.device,
             terminal: if streams.tty { terminal::size() } else { None },
             ..Default::default()
         }
@@ -157,6 +189,21 @@ fn environment(entry: &str, variable: impl Fn(&str) -> Option<String>) -> Option
     variable(entry).map(|value| format!("{entry}={value}"))
 }
 
+/// As docker has it: in the container under the same path, with all permissions, unless it is said otherwise.
+fn device(text: &str) -> Result<DeviceMapping, &'static str> {
+    let mut parts = text.split(':');
+    let source = parts.next().unwrap_or_default();
+    let (target, permissions) = (parts.next().unwrap_or(source), parts.next().unwrap_or("rwm"));
+    let absolute = source.starts_with('/') && target.starts_with('/');
+    let known = !permissions.is_empty() && permissions.chars().all(|c| "rwm".contains(c));
+    if !absolute || !known || parts.next().is_some() {
+        return Err(
+            "a device is a path, optionally ':' and its path in the container, ':' and permissions of r, w and m",
+        );
+    }
+    Ok(DeviceMapping { source: source.to_owned(), target: target.to_owned(), permissions: permissions.to_owned() })
+}
+
 fn label(entry: String) -> (String, String) {
     match entry.split_once('=') {
         Some((name, value)) => (name.to_owned(), value.to_owned()),
@@ -174,6 +221,16 @@ mod tests {
         assert_eq!(environment("A=b", variable), Some("A=b".into()));
         assert_eq!(environment("SET", variable), Some("SET=1".into()));
         assert_eq!(environment("UNSET", variable), None);
+    }
+
+    #[test]
+    fn a_device_is_a_path_a_path_and_permissions() {
+        let of = |text| device(text).map(|d| [d.source, d.target, d.permissions].join(" "));
+        assert_eq!(of("/dev/fuse").unwrap(), "/dev/fuse /dev/fuse rwm");
+        assert_eq!(of("/dev/fuse:/dev/x:r").unwrap(), "/dev/fuse /dev/x r");
+        for wrong in ["fuse", "/dev/fuse:x", "/dev/fuse:/x:z", "/a:/b:r:/c", ""] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The `HostConfig` of an inspected container. What the engine has a default for, it has filled in itself, so that what is
 //! shown is what holds; what this version refuses at create has its default here.
 
-use cove_proto::v1::{ContainerSpec, SeccompProfile, Security, StringList};
-use serde_json::{Value, json};
+use cove_proto::v1::{ContainerSpec, DeviceMapping, IoDeviceLimit, SeccompProfile, Security, StringList};
+use serde_json::{Map, Value, json};
 
 use crate::{
     shapes::{life, list_or_null, mounts, network_settings},
@@ -25,23 +25,23 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         "ConsoleSize": spec.terminal.map_or([0, 0], |size| [size.rows, size.columns]),
         "CapAdd": capabilities(&security.cap_add),
         "CapDrop": capabilities(&security.cap_drop),
-        "CgroupnsMode": "private",
-        "Dns": [],
-        "DnsOptions": [],
-        "DnsSearch": [],
-        "ExtraHosts": null,
-        "GroupAdd": null,
-        "IpcMode": "private",
+        "CgroupnsMode": or_private(&spec.cgroupns_mode),
+        "Dns": spec.dns_servers,
+        "DnsOptions": spec.dns_options,
+        "DnsSearch": spec.dns_search,
+        "ExtraHosts": list_or_null(&spec.extra_hosts),
+        "GroupAdd": list_or_null(&spec.group_add),
+        "IpcMode": or_private(&spec.ipc_mode),
         "Cgroup": "",
         "Links": null,
         "OomScoreAdj": spec.resources.as_ref().map_or(0, |resources| resources.oom_score_adj),
-        "PidMode": "",
+        "PidMode": spec.pid_mode,
         "Privileged": security.privileged,
         "PublishAllPorts": false,
         "ReadonlyRootfs": security.read_only_rootfs,
-        "SecurityOpt": list_or_null(&security_options(&security)),
-        "UTSMode": "",
-        "UsernsMode": "",
+        "SecurityOpt": list_or_null(&security_options(spec, &security)),
+        "UTSMode": spec.uts_mode,
+        "UsernsMode": spec.userns_mode,
         "ShmSize": spec.shm_bytes,
         "Runtime": "cove",
         "Isolation": "",
@@ -55,6 +55,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
             "ReadonlyPaths": paths(security.read_only_paths.as_ref()),
         }),
     );
+    append(&mut host, optional(spec));
     host
 }
 
@@ -85,20 +86,20 @@ fn resources(spec: &ContainerSpec) -> Value {
         "Memory": resources.memory_bytes,
         "NanoCpus": resources.nano_cpus,
         "CgroupParent": "",
-        "BlkioWeight": 0,
-        "BlkioWeightDevice": [],
-        "BlkioDeviceReadBps": [],
-        "BlkioDeviceWriteBps": [],
-        "BlkioDeviceReadIOps": [],
-        "BlkioDeviceWriteIOps": [],
+        "BlkioWeight": resources.io_weight,
+        "BlkioWeightDevice": io_devices(&resources.io_device_weights, "Weight"),
+        "BlkioDeviceReadBps": io_devices(&resources.io_read_bytes_per_second, "Rate"),
+        "BlkioDeviceWriteBps": io_devices(&resources.io_write_bytes_per_second, "Rate"),
+        "BlkioDeviceReadIOps": io_devices(&resources.io_reads_per_second, "Rate"),
+        "BlkioDeviceWriteIOps": io_devices(&resources.io_writes_per_second, "Rate"),
         "CpuPeriod": resources.cpu_period_micros,
         "CpuQuota": resources.cpu_quota_micros,
         "CpuRealtimePeriod": 0,
         "CpuRealtimeRuntime": 0,
         "CpusetCpus": resources.cpuset_cpus,
-        "CpusetMems": "",
-        "Devices": [],
-        "DeviceCgroupRules": null,
+        "CpusetMems": resources.cpuset_mems,
+        "Devices": devices(spec),
+        "DeviceCgroupRules": list_or_null(&spec.device_cgroup_rules),
         "DeviceRequests": null,
         "MemoryReservation": resources.memory_reservation_bytes,
         "MemorySwap": swap,
@@ -127,15 +128,56 @@ fn capabilities(names: &[String]) -> Value {
     list_or_null(&names)
 }
 
-fn security_options(security: &Security) -> Vec<&'static str> {
-    let mut options = Vec::new();
-    if security.no_new_privileges {
-        options.push("no-new-privileges");
+/// What was said; of a container of another client, what it comes to. dockerd adds that there is no label where there can be
+/// none.
+fn security_options(spec: &ContainerSpec, security: &Security) -> Vec<String> {
+    let mut options = security.options.clone();
+    if options.is_empty() {
+        let said = [
+            (security.no_new_privileges, "no-new-privileges"),
+            (security.seccomp() == SeccompProfile::Unconfined && !security.privileged, "seccomp=unconfined"),
+        ];
+        options.extend(said.into_iter().filter(|(holds, _)| *holds).map(|(_, option)| option.to_owned()));
     }
-    if security.seccomp() == SeccompProfile::Unconfined {
-        options.push("seccomp=unconfined");
+    let unlabelled = spec.ipc_mode == "host" || spec.pid_mode == "host" || security.privileged;
+    if unlabelled && !options.iter().any(|option| option.split('=').next() == Some("label")) {
+        options.push("label=disable".to_owned());
     }
     options
+}
+
+fn or_private(mode: &str) -> &str {
+    if mode.is_empty() { "private" } else { mode }
+}
+
+fn io_devices(devices: &[IoDeviceLimit], limit: &str) -> Vec<Value> {
+    devices.iter().map(|device| json!({"Path": device.path, limit: device.limit})).collect()
+}
+
+fn devices(spec: &ContainerSpec) -> Vec<Value> {
+    let one = |device: &DeviceMapping| {
+        json!({
+            "PathOnHost": device.source,
+            "PathInContainer": device.target,
+            "CgroupPermissions": device.permissions,
+        })
+    };
+    spec.devices.iter().map(one).collect()
+}
+
+/// What dockerd leaves out when it is not set.
+fn optional(spec: &ContainerSpec) -> Value {
+    let mut members = Map::new();
+    if spec.init {
+        members.insert("Init".to_owned(), json!(true));
+    }
+    if !spec.sysctls.is_empty() {
+        members.insert("Sysctls".to_owned(), json!(spec.sysctls));
+    }
+    if !spec.annotations.is_empty() {
+        members.insert("Annotations".to_owned(), json!(spec.annotations));
+    }
+    Value::Object(members)
 }
 
 fn paths(kept: Option<&StringList>) -> Value {

@@ -10,6 +10,10 @@ pub(super) fn mode(spec: &ContainerSpec) -> &str {
 
 /// The `Networks` of a container.
 pub(super) fn networks(spec: &ContainerSpec) -> Value {
+    if mode(spec).starts_with("container:") {
+        // It has none of its own.
+        return json!({});
+    }
     let endpoint = json!({
         "IPAMConfig": null,
         "Links": null,

@@ -4,10 +4,11 @@
 //!
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
-//! * [`mounts`], `resources`, `security`, `network`, `life` — parts of the specification.
+//! * [`mounts`], `resources`, `security`, `network`, `devices`, `life` — parts of the specification.
 
 pub(crate) mod body;
 pub(crate) mod client_data;
+mod devices;
 mod life;
 pub(crate) mod mounts;
 mod network;
@@ -38,6 +39,8 @@ pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
     }
     unsupported::check(&body)?;
     network::check_endpoints(&body)?;
+    devices::check_requests(&body["HostConfig"]["DeviceRequests"])?;
+    devices::check_storage(&body["HostConfig"]["StorageOpt"])?;
     let config = Config::deserialize_from(&body).map_err(invalid_json)?;
     let host = HostConfig::deserialize_from(&body["HostConfig"]).map_err(invalid_json)?;
     let warnings = warnings(&host);
@@ -60,11 +63,21 @@ pub(crate) fn update_from_body(container: String, body: Value) -> Result<(Update
 }
 
 fn warnings(host: &HostConfig) -> Vec<String> {
-    let discarded = "Your kernel does not support OomKillDisable. OomKillDisable discarded.";
-    host.oom_kill_disable.unwrap_or(false).then(|| discarded.to_owned()).into_iter().collect()
+    let mut warnings = Vec::new();
+    if host.oom_kill_disable.unwrap_or(false) {
+        warnings.push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".to_owned());
+    }
+    // dockerd says it to clients of old versions of its API only; the others are left to wonder.
+    if [host.kernel_memory, host.kernel_memory_tcp].into_iter().flatten().any(|bytes| bytes > 0) {
+        let discarded = "Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. \
+                         Limitation discarded.";
+        warnings.push(discarded.to_owned());
+    }
+    warnings
 }
 
-fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
+fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
+    network::check_exposed(host.network_mode.as_deref(), config.exposed_ports.as_ref())?;
     let client_data = client_data::of(&config);
     let tty = config.tty.unwrap_or(false);
     Ok(ContainerSpec {
@@ -90,6 +103,21 @@ fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
         terminal: host.console_size.filter(|_| tty).and_then(terminal_size),
         ulimits: resources::ulimits(host.ulimits.as_deref().unwrap_or_default()),
         resources: Some(resources::resources(&host)),
+        ipc_mode: host.ipc_mode.take().unwrap_or_default(),
+        pid_mode: host.pid_mode.take().unwrap_or_default(),
+        uts_mode: host.uts_mode.take().unwrap_or_default(),
+        cgroupns_mode: host.cgroupns_mode.take().unwrap_or_default(),
+        userns_mode: host.userns_mode.take().unwrap_or_default(),
+        init: host.init.unwrap_or(false),
+        group_add: host.group_add.take().unwrap_or_default(),
+        sysctls: host.sysctls.take().unwrap_or_default(),
+        annotations: host.annotations.take().unwrap_or_default(),
+        extra_hosts: host.extra_hosts.take().unwrap_or_default(),
+        dns_servers: host.dns.take().unwrap_or_default(),
+        dns_options: host.dns_options.take().unwrap_or_default(),
+        dns_search: host.dns_search.take().unwrap_or_default(),
+        devices: devices::devices(host.devices.take().unwrap_or_default()),
+        device_cgroup_rules: host.device_cgroup_rules.take().unwrap_or_default(),
         security: Some(security::security(host)?),
         client_data,
         ..Default::default()

@@ -1,6 +1,6 @@
 //! Which network a container gets.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, unsupported};
 use crate::spec::unsupported::is_default;
@@ -10,8 +10,19 @@ pub(super) fn mode(mode: Option<&str>) -> Result<String, Error> {
     match mode.unwrap_or_default() {
         "" | "default" | "bridge" => Ok(String::new()),
         mode @ ("none" | "host") => Ok(mode.to_owned()),
-        other => Err(unsupported(&format!("--network {other} (only none, host and the default)"))),
+        mode if mode.starts_with("container:") => Ok(mode.to_owned()),
+        other => Err(unsupported(&format!("--network {other} (only none, host, container:ID and the default)"))),
     }
+}
+
+/// Refuses ports of a network that is another container's.
+pub(super) fn check_exposed(mode: Option<&str>, ports: Option<&Map<String, Value>>) -> Result<(), Error> {
+    let joins = mode.is_some_and(|mode| mode.starts_with("container:"));
+    if joins && ports.is_some_and(|ports| !ports.is_empty()) {
+        let message = "conflicting options: port exposing and the container type network mode";
+        return Err(Error::BadRequest(message.to_owned()));
+    }
+    Ok(())
 }
 
 /// Refuses endpoints that ask for more than to be on one of the built-in networks.

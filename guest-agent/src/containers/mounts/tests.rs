@@ -148,7 +148,7 @@ async fn volumes_are_made_shown_and_handed_to_the_program() {
     assert!(points[1].read_write && points[1].name.len() == 64);
     assert_eq!((points[2].kind(), points[2].name.as_str()), (MountKind::Tmpfs, ""));
     world.containers.start(&id).await.unwrap();
-    let launched = world.launcher.last_mounts();
+    let launched = world.launcher.last_container().mounts;
     let targets: Vec<_> = launched.iter().map(|mount| mount.target.as_str()).collect();
     assert_eq!(targets, ["/data", "/memory", "/deep", "/deep/er"], "what is below another comes after it");
     assert!(launched[3].read_only && !launched[3].shared && launched[2].shared);
@@ -242,7 +242,7 @@ async fn the_files_of_another_image_are_held_as_long_as_a_container_sees_them() 
     assert_eq!(*world.images.holds.lock().unwrap(), [id.clone(), format!("{id}.0")]);
     assert!(!world.points("web").await[0].read_write);
     world.containers.start("web").await.unwrap();
-    let MountSource::Layers { layers, subpath } = world.launcher.last_mounts()[0].source.clone() else {
+    let MountSource::Layers { layers, subpath } = world.launcher.last_container().mounts[0].source.clone() else {
         panic!("no layers")
     };
     assert_eq!((layers, subpath.as_str()), (vec!["/layers/1".into()], "bin"));
