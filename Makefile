@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := bash
-.PHONY: help run window dist setup setup-checks test check bench screenshots proto proto-baseline clean
+.PHONY: help run window dist setup setup-checks test check bench yardstick screenshots proto proto-baseline clean
 CHECKS := fmt tidy deny proto-compat clippy unit cross wine vm e2e desktop
 .PHONY: $(CHECKS)
 
@@ -36,6 +36,9 @@ setup-checks: setup ## Install what the checks need on top.
 
 bench: dist ## Measure Cove beside dockerd in the same kind of VM, in one run.
 	@tests/ci/bench.sh
+
+yardstick: dist ## Run docker-py's own tests on containers, execs and volumes against Cove.
+	@tests/ci/yardstick.sh
 
 screenshots: dist setup-checks ## Every screen, light and dark, before a real machine, into docs/screenshots.
 	@tests/ci/desktop.sh app screenshots

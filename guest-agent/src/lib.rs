@@ -19,6 +19,8 @@
 //! * [`container_init`] — the ordered list of steps by which a process becomes a container.
 //! * [`namespaces`], [`cgroups`], [`rootfs`] — what it is walled off by.
 //! * [`capabilities`], [`seccomp`], [`rlimits`], [`users`] — what it may do and as whom.
+//! * [`stats`] — what it uses.
+//! * [`detach_keys`] — keys by which a client lets go of a terminal.
 //! * [`streams`] — pipes and terminals on the runtime, without blocking it.
 //! * [`sys`] — system calls that no crate wraps; the only unsafe code.
 
@@ -28,6 +30,7 @@ pub mod cgroups;
 pub mod clock;
 pub mod container_init;
 pub mod containers;
+pub mod detach_keys;
 pub mod disk;
 pub mod events;
 pub mod execs;
@@ -42,6 +45,7 @@ pub mod rootfs;
 pub mod rpc;
 pub mod seccomp;
 pub mod state;
+pub mod stats;
 pub mod streams;
 pub mod sys;
 pub mod users;

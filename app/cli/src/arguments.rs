@@ -40,6 +40,8 @@ enum Command {
     Ps(containers::list::Arguments),
     /// Show what a container wrote.
     Logs(containers::logs::Arguments),
+    /// Show what containers use.
+    Stats(containers::stats::Arguments),
     /// Run a command in a container that runs.
     Exec(containers::exec::Arguments),
     /// Freeze all processes of containers.
@@ -88,6 +90,7 @@ impl Arguments {
             Command::Run(arguments) => containers::run::run(*arguments).await,
             Command::Ps(arguments) => containers::list::run(arguments, format).await,
             Command::Logs(arguments) => containers::logs::run(arguments).await,
+            Command::Stats(arguments) => containers::stats::run(arguments, format).await,
             Command::Exec(arguments) => containers::exec::run(arguments).await,
             Command::Pause(arguments) => containers::pause::pause(arguments).await,
             Command::Unpause(arguments) => containers::pause::unpause(arguments).await,

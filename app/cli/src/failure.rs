@@ -94,7 +94,8 @@ impl From<Status> for Failure {
         }
         let failure = Self::new(if said.is_empty() { status.code().description() } else { said });
         match status.code() {
-            Code::Unimplemented => {
+            // The engine has words for what it does not do; a daemon that does not know the call has none.
+            Code::Unimplemented if said.is_empty() => {
                 failure.advice("the daemon is older than this command; restart it: cove stop --daemon")
             }
             Code::Unavailable => failure.advice("see what happened: cove doctor, cove machine-log"),

@@ -263,6 +263,7 @@ impl Actor {
     pub(super) async fn settle(&mut self, status: ExitStatus, again: Option<Duration>) {
         let Some(mut running) = self.running.take() else { return };
         self.stop_health_checks();
+        self.log.ending();
         running.drain().await;
         self.end_log(status.finished_at_nanos).await;
         let state = &mut self.record.state;

@@ -11,12 +11,12 @@ use super::{
     blocking,
     folder::Folders,
     index::Index,
-    mounts,
+    log, mounts,
     program::Program,
     record::{CONTAINERS, Phase, Record},
     restart_policy,
 };
-use crate::{clock, logs::Log, state::Records};
+use crate::{clock, state::Records};
 
 /// The boot of the machine that containers were last made true in.
 const BOOTS: Records<String> = Records::new("boots");
@@ -65,8 +65,8 @@ impl Containers {
         boots: bool,
     ) -> Result<(), ContainersError> {
         let engine = &self.0;
-        let log_path = engine.folders.of(&record.id).log();
-        let log = blocking(move || Ok(Log::open(&log_path)?)).await?;
+        let (on_disk, of) = (Arc::clone(engine), record.clone());
+        let log = blocking(move || log::open(&on_disk, &of)).await?;
         if let Some(program) = &program {
             record.state.phase = Phase::Running { boot: engine.boot.clone() };
             record.state.started_at = program.started_at_nanos();

@@ -8,7 +8,7 @@ use cove_proto::v1::ContainerSpec;
 use super::{
     Containers, ContainersError, Engine,
     actor::Actor,
-    blocking, detached, launch, merge, mounts, namespaces,
+    blocking, detached, launch, log, merge, mounts, namespaces,
     record::{CONTAINERS, Record, State},
     spec,
 };
@@ -65,7 +65,7 @@ fn make_on_disk(
     mounts::resolve(engine, id, &mut spec)?;
     mounts::fill(engine, &spec, &image.layers)?;
     let (path, args) = merge::command(&spec)?;
-    let log = Log::open(&engine.folders.create(id)?.log())?;
+    engine.folders.create(id)?;
     let record = Record {
         id: id.to_owned(),
         name,
@@ -77,6 +77,7 @@ fn make_on_disk(
         restart_count: 0,
         state: State::default(),
     };
+    let log = log::open(engine, &record)?;
     engine.database.write_blocking(|changes| CONTAINERS.put(changes, id, &record))?;
     engine.volumes.settle(id);
     Ok((record, log))

@@ -26,6 +26,10 @@ pub enum Kind {
     NameInUse,
     /// The data disk is full.
     Full,
+    /// Not with what was asked for earlier.
+    Unsupported,
+    /// The client let go.
+    Detached,
     /// The machine is being stopped.
     Unavailable,
     /// Cove failed.
@@ -178,6 +182,18 @@ pub enum ContainersError {
     /// A stream of the container cannot be used.
     #[error("cannot use the container's streams")]
     Streams(#[source] io::Error),
+    /// What it uses cannot be found out.
+    #[error("cannot read what the container uses")]
+    Stats(#[source] io::Error),
+    /// No such keys.
+    #[error("Invalid detach keys ({0}) provided")]
+    DetachKeys(String),
+    /// The client typed the keys that let go of a terminal.
+    #[error("read escape sequence")]
+    Detached,
+    /// Nothing is kept of what it writes.
+    #[error("configured logging driver does not support reading")]
+    LogsNotReadable,
     /// Neither output nor input was asked for.
     #[error("Bad parameters: you must choose at least one stream")]
     NoStream,
@@ -231,6 +247,7 @@ impl ContainersError {
             )
             | Self::InvalidSignal(_)
             | Self::NoStream
+            | Self::DetachKeys(_)
             | Self::Program(_) => Kind::Invalid,
             Self::Spec(error) => error.kind(),
             Self::Filter(FilterError::NoSuchContainer(_)) => Kind::NotFound,
@@ -251,6 +268,8 @@ impl ContainersError {
             Self::Volume(error) => volume_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
+            Self::LogsNotReadable => Kind::Unsupported,
+            Self::Detached => Kind::Detached,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
             | Self::Sysctl(_)
@@ -263,6 +282,7 @@ impl ContainersError {
             | Self::Limit(_)
             | Self::Resize(_)
             | Self::Streams(_)
+            | Self::Stats(_)
             | Self::State(_)
             | Self::Log(_)
             | Self::Files { .. }

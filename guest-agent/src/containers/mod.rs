@@ -16,11 +16,11 @@
 //! it shows; a start is written while it happens, and answered when both are done.
 //!
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
-//!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
+//!   [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
 //! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
-//!   [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`folder`],
-//!   [`record`].
+//!   [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`log`],
+//!   [`folder`], [`record`].
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
@@ -42,6 +42,7 @@ mod kill;
 mod launch;
 mod limits;
 pub mod list;
+mod log;
 pub mod merge;
 mod mounts;
 mod namespaces;
@@ -60,6 +61,7 @@ mod restart_policy;
 pub mod signals;
 mod spec;
 mod start;
+mod stats;
 mod stop;
 mod sysctls;
 mod tell;

@@ -9,7 +9,10 @@ use super::{
     mounts::{self, MountError},
     namespaces, signals,
 };
-use crate::seccomp::custom::ProfileError;
+use crate::{
+    logs::options::{self, LogOptionError},
+    seccomp::custom::ProfileError,
+};
 
 /// dockerd's least memory: less, and not even the runtime starts.
 const LEAST_MEMORY_BYTES: i64 = 6 * 1024 * 1024;
@@ -120,6 +123,9 @@ pub enum SpecError {
     /// A system call filter of the user's own.
     #[error(transparent)]
     Seccomp(#[from] ProfileError),
+    /// Its log.
+    #[error(transparent)]
+    Log(#[from] LogOptionError),
     /// Out of the range.
     #[error("Invalid value {0}, range for oom score adj is [-1000, 1000]")]
     OomScoreAdj(i32),
@@ -161,6 +167,7 @@ pub(super) fn check(spec: &ContainerSpec, cpus: usize) -> Result<(), SpecError> 
     if spec.annotations.contains_key("") {
         return Err(SpecError::Annotation);
     }
+    options::check(spec.log_config.as_ref())?;
     limits::capabilities(spec)?;
     spec.ulimits.iter().try_for_each(check_ulimit)?;
     check_life(spec)?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     Containers, ContainersError, Engine,
     actor::{Actor, Command, Life, Running},
-    blocking, devices, etc, launch, mounts, namespaces,
+    blocking, devices, etc, launch, log, mounts, namespaces,
     program::Program,
     record::{Phase, Record},
     restart_policy::Restarts,
@@ -180,6 +180,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn prepare(engine: &Engine, record: &Record) -> Result<ContainerLaunch, ContainersError> {
+    log::check(record)?;
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
     let (network, shared) = namespaces::shared(engine, record)?;

@@ -99,6 +99,14 @@ impl Execs {
         })
     }
 
+    /// Tells that the client of an exec has let go of its terminal.
+    pub fn let_go(&self, id: &str) {
+        let Ok(exec) = self.find(id) else { return };
+        if let Ok(entry) = self.containers.find(&exec.container_id) {
+            self.containers.tell(&entry.now().record, "exec_detach", |event| event.with("execID", id));
+        }
+    }
+
     /// Sets the size of an exec's terminal.
     ///
     /// # Errors

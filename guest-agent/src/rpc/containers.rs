@@ -16,7 +16,8 @@ use cove_proto::v1::{
 
 use super::error::missing;
 use crate::{
-    containers::{self, Containers, Pruned, attach, list, nanos, output, timestamp, watch},
+    containers::{self, Containers, ContainersError, Pruned, attach, list, nanos, output, timestamp, watch},
+    detach_keys::DetachKeys,
     logs::Stream as Source,
 };
 
@@ -77,6 +78,7 @@ impl v1::containers_server::Containers for ContainersService {
             stderr: open.stderr,
             logs: open.logs,
             stream: open.stream,
+            detach_keys: Some(detach_keys(&open.detach_keys)?),
         };
         let attach::Attached { output, input } = self.containers.attach(&open.container, wanted)?;
         if let Some(input) = input {
@@ -198,13 +200,14 @@ impl v1::containers_server::Containers for ContainersService {
             until: request.until.as_ref().map(nanos),
             tail: request.tail_lines,
         };
+        let attributes = self.containers.log_attributes(&request.container)?;
         let pieces = self.containers.output(&request.container, wanted).await?;
-        let lines = pieces.map_ok(|piece| GetContainerLogsResponse {
+        let lines = pieces.map_ok(move |piece| GetContainerLogsResponse {
             stream: stream_of(piece.stream),
             data: piece.data.into(),
             time: timestamp(piece.time),
             continues: piece.continues,
-            ..Default::default()
+            attributes: attributes.clone().into_iter().collect(),
         });
         Ok(Response::new(lines.map_err(Status::from).boxed()))
     }
@@ -259,10 +262,17 @@ impl v1::containers_server::Containers for ContainersService {
 
     async fn get_container_stats(
         &self,
-        _: Request<v1::GetContainerStatsRequest>,
+        request: Request<v1::GetContainerStatsRequest>,
     ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
-        Err(Status::unimplemented("not written yet"))
+        let v1::GetContainerStatsRequest { container, once } = request.into_inner();
+        let stats = self.containers.stats(&container, once)?;
+        Ok(Response::new(stats.map_err(Status::from).boxed()))
     }
+}
+
+/// The keys that let go of a terminal.
+fn detach_keys(asked: &str) -> Result<DetachKeys, ContainersError> {
+    DetachKeys::parse(asked).ok_or_else(|| ContainersError::DetachKeys(asked.to_owned()))
 }
 
 /// Carries a client's input to a container until either ends. A client that is lost has ended its input.

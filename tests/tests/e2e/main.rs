@@ -11,6 +11,7 @@ mod devices;
 mod events;
 mod exec;
 mod explain;
+mod flags;
 mod giving_back;
 mod images;
 mod isolation;
@@ -24,6 +25,7 @@ mod refusals;
 mod run;
 mod security_options;
 mod settings;
+mod stats;
 mod stop;
 mod terminal;
 mod volumes;
@@ -47,11 +49,13 @@ fn main() {
         ("run", run::TESTS),
         ("terminal", terminal::TESTS),
         ("logs", logs::TESTS),
+        ("stats", stats::TESTS),
         ("stop", stop::TESTS),
         ("containers", containers::TESTS),
         ("exec", exec::TESTS),
         ("events", events::TESTS),
         ("life", life::TESTS),
+        ("flags", flags::TESTS),
         ("images", images::TESTS),
         ("limits", limits::TESTS),
         ("options", options::TESTS),

@@ -1,6 +1,8 @@
 //! The options of `cove run` and what they mean to the engine.
 
-use cove_proto::v1::{ContainerSpec, DeviceMapping, Mount, Resources, SeccompProfile, Security, StringList};
+use cove_proto::v1::{
+    ContainerSpec, DeviceMapping, LogConfig, Mount, Resources, SeccompProfile, Security, StringList,
+};
 
 use super::{life::Life, mounts};
 use crate::{quantities, terminal};
@@ -52,6 +54,12 @@ pub(crate) struct Options {
     /// Set a label: NAME=VALUE.
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     label: Vec<String>,
+    /// Where its output goes: json-file, local or none.
+    #[arg(long, value_name = "DRIVER", default_value = "", hide_default_value = true)]
+    log_driver: String,
+    /// Option for that: max-size=10m, max-file=3.
+    #[arg(long, value_name = "NAME=VALUE")]
+    log_opt: Vec<String>,
     /// Capability to add.
     #[arg(long, value_name = "NAME")]
     cap_add: Vec<String>,
@@ -148,6 +156,7 @@ impl Options {
             stop_timeout_seconds: self.stop_timeout,
             auto_remove,
             network_mode: self.network,
+            log_config: log_config(self.log_driver, self.log_opt),
             resources: Some(Resources {
                 nano_cpus: self.cpus.unwrap_or_default(),
                 memory_bytes: self.memory.unwrap_or_default(),
@@ -174,6 +183,11 @@ impl Options {
             ..Default::default()
         }
     }
+}
+
+fn log_config(driver: String, options: Vec<String>) -> Option<LogConfig> {
+    let asked = !driver.is_empty() || !options.is_empty();
+    asked.then(|| LogConfig { driver, options: options.into_iter().map(label).collect() })
 }
 
 /// `--entrypoint ""` takes the image's away.

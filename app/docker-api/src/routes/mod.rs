@@ -58,6 +58,7 @@ static ROUTES: &[Route] = &[
     route!(GET "/containers/{}/json" => containers::inspect::inspect),
     route!(GET "/containers/{}/top" => containers::top::top),
     route!(GET "/containers/{}/logs" => containers::logs::logs),
+    route!(GET "/containers/{}/stats" => containers::stats::stats),
     route!(POST "/containers/{}/start" => containers::start::start),
     route!(POST "/containers/{}/stop" => containers::stop::stop),
     route!(POST "/containers/{}/restart" => containers::restart::restart),

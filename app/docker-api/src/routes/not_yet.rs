@@ -51,7 +51,6 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(GET "/distribution/{*}/json" "asking a registry"),
     // Containers.
     not_yet!(GET "/containers/{}/attach/ws" "attaching by WebSocket"),
-    not_yet!(GET "/containers/{}/stats" "docker stats"),
     not_yet!(GET "/containers/{}/changes" "docker diff"),
     not_yet!(GET "/containers/{}/export" "docker export"),
     not_yet!(HEAD "/containers/{}/archive" "docker cp"),

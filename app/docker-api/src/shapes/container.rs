@@ -24,7 +24,9 @@ pub(crate) fn shape(container: &Container) -> Value {
     set("ResolvConfPath", json!(files.resolv_conf));
     set("HostnamePath", json!(files.hostname));
     set("HostsPath", json!(files.hosts));
-    set("LogPath", json!(files.log));
+    // dockerd names the file of json-file alone: those of other drivers are nobody's to read.
+    let log = if host_config::log_driver(&spec) == "json-file" { files.log.as_str() } else { "" };
+    set("LogPath", json!(log));
     set("Name", json!(format!("/{}", container.name)));
     set("RestartCount", json!(container.restart_count));
     set("Driver", json!("overlay2"));

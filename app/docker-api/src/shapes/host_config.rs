@@ -15,7 +15,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
     let mut host = json!({
         "Binds": kept(spec, client_data::BINDS),
         "ContainerIDFile": "",
-        "LogConfig": {"Type": "json-file", "Config": {}},
+        "LogConfig": {"Type": log_driver(spec), "Config": log_options(spec)},
         "NetworkMode": network_settings::mode(spec),
         "PortBindings": {},
         "RestartPolicy": life::restart_policy(spec.restart_policy.as_ref()),
@@ -72,6 +72,18 @@ fn volume_driver(spec: &ContainerSpec) -> String {
 fn mounts_said(spec: &ContainerSpec) -> Value {
     let said = [("Tmpfs", client_data::TMPFS), ("Mounts", client_data::MOUNTS)];
     said.into_iter().filter_map(|(member, key)| Some((member.to_owned(), mounts::said::<Value>(spec, key)?))).collect()
+}
+
+/// The logging driver that holds.
+pub(super) fn log_driver(spec: &ContainerSpec) -> &str {
+    let driver = spec.log_config.as_ref().map_or("", |config| config.driver.as_str());
+    if driver.is_empty() { "json-file" } else { driver }
+}
+
+/// Its options, in an order that stays.
+fn log_options(spec: &ContainerSpec) -> Value {
+    let options: std::collections::BTreeMap<_, _> = spec.log_config.iter().flat_map(|config| &config.options).collect();
+    json!(options)
 }
 
 fn resources(spec: &ContainerSpec) -> Value {

@@ -3,6 +3,7 @@
 //! * [`container`] — `docker inspect` of a container, from `container_state`, `container_config`, `host_config`,
 //!   `life` and `network_settings`.
 //! * [`container_summary`] — a row of `docker ps`.
+//! * [`stats`] — what a container uses.
 //! * [`exec`] — an exec; [`event`] — an event.
 //! * `mounts` — what is mounted in a container. [`volume`] — a volume.
 //! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made.
@@ -19,6 +20,7 @@ pub(crate) mod image_history;
 mod life;
 mod mounts;
 mod network_settings;
+pub(crate) mod stats;
 pub(crate) mod volume;
 
 use serde_json::{Value, json};

@@ -77,6 +77,7 @@ pub(crate) struct HostConfig {
     pub(crate) pids_limit: Option<i64>,
     pub(crate) oom_score_adj: Option<i32>,
     pub(crate) oom_kill_disable: Option<bool>,
+    pub(crate) log_config: Option<LogConfig>,
     pub(crate) privileged: Option<bool>,
     pub(crate) cap_add: Option<Vec<String>>,
     pub(crate) cap_drop: Option<Vec<String>>,
@@ -151,6 +152,16 @@ pub(crate) struct Healthcheck {
     pub(crate) start_period: Option<i64>,
     pub(crate) start_interval: Option<i64>,
     pub(crate) retries: Option<i64>,
+}
+
+/// Docker's `LogConfig`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct LogConfig {
+    #[serde(rename = "Type")]
+    pub(crate) driver: Option<String>,
+    #[serde(rename = "Config")]
+    pub(crate) options: Option<HashMap<String, String>>,
 }
 
 /// Docker's `Ulimit`.

@@ -4,12 +4,13 @@
 //!
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
-//! * [`mounts`], `resources`, `security`, `network`, `devices`, `life` — parts of the specification.
+//! * [`mounts`], `resources`, `security`, `network`, `devices`, `logging`, `life` — parts of the specification.
 
 pub(crate) mod body;
 pub(crate) mod client_data;
 mod devices;
 mod life;
+mod logging;
 pub(crate) mod mounts;
 mod network;
 mod resources;
@@ -118,6 +119,7 @@ fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
         dns_search: host.dns_search.take().unwrap_or_default(),
         devices: devices::devices(host.devices.take().unwrap_or_default()),
         device_cgroup_rules: host.device_cgroup_rules.take().unwrap_or_default(),
+        log_config: logging::config(host.log_config.as_ref())?,
         security: Some(security::security(host)?),
         client_data,
         ..Default::default()

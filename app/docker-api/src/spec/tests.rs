@@ -53,7 +53,7 @@ fn what_is_not_built_is_refused_by_the_name_of_its_option() {
         (json!({"PublishAllPorts": true}), "publishing ports (-P)"),
         (json!({"NetworkMode": "back"}), "--network back"),
         (json!({"LogConfig": {"Type": "syslog"}}), "--log-driver"),
-        (json!({"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}}), "--log-opt"),
+        (json!({"LogConfig": {"Type": "", "Config": {"mode": "non-blocking"}}}), "--log-opt mode=non-blocking"),
         (json!({"Links": ["a:b"]}), "--link"),
         (json!({"Runtime": "runc"}), "--runtime"),
     ] {
@@ -187,6 +187,15 @@ fn what_dockerd_refuses_is_refused_in_its_words() {
     }
     let body = json!({"Image": "x", "HostConfig": {"KernelMemory": 1_000_000}});
     assert!(from_body(body).unwrap().warnings[0].contains("kernel memory limit"));
+}
+
+#[test]
+fn where_output_goes_is_the_engines_to_judge() {
+    let spec = |log: Value| from_body(json!({"Image": "x", "HostConfig": {"LogConfig": log}})).unwrap().spec.log_config;
+    assert_eq!(spec(json!({"Type": "", "Config": {}})), None);
+    assert_eq!(spec(json!({"Type": "none"})).unwrap().driver, "none");
+    let asked = spec(json!({"Type": "nosuch", "Config": {"max-size": "1m"}})).unwrap();
+    assert_eq!((asked.driver.as_str(), asked.options["max-size"].as_str()), ("nosuch", "1m"));
 }
 
 #[test]

@@ -26,8 +26,6 @@ static ROWS: &[Row] = &[
     row(&["HostConfig", "Links"], "--link", &[]),
     row(&["HostConfig", "Cgroup"], "Cgroup", &[]),
     row(&["HostConfig", "CgroupParent"], "--cgroup-parent", &[]),
-    row(&["HostConfig", "LogConfig", "Type"], "--log-driver", &["json-file"]),
-    row(&["HostConfig", "LogConfig", "Config"], "--log-opt", &[]),
     row(&["HostConfig", "Runtime"], "--runtime", &["cove"]),
     row(&["HostConfig", "Isolation"], "--isolation", &["default"]),
     row(&["HostConfig", "CpuRealtimePeriod"], "--cpu-rt-period", &[]),

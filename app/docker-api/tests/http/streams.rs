@@ -70,6 +70,13 @@ async fn logs_of_a_terminal_are_raw_and_each_line_has_one_prefix() {
 }
 
 #[tokio::test]
+async fn details_are_said_before_the_line_in_order_and_escaped() {
+    let mut client = Client::new();
+    let logs = client.call("GET", "/containers/labelled/logs?stdout=1&details=1").await;
+    assert_eq!(logs.body, "\x01\0\0\0\0\0\0\x13app=x,team=a+b out\n");
+}
+
+#[tokio::test]
 async fn verbs_pass_their_parameters_on() {
     let mut client = Client::new();
     for (method, path, status, asked) in [

@@ -13,6 +13,7 @@ pub(super) mod rename;
 pub(super) mod resize;
 pub(super) mod restart;
 pub(super) mod start;
+pub(super) mod stats;
 pub(super) mod stop;
 pub(super) mod top;
 pub(super) mod unpause;

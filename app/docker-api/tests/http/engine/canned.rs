@@ -217,3 +217,37 @@ pub(super) fn plain_image() -> v1::Image {
         ..image()
     }
 }
+
+/// What `c2` used at its n-th look.
+pub(super) fn look(n: u64) -> v1::GetContainerStatsResponse {
+    let eth0 = v1::NetworkStats { received_bytes: 1485, received_packets: 19, sent_bytes: 782, ..Default::default() };
+    v1::GetContainerStatsResponse {
+        id: running().id,
+        name: "c2".into(),
+        time: time(&format!("2026-11-24T04:53:0{n}Z")),
+        running: true,
+        cpu: Some(v1::CpuStats {
+            usage_nanos: 100 * n,
+            user_nanos: 70 * n,
+            system_nanos: 30 * n,
+            guest_nanos: 10_000 * n,
+            online_cpus: 2,
+            ..Default::default()
+        }),
+        memory: Some(v1::MemoryStats {
+            usage_bytes: 700_416,
+            limit_bytes: 67_108_864,
+            details: [("inactive_file".to_owned(), 4096), ("new_in_this_kernel".to_owned(), 1)].into(),
+            failures: 0,
+        }),
+        io: vec![v1::IoStats { major: 254, read_bytes: 4096, written_bytes: 8192, ..Default::default() }],
+        pids: 2,
+        pids_limit: 0,
+        networks: [("eth0".to_owned(), eth0)].into(),
+    }
+}
+
+/// The same of a container that does not run.
+pub(super) fn nothing_used(look: v1::GetContainerStatsResponse) -> v1::GetContainerStatsResponse {
+    v1::GetContainerStatsResponse { id: look.id, name: look.name, ..Default::default() }
+}

@@ -64,6 +64,14 @@ impl v1::containers_server::Containers for Shared {
         if open.container == "paused" {
             return Err(Status::failed_precondition("container paused is paused"));
         }
+        match open.container.as_str() {
+            "quiet" => return Ok(Response::new(never(self))),
+            "let-go" => {
+                self.note(format!("detach keys {}", open.detach_keys));
+                return Ok(Response::new(Box::pin(futures::stream::iter([Err(Status::aborted("let go"))]))));
+            }
+            _ => {}
+        }
         let echo = input.map(|request| {
             Ok(match request?.message {
                 Some(Message::Stdin(data)) => piece(v1::StdioStream::Stdout, data),
@@ -128,7 +136,7 @@ impl v1::containers_server::Containers for Shared {
             "checked" => canned::checked(),
             _ => canned::running(),
         };
-        if name == "paused" || name == "follow" {
+        if ["paused", "follow", "quiet", "let-go", "labelled"].contains(&name.as_str()) {
             container.id = name;
         }
         Ok(Response::new(v1::GetContainerResponse { container: Some(container) }))
@@ -205,6 +213,11 @@ impl v1::containers_server::Containers for Shared {
                 ..Default::default()
             })
         };
+        if request.container == "labelled" {
+            let mut line = entry(v1::StdioStream::Stdout, "out\n", 5, false)?;
+            line.attributes = [("team", "a b"), ("app", "x")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+            return Ok(Response::new(Box::pin(futures::stream::iter([Ok(line)]))));
+        }
         let entries = futures::stream::iter([
             entry(v1::StdioStream::Stdout, "out", 5, false),
             entry(v1::StdioStream::Stdout, "put\n", 6, true),
@@ -299,9 +312,16 @@ impl v1::containers_server::Containers for Shared {
 
     async fn get_container_stats(
         &self,
-        _: Request<v1::GetContainerStatsRequest>,
+        request: Request<v1::GetContainerStatsRequest>,
     ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
-        Err(Status::unimplemented("not played yet"))
+        let request = request.into_inner();
+        no_container(&request.container)?;
+        self.note(format!("stats once={}", request.once));
+        let looks = if request.once { vec![canned::look(1)] } else { vec![canned::look(1), canned::look(2)] };
+        let looks = looks
+            .into_iter()
+            .map(move |look| Ok(if request.container == "stopped" { canned::nothing_used(look) } else { look }));
+        Ok(Response::new(Box::pin(futures::stream::iter(looks))))
     }
 }
 
