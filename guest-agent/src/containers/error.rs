@@ -26,8 +26,6 @@ pub enum Kind {
     NameInUse,
     /// The data disk is full.
     Full,
-    /// Not with what was asked for earlier.
-    Unsupported,
     /// The client let go.
     Detached,
     /// The machine is being stopped.

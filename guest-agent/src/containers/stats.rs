@@ -129,7 +129,7 @@ mod tests {
         let first = stats.next().await.unwrap().unwrap();
         assert_eq!(first, GetContainerStatsResponse { id, name: "web".into(), ..Default::default() });
         let end = tokio::spawn(async move { while stats.next().await.is_some() {} });
-        world.containers.remove("web", false).await.unwrap();
+        world.containers.remove("web", false, false).await.unwrap();
         end.await.unwrap();
         assert_eq!(world.containers.stats("web", true).err().unwrap().kind(), Kind::NotFound);
     }

@@ -16,7 +16,6 @@ fn code(kind: Kind) -> Code {
         Kind::Conflict => Code::FailedPrecondition,
         Kind::NameInUse => Code::AlreadyExists,
         Kind::Full => Code::ResourceExhausted,
-        Kind::Unsupported => Code::Unimplemented,
         Kind::Detached => Code::Aborted,
         Kind::Unavailable => Code::Unavailable,
         Kind::Internal => Code::Internal,

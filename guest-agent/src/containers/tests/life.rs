@@ -134,7 +134,7 @@ async fn what_restarts_in_a_moment_counts_as_running() {
     let error = world.containers.pause("web").await.unwrap_err();
     let words = format!("Container {id} is restarting, wait until the container is running");
     assert_eq!((error.kind(), text(&error)), (Kind::Conflict, words));
-    let error = world.containers.remove("web", false).await.unwrap_err();
+    let error = world.containers.remove("web", false, false).await.unwrap_err();
     assert_eq!(
         text(&error),
         "cannot remove container \"web\": container is restarting: stop the container before removing or force remove"
@@ -154,7 +154,7 @@ async fn what_restarts_in_a_moment_counts_as_running() {
     assert!(world.containers.stop("web", None, "").await.unwrap());
     sleep(Duration::from_secs(100)).await;
     assert_eq!(world.status("web").await, ContainerStatus::Exited, "it stays so");
-    world.containers.remove("web", false).await.unwrap();
+    world.containers.remove("web", false, false).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +188,7 @@ async fn a_pause_freezes_and_is_refused_in_dockerds_words() {
             "cannot start a paused container, try unpause instead".into(),
         ),
         (
-            world.containers.remove("web", false).await.unwrap_err(),
+            world.containers.remove("web", false, false).await.unwrap_err(),
             "cannot remove container \"web\": container is paused and must be unpaused first".into(),
         ),
         (
@@ -220,7 +220,7 @@ async fn a_signal_that_is_to_end_a_paused_container_thaws_it() {
     world.containers.pause("other").await.unwrap();
     world.containers.kill("other", "HUP").await.unwrap();
     assert!(program.is_frozen(), "that was not to end it");
-    world.containers.remove("other", true).await.unwrap();
+    world.containers.remove("other", true, false).await.unwrap();
 }
 
 #[tokio::test]

@@ -245,13 +245,6 @@ impl v1::containers_server::Containers for Shared {
         Ok(Response::new(v1::ListProcessesResponse { processes: vec![process] }))
     }
 
-    async fn watch_containers(
-        &self,
-        _request: Request<v1::WatchContainersRequest>,
-    ) -> Result<Response<Self::WatchContainersStream>, Status> {
-        Err(Status::unimplemented("not part of Docker's API"))
-    }
-
     async fn get_isolation(
         &self,
         _request: Request<v1::GetIsolationRequest>,
