@@ -77,6 +77,7 @@ enum Command {
 
 impl Arguments {
     /// Does what the command line says.
+    #[expect(clippy::cognitive_complexity, reason = "it is a table with a line for each command")]
     pub(crate) async fn run(self) -> Outcome {
         let format = self.format;
         match self.command {

@@ -38,8 +38,20 @@ impl Containers {
         // one. Never 0, which a watcher says that knows nothing.
         let first = u64::try_from(clock::now_nanos() / 1_000_000).unwrap_or(0).max(1);
         let changes = tokio::sync::watch::Sender::new(first);
-        let engine =
-            Engine { database, images, volumes, launcher, folders, boot, cpus, events, index, changes, pruning, shutting_down };
+        let engine = Engine {
+            database,
+            images,
+            volumes,
+            launcher,
+            folders,
+            boot,
+            cpus,
+            events,
+            index,
+            changes,
+            pruning,
+            shutting_down,
+        };
         let engine = Arc::new(engine);
         let alive: HashSet<String> = held.keys().cloned().collect();
         let known = Arc::clone(&engine);

@@ -1,8 +1,6 @@
 //! The options of `cove run` and what they mean to the engine.
 
-use cove_proto::v1::{
-    ContainerSpec, DeviceMapping, LogConfig, Mount, Resources, SeccompProfile, Security, StringList,
-};
+use cove_proto::v1::{ContainerSpec, DeviceMapping, LogConfig, Mount, Resources, SeccompProfile, Security, StringList};
 
 use super::{life::Life, mounts};
 use crate::{quantities, terminal};

@@ -33,7 +33,6 @@ async fn errors_of_the_engine_keep_their_words() {
         ("POST", "/containers/paused/pause", 409, "Container paused is already paused"),
         ("POST", "/containers/running/unpause", 500, "Container running is not paused"),
         ("POST", "/containers/nope/update", 404, "No such container: nope"),
-        ("GET", "/containers/c2/stats", 501, "docker stats is not supported by this version of Cove yet"),
         ("GET", "/images/search?term=x", 501, "docker search is not supported by this version of Cove yet"),
         ("POST", "/build", 501, "docker build is not supported by this version of Cove yet"),
         (
