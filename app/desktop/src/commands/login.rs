@@ -21,7 +21,11 @@ pub(crate) async fn login_get() -> Answer<bool> {
 #[tauri::command]
 pub(crate) async fn login_set(enabled: bool) -> Answer<bool> {
     apart(move || {
-        if enabled { autostart::enable(&env::current_exe()?, ARGUMENTS)? } else { autostart::disable()? }
+        if enabled {
+            autostart::enable(&env::current_exe()?, ARGUMENTS)?
+        } else {
+            autostart::disable()?
+        }
         autostart::is_enabled()
     })
     .await
