@@ -54,7 +54,13 @@ on_a_desktop() {
 
 # shellcheck disable=SC2086 # ARGS are words.
 tests() { on_a_desktop -m unittest ${ARGS:-discover -s tests/desktop -v}; }
-screenshots() { on_a_desktop tests/desktop/screenshots.py docs/screenshots; }
+screenshots() {
+    # Pictures show paths: those of programs that lie where anybody's may.
+    local programs=/tmp/cove
+    rm -rf $programs && cp -a "${COVE_DIST:-dist}" $programs
+    COVE_DIST=$programs on_a_desktop tests/desktop/screenshots.py docs/screenshots
+    rm -rf $programs
+}
 idle() { on_a_desktop tests/desktop/idle.py; }
 
 for step in "$@"; do "$step"; done
