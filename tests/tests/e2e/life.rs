@@ -14,9 +14,11 @@ crate::tests![
     a_paused_container_stands_still,
     a_paused_container_can_be_stopped_and_killed,
     health_is_found_out_and_told,
+    failures_while_it_starts_do_not_count,
     a_check_that_hangs_is_killed_with_its_children,
     an_image_may_say_how_it_is_checked,
     an_update_is_in_force_at_once,
+    every_limit_can_be_updated,
     an_update_that_makes_no_sense_changes_nothing,
     a_prune_takes_what_matches,
     cove_has_the_same_verbs,
@@ -198,6 +200,21 @@ fn health_is_found_out_and_told(world: &World) -> Result<()> {
     Ok(())
 }
 
+fn failures_while_it_starts_do_not_count(world: &World) -> Result<()> {
+    let _use = world.shared();
+    // Looked at often as long as it starts; otherwise so rarely that this test would not see it.
+    let times = ["--health-start-period", "600s", "--health-start-interval", "1s", "--health-interval", "600s"];
+    let check = ["--health-cmd", "test -e /well", "--health-retries", "1"];
+    world.says(&[&["run", "-d", "--name", "slow"], &check[..], &times, &[BUSYBOX, "sleep", "1000"]].concat())?;
+    comes(world, "slow", "{{ge (len .State.Health.Log) 2}}", "true")?;
+    let health = world.says(&["inspect", "-f", "{{.State.Health.Status}} {{.State.Health.FailingStreak}}", "slow"])?;
+    ensure!(health == "starting 0", "{health}");
+    world.docker(&["exec", "slow", "touch", "/well"])?.ok()?;
+    comes(world, "slow", "{{.State.Health.Status}}", "healthy")?;
+    world.docker(&["rm", "-f", "slow"])?.ok()?;
+    Ok(())
+}
+
 fn a_check_that_hangs_is_killed_with_its_children(world: &World) -> Result<()> {
     let _use = world.shared();
     let check = ["--health-cmd", "sleep 4321 & sleep 4321", "--health-interval", "1s", "--health-timeout", "1s"];
@@ -250,6 +267,20 @@ fn an_update_is_in_force_at_once(world: &World) -> Result<()> {
         "lost"
     );
     world.docker(&["rm", "-f", "updated"])?.ok()?;
+    Ok(())
+}
+
+fn every_limit_can_be_updated(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.says(&["run", "-d", "--name", "retuned", "-m", "64m", BUSYBOX, "sleep", "1000"])?;
+    let options = "--blkio-weight 500 --cpu-period 50000 --cpu-quota 20000 --cpu-shares 2048 --cpuset-cpus 0 --cpuset-mems 0 \
+                   --memory-reservation 32m";
+    let update: Vec<&str> = ["update"].into_iter().chain(options.split_whitespace()).chain(["retuned"]).collect();
+    world.docker(&update)?.ok()?;
+    let files = "cd /sys/fs/cgroup; cat io.weight cpu.max cpuset.cpus cpuset.mems memory.low; test $(cat cpu.weight) -gt 100";
+    let found = world.says(&["exec", "retuned", "sh", "-c", files])?;
+    ensure!(found == "default 4950\n20000 50000\n0\n0\n33554432", "{found}");
+    world.docker(&["rm", "-f", "retuned"])?.ok()?;
     Ok(())
 }
 
