@@ -277,7 +277,8 @@ fn every_limit_can_be_updated(world: &World) -> Result<()> {
                    --memory-reservation 32m";
     let update: Vec<&str> = ["update"].into_iter().chain(options.split_whitespace()).chain(["retuned"]).collect();
     world.docker(&update)?.ok()?;
-    let files = "cd /sys/fs/cgroup; cat io.weight cpu.max cpuset.cpus cpuset.mems memory.low; test $(cat cpu.weight) -gt 100";
+    let files =
+        "cd /sys/fs/cgroup; cat io.weight cpu.max cpuset.cpus cpuset.mems memory.low; test $(cat cpu.weight) -gt 100";
     let found = world.says(&["exec", "retuned", "sh", "-c", files])?;
     ensure!(found == "default 4950\n20000 50000\n0\n0\n33554432", "{found}");
     world.docker(&["rm", "-f", "retuned"])?.ok()?;

@@ -12,7 +12,7 @@ crate::tests![
     memory_nodes_are_as_asked,
     the_limits_of_disks_are_the_kernels,
     what_the_kernel_lacks_is_discarded_with_dockers_warning,
-    what_cannot_be_limited_is_refused_in_dockers_words,
+    what_cannot_be_had_is_refused_in_dockers_words,
 ];
 
 fn a_container_that_takes_too_much_memory_is_killed_and_says_so(world: &World) -> Result<()> {
@@ -115,10 +115,13 @@ fn what_the_kernel_lacks_is_discarded_with_dockers_warning(world: &World) -> Res
     Ok(())
 }
 
-fn what_cannot_be_limited_is_refused_in_dockers_words(world: &World) -> Result<()> {
+fn what_cannot_be_had_is_refused_in_dockers_words(world: &World) -> Result<()> {
     let _use = world.shared();
     for (option, words) in [
         ("--storage-opt=size=1G", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
+        ("--ip=1.2.3.4", "user specified IP address is supported on user defined networks only"),
+        ("--ip6=2001:db8::1", "user specified IP address is supported on user defined networks only"),
+        ("--network-alias=x", "network-scoped aliases are only supported for user-defined networks"),
         ("--blkio-weight=5", "Range of blkio weight is from 10 to 1000"),
         ("--cgroup-parent=/elsewhere", "--cgroup-parent is not supported by this version of Cove yet"),
     ] {

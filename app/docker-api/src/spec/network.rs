@@ -31,19 +31,36 @@ pub(super) fn check_endpoints(body: &Value) -> Result<(), Error> {
     for (network, endpoint) in endpoints {
         mode(Some(network))?;
         let Some(settings) = endpoint.as_object() else { continue };
-        if let Some((setting, _)) = settings.iter().find(|(_, value)| !is_default(value)) {
+        check_addresses(network, endpoint)?;
+        // dockerd takes no notice of these on such a network.
+        let asks = |(setting, value): &(&String, &Value)| *setting != "IPAMConfig" && !is_default(value);
+        if let Some((setting, _)) = settings.iter().find(asks) {
             return Err(unsupported(&format!("{setting} of a network endpoint ({})", option(setting))));
         }
     }
     Ok(())
 }
 
+/// Refuses what only networks of the user's own have, in dockerd's words.
+fn check_addresses(network: &str, endpoint: &Value) -> Result<(), Error> {
+    let network = if network == "default" { "bridge" } else { network };
+    let asked = |addresses: &[&str]| addresses.iter().any(|address| !is_default(&endpoint["IPAMConfig"][*address]));
+    let wrong = if asked(&["IPv4Address", "IPv6Address"]) {
+        "* user specified IP address is supported on user defined networks only\n\
+         * user specified IP address is supported only when connecting to networks with user configured subnets"
+    } else if !is_default(&endpoint["Aliases"]) {
+        "network-scoped alias is supported only for containers in user defined networks"
+    } else {
+        return Ok(());
+    };
+    Err(Error::BadRequest(format!("invalid config for network {network}: invalid endpoint settings:\n{wrong}")))
+}
+
 /// The option of the command line that makes a setting.
 fn option(setting: &str) -> &'static str {
     match setting {
-        "IPAMConfig" | "IPAddress" => "--ip",
+        "IPAddress" => "--ip",
         "Links" => "--link",
-        "Aliases" => "--network-alias",
         "MacAddress" => "--mac-address",
         _ => "--network",
     }

@@ -165,7 +165,22 @@ fn security_options_are_dockerds() {
 
 #[test]
 fn what_dockerd_refuses_is_refused_in_its_words() {
+    let on_bridge =
+        |settings: Value| json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": {"bridge": settings}}});
     for (body, status, words) in [
+        (
+            on_bridge(json!({"IPAMConfig": {"IPv4Address": "1.2.3.4"}})),
+            400,
+            "invalid config for network bridge: invalid endpoint settings:\n\
+             * user specified IP address is supported on user defined networks only\n\
+             * user specified IP address is supported only when connecting to networks with user configured subnets",
+        ),
+        (
+            on_bridge(json!({"Aliases": ["x"]})),
+            400,
+            "invalid config for network bridge: invalid endpoint settings:\n\
+             network-scoped alias is supported only for containers in user defined networks",
+        ),
         (
             json!({"Image": "x", "HostConfig": {"DeviceRequests": [{"Driver": "", "Capabilities": [["gpu"]]}]}}),
             500,
@@ -202,7 +217,7 @@ fn where_output_goes_is_the_engines_to_judge() {
 fn endpoints_may_only_be_on_built_in_networks() {
     let body = |endpoints: Value| json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": endpoints}});
     assert!(refusal(body(json!({"back": {}}))).starts_with("--network back"));
-    assert!(refusal(body(json!({"bridge": {"Aliases": ["a"]}}))).contains("--network-alias"));
+    assert!(refusal(body(json!({"bridge": {"Links": ["a"]}}))).contains("--link"));
 }
 
 #[test]
