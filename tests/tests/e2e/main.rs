@@ -30,11 +30,14 @@ mod stop;
 mod terminal;
 mod volumes;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Arc, OnceLock},
+};
 
 use anyhow::Result;
-use cove_tests::world::World;
-use libtest_mimic::{Arguments, Failed, Trial};
+use cove_tests::world::{OnlyCove, World};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 /// A test and its name, which is a sentence.
 type Test = (&'static str, fn(&World) -> Result<()>);
@@ -83,13 +86,18 @@ fn main() {
 }
 
 fn trial(module: &str, (name, test): Test, shared: Shared) -> Trial {
-    Trial::test(format!("{module}::{name}"), move || {
+    Trial::ignorable_test(format!("{module}::{name}"), move || {
         let world = shared.get_or_init(|| World::running().map_err(|error| format!("{error:#}")));
         let world = world.as_ref().map_err(|error| Failed::from(format!("no machine to test with: {error}")))?;
-        test(world).map_err(|error| {
-            world.doubt();
-            Failed::from(format!("{error:#}\n{}", world.words()))
-        })
+        match catch_unwind(AssertUnwindSafe(|| test(world))) {
+            Ok(Ok(())) => Ok(Completion::Completed),
+            Ok(Err(error)) => {
+                world.doubt();
+                Err(Failed::from(format!("{error:#}\n{}", world.words())))
+            }
+            Err(unwound) if unwound.is::<OnlyCove>() => Ok(Completion::ignored_with("it is about Cove alone")),
+            Err(unwound) => resume_unwind(unwound),
+        }
     })
 }
 
