@@ -72,7 +72,8 @@ impl World {
         })
     }
 
-    fn only_cove(&self) {
+    /// Ends a test that cannot be asked of dockerd.
+    pub fn only_cove(&self) {
         if self.dockerd.is_some() {
             std::panic::resume_unwind(Box::new(OnlyCove));
         }
@@ -99,6 +100,17 @@ impl World {
         let archive = image::docker_archive(image::BUSYBOX, &root, config)?;
         world.docker_with(&["load"], &archive).and_then(Done::ok).with_context(|| world.words())?;
         Ok(world)
+    }
+
+    /// Ends a test about the files of cgroup v2 where a dockerd's host has the first version only.
+    ///
+    /// # Errors
+    /// If nobody says which it has.
+    pub fn needs_cgroup_v2(&self) -> Result<()> {
+        if self.dockerd.is_some() && self.says(&["info", "--format", "{{.CgroupVersion}}"])? != "2" {
+            self.only_cove();
+        }
+        Ok(())
     }
 
     /// For tests that leave the machine and the daemon alone; many at a time.

@@ -60,7 +60,7 @@ fn make_on_disk(
     let image = engine.images.hold(&spec.image, id)?;
     let mut spec = merge::merge(spec, &image.config);
     spec::check(&spec, engine.cpus)?;
-    namespaces::fill_in(engine, &mut spec);
+    namespaces::fill_in(engine, &mut spec)?;
     launch::fill_in_defaults(&mut spec, id);
     mounts::resolve(engine, id, &mut spec)?;
     mounts::fill(engine, &spec, &image.layers)?;

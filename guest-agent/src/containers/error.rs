@@ -296,7 +296,6 @@ pub(crate) fn volume_kind(error: &VolumesError) -> Kind {
         Of::Invalid => Kind::Invalid,
         Of::Unsupported => Kind::Unsupported,
         Of::Conflict => Kind::Conflict,
-        Of::Exists => Kind::NameInUse,
         Of::Full => Kind::Full,
         Of::Internal => Kind::Internal,
     }

@@ -13,9 +13,6 @@ use super::{
 };
 use crate::processes::launch::{Network, Shared, SharedMemory, With};
 
-/// The longest host name that the kernel takes.
-const LONGEST_HOSTNAME: usize = 64;
-
 /// Why a container cannot share the namespaces of another one, now.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
@@ -70,9 +67,6 @@ pub(super) fn check(spec: &ContainerSpec) -> Result<(), SpecError> {
     if spec.uts_mode == "host" && !spec.hostname.is_empty() {
         return Err(SpecError::Conflict("conflicting options: hostname and the UTS mode"));
     }
-    if spec.hostname.len() > LONGEST_HOSTNAME {
-        return Err(SpecError::LongHostname(spec.hostname.clone()));
-    }
     let named = |mode: &str| container_of(mode).is_some_and(|container| !container.is_empty());
     for (what, mode, valid) in [
         ("IPC mode", &spec.ipc_mode, ["", "private", "shareable", "host", "none"].as_slice()),
@@ -106,15 +100,19 @@ fn check_network(spec: &ContainerSpec) -> Result<(), SpecError> {
 }
 
 /// Names other containers by their ids, so that they may be renamed, and says what holds where nothing was said. Who has
-/// another's network has its names as well. A container that is not there yet may be when this one is started.
-pub(super) fn fill_in(engine: &Engine, spec: &mut ContainerSpec) {
-    let find = |mode: &str| engine.index().find(container_of(mode)?).ok();
+/// another's network has its names as well.
+///
+/// # Errors
+/// If a container whose processes or IPC are to be shared is not there.
+pub(super) fn fill_in(engine: &Engine, spec: &mut ContainerSpec) -> Result<(), ContainersError> {
+    let find = |mode: &str| container_of(mode).map(|container| engine.index().find(container)).transpose();
     for mode in [&mut spec.ipc_mode, &mut spec.pid_mode] {
-        if let Some(entry) = find(mode) {
+        if let Some(entry) = find(mode)? {
             *mode = format!("container:{}", entry.id);
         }
     }
-    if let Some(entry) = find(&spec.network_mode) {
+    // As with dockerd, who is to lend the network may be made later.
+    if let Ok(Some(entry)) = find(&spec.network_mode) {
         spec.network_mode = format!("container:{}", entry.id);
         let donor = &entry.now().record.spec;
         (spec.hostname, spec.domainname) = (donor.hostname.clone(), donor.domainname.clone());
@@ -124,6 +122,7 @@ pub(super) fn fill_in(engine: &Engine, spec: &mut ContainerSpec) {
             "private".clone_into(mode);
         }
     }
+    Ok(())
 }
 
 /// The id of the container whose network, and whose files of names, a container has.

@@ -99,9 +99,6 @@ pub enum SpecError {
         /// As asked for.
         mode: String,
     },
-    /// Too long for the kernel.
-    #[error("hostname {0:?} is too long (maximum 64 bytes)")]
-    LongHostname(String),
     /// No name and address.
     #[error("bad format for add-host: {0:?}")]
     ExtraHost(String),

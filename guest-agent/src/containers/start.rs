@@ -158,7 +158,7 @@ impl From<LaunchError> for Failed {
                 LaunchFailure::UnknownUser { .. } | LaunchFailure::UnknownGroup { .. } | LaunchFailure::IdOutOfRange,
             ) => ContainersError::Program(reason),
             // Nor before what it says of mounts, which it prepares itself.
-            LaunchError::Mount { .. } => ContainersError::Program(reason),
+            LaunchError::Mount { .. } | LaunchError::Escape { .. } => ContainersError::Program(reason),
             LaunchError::Process(_) | LaunchError::NoProgram | LaunchError::Nul { .. } => {
                 ContainersError::Program(format!("{BEFORE_REASON}{reason}: unknown"))
             }

@@ -42,7 +42,7 @@ impl Keeping {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LogOptionError {
     /// No such driver.
-    #[error("logger: no log driver named '{0}' is registered")]
+    #[error("error looking up logging plugin {0}: plugin {0:?} not found")]
     Driver(String),
     /// No such option.
     #[error("unknown log opt '{name}' for {driver} log driver")]
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(checked("none", &[("nosuch", "x")]), Ok(()));
         assert_eq!(checked("", &[("tag", "x"), ("mode", "blocking")]), Ok(()));
         for (driver, options, words) in [
-            ("nosuch", &[][..], "logger: no log driver named 'nosuch' is registered"),
+            ("nosuch", &[][..], "error looking up logging plugin nosuch: plugin \"nosuch\" not found"),
             ("", &[("nosuch", "1")], "unknown log opt 'nosuch' for json-file log driver"),
             ("local", &[("nosuch", "1")], "unknown log opt 'nosuch' for local log driver"),
             ("", &[("mode", "fast")], "logger: logging mode not supported: fast"),

@@ -1,7 +1,7 @@
 //! The agent's half of what a container sees beside its root file system: each becomes a mount that is attached nowhere,
 //! before the container exists. The other half attaches them ([`crate::rootfs::beside`]).
 
-use std::{io, os::fd::OwnedFd, path::Path};
+use std::{os::fd::OwnedFd, path::Path};
 
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
@@ -55,14 +55,14 @@ fn within(folder: OwnedFd, path: &Path, subpath: &str) -> Result<OwnedFd, Launch
     }
     match target::find_beneath(&folder, subpath) {
         Ok(place) => Ok(place),
-        Err(Errno::XDEV) => {
-            let what = format!("path {:?} escapes from {:?}", subpath, path.display().to_string());
-            Err(failed(what)(Errno::XDEV))
+        Err(Errno::XDEV) => Err(LaunchError::Escape { base: path.to_owned(), subpath: subpath.to_owned() }),
+        Err(errno) => {
+            let path = path.join(subpath);
+            Err(failed(format!("cannot access path {path}: lstat {path}", path = path.display()))(errno))
         }
-        Err(errno) => Err(failed(format!("cannot access path {}", path.join(subpath).display()))(errno)),
     }
 }
 
 fn failed(what: String) -> impl FnOnce(Errno) -> LaunchError {
-    move |errno| LaunchError::Mount { what, source: io::Error::from(errno) }
+    move |errno| LaunchError::Mount { what, errno: errno.raw_os_error() }
 }

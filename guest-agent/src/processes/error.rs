@@ -110,14 +110,21 @@ pub enum LaunchError {
         #[source]
         source: io::Error,
     },
+    /// What a container is to see at a path lies elsewhere. moby's words.
+    #[error("path concatenation escapes the base directory, base: {}, subpath: {subpath}", .base.display())]
+    Escape {
+        /// The folder that it is to be in.
+        base: PathBuf,
+        /// As asked for.
+        subpath: String,
+    },
     /// What a container is to see at a path could not be opened.
-    #[error("{what}")]
+    #[error("{what}: {}", errno_text(*.errno))]
     Mount {
         /// What was tried.
         what: String,
         /// Why it failed.
-        #[source]
-        source: io::Error,
+        errno: i32,
     },
     /// This program could not be made ready to be a container's init.
     #[error("prepare the init of a container")]

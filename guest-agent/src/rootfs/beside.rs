@@ -39,6 +39,9 @@ pub fn mount(root: impl AsFd, setups: &[MountSetup], mounts: Vec<OwnedFd>) -> Re
             Err(RootfsError { step, errno: Errno::PERM })
         };
         if is_below_proc(&setup.target) {
+            if setup.target.trim_matches('/') == "proc" {
+                return refuse("cannot be mounted because it is not of type proc");
+            }
             return refuse("cannot be mounted because it is inside /proc");
         }
         let place = Place::find(&root, &setup.target, &mount).step(step())?;

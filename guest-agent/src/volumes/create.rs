@@ -28,7 +28,7 @@ impl Volumes {
     /// Makes a volume, or finds the one of that name. With a `user`, it is in use by that container from the first moment.
     ///
     /// # Errors
-    /// If the name, the driver or an option cannot be, or the one of that name has other options.
+    /// If the name, the driver or an option cannot be.
     pub fn create(&self, wanted: Wanted, user: Option<&str>) -> Result<VolumeInfo, VolumesError> {
         let Wanted { name, driver, options, mut labels } = wanted;
         let anonymous = name.is_empty();
@@ -38,10 +38,7 @@ impl Volumes {
         }
         let mut volumes = self.0.volumes();
         if let Some(volume) = volumes.get_mut(&name) {
-            // Who asks for no options takes what there is.
-            if !options.is_empty() && options != volume.record.options {
-                return Err(VolumesError::OtherOptions(name));
-            }
+            // moby gives the one that is there, whatever options were asked for.
             volume.users.extend(user.map(str::to_owned));
             return Ok(self.0.describe(volume));
         }

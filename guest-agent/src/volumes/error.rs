@@ -16,8 +16,6 @@ pub enum Kind {
     Unsupported,
     /// It makes sense, at another time.
     Conflict,
-    /// One of that name is there, and it is another one.
-    Exists,
     /// The data disk is full.
     Full,
     /// Cove failed.
@@ -56,11 +54,6 @@ pub enum VolumesError {
         #[source]
         source: OptionError,
     },
-    /// It is there, with other options.
-    #[error(
-        "create {0}: volume '{0}' is there already with other options: volume name must be unique; remove it or use another name"
-    )]
-    OtherOptions(String),
     /// Containers use it.
     #[error("remove {name}: volume is in use - [{}]", .by.join(", "))]
     InUse {
@@ -125,7 +118,6 @@ impl VolumesError {
             Self::Option { source: OptionError::Unsupported(_), .. } => Kind::Unsupported,
             Self::Name(_) | Self::ShortName(_) | Self::Option { .. } | Self::Filter(_) => Kind::Invalid,
             Self::InUse { .. } | Self::Pruning => Kind::Conflict,
-            Self::OtherOptions(_) => Kind::Exists,
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } | Self::Fill { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Kind::Full

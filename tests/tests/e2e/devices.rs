@@ -12,6 +12,7 @@ crate::tests![
 
 fn a_device_is_given_as_far_as_its_permissions_go(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let look = "stat -c %F /dev/disk; head -c 512 /dev/disk | wc -c; head -c 1 /dev/zero > /dev/disk && echo written";
     let said = world.docker(&["run", "--rm", "--device", "/dev/vda:/dev/disk:r", BUSYBOX, "sh", "-c", look])?;
     ensure!(said.stdout == "block special file\n512", "{said}");
@@ -55,6 +56,9 @@ fn what_is_no_device_is_refused_in_dockers_words(world: &World) -> Result<()> {
         ("/proc/version", "not a device node"),
         ("/dev/hvc0", "it leads to the host, which no container gets"),
     ] {
+        if path == "/dev/hvc0" {
+            world.only_cove();
+        }
         let done = world.docker(&["run", "--rm", "--device", path, BUSYBOX, "true"])?;
         ensure!(done.code() != 0, "{path}: {done}");
         let words = format!("error gathering device information while adding custom device \"{path}\": {reason}");

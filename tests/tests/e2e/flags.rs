@@ -103,6 +103,7 @@ fn signals_reach_the_container_unless_told_otherwise(world: &World) -> Result<()
 
 fn every_limit_reaches_the_kernel(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let options = "--cpu-quota 20000 --cpu-period 50000 --cpu-shares 2048 --cpuset-cpus 0 -m 64m --memory-reservation 32m \
                    --memory-swap 96m --oom-score-adj 7 --shm-size 8m --ulimit nofile=100:200";
     let look = "cd /sys/fs/cgroup; cat cpu.max cpuset.cpus memory.low memory.swap.max /proc/self/oom_score_adj; \

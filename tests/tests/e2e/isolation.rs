@@ -150,6 +150,7 @@ fn dialled(socket: &Path, port: u32) -> Result<UnixStream> {
 
 fn a_container_reaches_nothing_over_vsock(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.only_cove();
     let said = vsock_from(world, &[])?;
     ensure!(said.starts_with("socket: ") && !said.contains("open"), "it has an AF_VSOCK socket:\n{said}");
     let said = vsock_from(world, &["--security-opt", "seccomp=unconfined"])?;
@@ -162,6 +163,7 @@ fn a_container_reaches_nothing_over_vsock(world: &World) -> Result<()> {
 
 fn a_privileged_container_reaches_nothing_over_vsock(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.only_cove();
     for options in [&["--privileged"][..], &["--privileged", "--network", "host"]] {
         let said = vsock_from(world, options)?;
         ensure!(!said.contains("connected") && !said.contains("taken"), "{options:?}:\n{said}");

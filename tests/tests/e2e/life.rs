@@ -249,6 +249,7 @@ fn an_image_may_say_how_it_is_checked(world: &World) -> Result<()> {
 
 fn an_update_is_in_force_at_once(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     world.says(&["run", "-d", "--name", "updated", "-m", "64m", BUSYBOX, "sleep", "1000"])?;
     let limits = ["--memory", "128m", "--memory-swap", "-1", "--cpus", "0.5", "--pids-limit", "77"];
     world.docker(&[&["update", "--restart", "unless-stopped"], &limits[..], &["updated"]].concat())?.ok()?;
@@ -272,6 +273,7 @@ fn an_update_is_in_force_at_once(world: &World) -> Result<()> {
 
 fn every_limit_can_be_updated(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     world.says(&["run", "-d", "--name", "retuned", "-m", "64m", BUSYBOX, "sleep", "1000"])?;
     let options = "--blkio-weight 500 --cpu-period 50000 --cpu-quota 20000 --cpu-shares 2048 --cpuset-cpus 0 --cpuset-mems 0 \
                    --memory-reservation 32m";
@@ -287,6 +289,7 @@ fn every_limit_can_be_updated(world: &World) -> Result<()> {
 
 fn an_update_that_makes_no_sense_changes_nothing(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     world.says(&["run", "-d", "--name", "kept", "-m", "64m", "--cpus", "1", BUSYBOX, "sleep", "1000"])?;
     for (options, words) in [
         (

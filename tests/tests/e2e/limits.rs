@@ -62,6 +62,7 @@ fn a_fork_bomb_stops_at_the_limit(world: &World) -> Result<()> {
 
 fn the_cpu_limit_is_the_kernels(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let said = world.says(&["run", "--rm", "--cpus", "0.5", BUSYBOX, "cat", "/sys/fs/cgroup/cpu.max"])?;
     ensure!(said == "50000 100000", "{said}");
     Ok(())
@@ -69,6 +70,7 @@ fn the_cpu_limit_is_the_kernels(world: &World) -> Result<()> {
 
 fn the_memory_limit_is_the_kernels(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let files = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max";
     let said = world.says(&["run", "--rm", "-m", "64m", "--pids-limit", "77", BUSYBOX, "sh", "-c", files])?;
     let mut lines = said.lines();
@@ -78,6 +80,7 @@ fn the_memory_limit_is_the_kernels(world: &World) -> Result<()> {
 
 fn memory_nodes_are_as_asked(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let said = world.says(&["run", "--rm", "--cpuset-mems", "0", BUSYBOX, "cat", "/sys/fs/cgroup/cpuset.mems"])?;
     ensure!(said == "0", "{said}");
     let refused = world.docker(&["run", "--rm", "--cpuset-mems", "1023", BUSYBOX, "true"])?.exits(125)?;
@@ -87,6 +90,7 @@ fn memory_nodes_are_as_asked(world: &World) -> Result<()> {
 
 fn the_limits_of_disks_are_the_kernels(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let options = [
         "--device-read-bps=/dev/vda:1mb",
         "--device-write-bps=/dev/vda:2mb",
@@ -105,6 +109,7 @@ fn the_limits_of_disks_are_the_kernels(world: &World) -> Result<()> {
 
 fn what_the_kernel_lacks_is_discarded_with_dockers_warning(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     for (option, words) in [
         ("--memory-swappiness=10", "Memory swappiness discarded."),
         ("--blkio-weight-device=/dev/vda:100", "Weight-device discarded."),
@@ -117,6 +122,7 @@ fn what_the_kernel_lacks_is_discarded_with_dockers_warning(world: &World) -> Res
 
 fn what_cannot_be_had_is_refused_in_dockers_words(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     for (option, words) in [
         ("--storage-opt=size=1G", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
         ("--ip=1.2.3.4", "user specified IP address is supported on user defined networks only"),

@@ -30,6 +30,7 @@ fn remove(world: &World, names: &[&str]) -> Result<()> {
 
 fn processes_are_shared_with_the_machine(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.only_cove();
     running(world, "pid-host", &["--pid", "host"])?;
     let one = world.says(&["exec", "pid-host", "cat", "/proc/1/comm"])?;
     ensure!(one.contains("cove-guest") || one == "init", "process 1 is {one}");
@@ -95,6 +96,7 @@ fn the_machines_ipc_is_one_for_all_that_share_it(world: &World) -> Result<()> {
 
 fn a_host_name_is_shared_with_the_machine(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.only_cove();
     ensure!(world.says(&["run", "--rm", "--uts", "host", BUSYBOX, "hostname"])? == "cove", "another host name");
     let refused = world.docker(&["run", "--rm", "--uts", "host", "--hostname", "x", BUSYBOX, "true"])?.exits(125)?;
     refused.complains("conflicting options: hostname and the UTS mode")?;
@@ -119,6 +121,7 @@ fn a_network_is_shared_with_another_container(world: &World) -> Result<()> {
 
 fn the_machines_cgroups_are_in_sight_on_request(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let own = world.says(&["run", "--rm", BUSYBOX, "cat", "/proc/self/cgroup"])?;
     ensure!(own == "0::/", "{own}");
     let options = ["run", "--rm", "--cgroupns", "host", BUSYBOX, "sh", "-c"];
@@ -147,8 +150,8 @@ fn what_cannot_be_joined_is_refused_in_dockers_words(world: &World) -> Result<()
             "container:idle-donor",
             "cannot join network namespace of a non running container: container idle-donor is created".to_owned(),
         ),
-        ("--pid", "container:nosuch", "failed to join PID namespace: No such container: nosuch".to_owned()),
-        ("--ipc", "container:nosuch", "failed to join IPC namespace: No such container: nosuch".to_owned()),
+        ("--pid", "container:nosuch", "Error response from daemon: No such container: nosuch".to_owned()),
+        ("--ipc", "container:nosuch", "Error response from daemon: No such container: nosuch".to_owned()),
         (
             "--ipc",
             "container:private-donor",

@@ -69,6 +69,7 @@ fn an_unknown_image_is_said_to_be_unknown(world: &World) -> Result<()> {
 
 fn what_is_not_supported_is_refused_by_its_name(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.only_cove();
     for (options, named) in [
         (&["-v", "/etc:/host"][..], "/etc"),
         (&["-p", "8080:80"], "publish"),

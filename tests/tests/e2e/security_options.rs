@@ -89,6 +89,7 @@ fn labels_and_profiles_of_modules_that_the_kernel_lacks_are_taken(world: &World)
 
 fn cgroups_are_writable_on_request_only(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let make = [BUSYBOX, "mkdir", "/sys/fs/cgroup/below"];
     let shut = world.docker(&[&["run", "--rm"], &make[..]].concat())?;
     ensure!(shut.code() != 0 && shut.stderr.contains("Read-only file system"), "{shut}");

@@ -80,18 +80,18 @@ fn keys_let_go_of_a_container_that_runs_on(world: &World) -> Result<()> {
 /// Without a client that looks for them: what a library sends.
 fn the_daemon_knows_the_keys_too(world: &World) -> Result<()> {
     let _use = world.shared();
-    world.says(&["run", "-dit", "--name", "held", BUSYBOX, "sh"])?;
-    let attach = "/v1.51/containers/held/attach?stream=1&stdin=1&stdout=1&detachKeys=ctrl-x,y";
+    world.says(&["run", "-dit", "--name", "kept-keys", BUSYBOX, "sh"])?;
+    let attach = "/v1.51/containers/kept-keys/attach?stream=1&stdin=1&stdout=1&detachKeys=ctrl-x,y";
     ends_with_keys(world, attach, "", b"\x18y")?;
     let body = r#"{"Cmd":["sh"],"Tty":true,"AttachStdin":true,"AttachStdout":true,"DetachKeys":"ctrl-x"}"#;
-    let made = ask(world, "/v1.51/containers/held/exec", body)?;
+    let made = ask(world, "/v1.51/containers/kept-keys/exec", body)?;
     let (_, id) = made.split_once("{\"Id\":\"").context("no id")?;
     let start = format!("/v1.51/exec/{}/start", &id[..64]);
     ends_with_keys(world, &start, r#"{"Detach":false,"Tty":true}"#, b"\x18")?;
-    ensure!(world.says(&["inspect", "-f", "{{len .ExecIDs}}", "held"])? == "1", "the exec went with its client");
-    let refused = ask(world, "/v1.51/containers/held/attach?stream=1&stdin=1&detachKeys=nonsense", "")?;
+    ensure!(world.says(&["inspect", "-f", "{{len .ExecIDs}}", "kept-keys"])? == "1", "the exec went with its client");
+    let refused = ask(world, "/v1.51/containers/kept-keys/attach?stream=1&stdin=1&detachKeys=nonsense", "")?;
     ensure!(refused.contains(" 400 ") && refused.contains("Invalid detach keys (nonsense) provided"), "{refused}");
-    world.docker(&["rm", "-f", "held"])?.ok()?;
+    world.docker(&["rm", "-f", "kept-keys"])?.ok()?;
     Ok(())
 }
 

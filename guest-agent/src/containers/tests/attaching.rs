@@ -217,7 +217,7 @@ async fn a_value_of_a_log_option_that_makes_no_sense_is_found_at_the_start() {
     let unknown = world.containers.create("db", ContainerSpec { log_config, ..spec() }).await.unwrap_err();
     assert_eq!(
         (unknown.kind(), text(&unknown).as_str()),
-        (Kind::Invalid, "logger: no log driver named 'nosuch' is registered")
+        (Kind::Invalid, "error looking up logging plugin nosuch: plugin \"nosuch\" not found")
     );
 }
 

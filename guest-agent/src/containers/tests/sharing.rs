@@ -101,11 +101,6 @@ async fn who_cannot_be_joined_is_said_in_dockers_words() {
             format!("failed to join PID namespace: container {stopped} is not running"),
         ),
         (
-            with(|spec| spec.ipc_mode = "container:nosuch".into()),
-            Kind::Invalid,
-            "failed to join IPC namespace: No such container: nosuch".to_owned(),
-        ),
-        (
             with(|spec| spec.ipc_mode = "container:private".into()),
             Kind::Invalid,
             format!(
@@ -118,6 +113,12 @@ async fn who_cannot_be_joined_is_said_in_dockers_words() {
         let error = world.containers.start(&id).await.unwrap_err();
         assert_eq!((error.kind(), text(&error)), (kind, words));
         assert_eq!(world.status(&id).await, ContainerStatus::Created);
+    }
+    for change in
+        [with(|spec| spec.ipc_mode = "container:nosuch".into()), with(|spec| spec.pid_mode = "container:nosuch".into())]
+    {
+        let error = world.containers.create("", change).await.unwrap_err();
+        assert_eq!((error.kind(), text(&error)), (Kind::NotFound, "No such container: nosuch".to_owned()));
     }
 }
 
