@@ -22,9 +22,9 @@ pub(crate) async fn login_get() -> Answer<bool> {
 pub(crate) async fn login_set(enabled: bool) -> Answer<bool> {
     apart(move || {
         if enabled {
-            autostart::enable(&env::current_exe()?, ARGUMENTS)?
+            autostart::enable(&env::current_exe()?, ARGUMENTS)?;
         } else {
-            autostart::disable()?
+            autostart::disable()?;
         }
         autostart::is_enabled()
     })
