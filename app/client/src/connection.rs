@@ -9,7 +9,7 @@ use cove_platform::{
 use cove_proto::v1::{
     GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, events_client::EventsClient,
     execs_client::ExecsClient, guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
-    volumes_client::VolumesClient,
+    networks_client::NetworksClient, volumes_client::VolumesClient,
 };
 use hyper_util::rt::TokioIo;
 use tonic::{Code, Status, metadata::MetadataValue, transport::Channel};
@@ -57,6 +57,8 @@ clients! {
     images: ImagesClient;
     /// `cove.v1.Volumes`.
     volumes: VolumesClient;
+    /// `cove.v1.Networks`.
+    networks: NetworksClient;
 }
 
 impl Engine {

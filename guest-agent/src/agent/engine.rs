@@ -14,6 +14,7 @@ use crate::{
     events::Events,
     execs::{self, Execs},
     images::{ImageStore, StoreConfig},
+    networks::Networks,
     processes::{Kind, Process, Processes},
     state::Database,
     volumes::Volumes,
@@ -25,6 +26,9 @@ const BUILT_IN: &str = "/usr/share/cove/hello.tar";
 /// Where the events of this boot are kept, in memory.
 const EVENTS: &str = "/run/cove.events";
 
+/// Where the places of containers on networks are noted for the next agent of this boot, in memory.
+const ENDPOINTS: &str = "/run/cove.endpoints";
+
 /// The engine, open.
 pub(super) struct Engine {
     pub(super) facts: Facts,
@@ -33,6 +37,7 @@ pub(super) struct Engine {
     pub(super) containers: Containers,
     pub(super) execs: Execs,
     pub(super) volumes: Volumes,
+    pub(super) networks: Networks,
     pub(super) events: Events,
 }
 
@@ -53,11 +58,17 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
     let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
     let first: HashMap<_, _> =
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
+    let running = first.keys().cloned().collect();
+    let of_networks = database.clone();
+    let opened =
+        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running)).await?;
+    let networks = opened.context("the networks")?;
     let ground = Ground {
         root,
         database: database.clone(),
         images: Arc::new(images.clone()),
         volumes: volumes.clone(),
+        networks: networks.clone(),
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
         cpus: facts.cpus,
@@ -67,7 +78,7 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
     for process in further {
         tokio::spawn(execs::abandon(as_program(process)));
     }
-    Ok(Engine { facts, database, images, volumes, execs: Execs::new(containers.clone()), containers, events })
+    Ok(Engine { facts, database, images, volumes, networks, execs: Execs::new(containers.clone()), containers, events })
 }
 
 fn open_disk(root: &Path, events: Events) -> anyhow::Result<OnDisk> {

@@ -44,7 +44,7 @@ impl PreparedMounts {
     }
 }
 
-/// Pidfds of the containers whose namespaces a container shares.
+/// Pidfds of the containers whose namespaces a container shares; for the network also a namespace that was made ready.
 pub(crate) struct JoinedContainers {
     pub(crate) pid: Option<OwnedFd>,
     pub(crate) ipc: Option<OwnedFd>,

@@ -4,7 +4,8 @@ use std::{io, path::PathBuf};
 
 use super::{devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError};
 use crate::{
-    images::ImagesError, logs::LogError, names, processes::SignalError, state::StateError, volumes::VolumesError,
+    images::ImagesError, logs::LogError, names, networks::NetworkError, processes::SignalError, state::StateError,
+    volumes::VolumesError,
 };
 
 /// What dockerd and the runtime put before what the runtime finds wrong before it makes a process.
@@ -37,6 +38,9 @@ pub enum Kind {
 /// Why a container could not be done with as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainersError {
+    /// It gets no network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// Neither an id, nor a name, nor the beginning of an id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
@@ -270,6 +274,7 @@ impl ContainersError {
             Self::Detached => Kind::Detached,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
+            | Self::Network(_)
             | Self::Sysctl(_)
             | Self::Device(_)
             | Self::NoHostGateway

@@ -1,7 +1,13 @@
 //! The files that a container sees as /etc/hostname, /etc/hosts and /etc/resolv.conf. Written before each start, so that
 //! they say what is so then; the container may change them while it runs, as with dockerd.
 
-use std::{fs, io::Write, net::IpAddr, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs,
+    io::Write,
+    net::{IpAddr, Ipv4Addr},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use cove_proto::v1::ContainerSpec;
 
@@ -45,16 +51,17 @@ pub(super) fn files(folder: &Folder) -> EtcFiles {
     EtcFiles { hostname: folder.etc("hostname"), hosts: folder.etc("hosts"), resolv_conf: folder.etc("resolv.conf") }
 }
 
-/// Writes them. `gateway` is where the container finds the engine's host, if it has a way there. Blocks on the disk.
+/// Writes them. `address` is the container's own, if it is on a network; `gateway` is where the container finds the engine's host, if it has a way there. Blocks on the disk.
 pub(super) fn write(
     folder: &Folder,
     spec: &ContainerSpec,
+    address: Option<Ipv4Addr>,
     gateway: Option<IpAddr>,
 ) -> Result<EtcFiles, ContainersError> {
     let files = files(folder);
     for (path, content) in [
         (&files.hostname, format!("{}\n", spec.hostname)),
-        (&files.hosts, hosts(spec, gateway)?),
+        (&files.hosts, hosts(spec, address, gateway)?),
         (&files.resolv_conf, resolv_conf(spec)),
     ] {
         write_in_place(path, &content).map_err(failed("write", path))?;
@@ -62,7 +69,7 @@ pub(super) fn write(
     Ok(files)
 }
 
-fn hosts(spec: &ContainerSpec, gateway: Option<IpAddr>) -> Result<String, ContainersError> {
+fn hosts(spec: &ContainerSpec, own: Option<Ipv4Addr>, gateway: Option<IpAddr>) -> Result<String, ContainersError> {
     let mut hosts = HOSTS.to_owned();
     for (name, address) in spec.extra_hosts.iter().filter_map(|entry| entry.split_once(':')) {
         let address = match (address, gateway) {
@@ -71,6 +78,12 @@ fn hosts(spec: &ContainerSpec, gateway: Option<IpAddr>) -> Result<String, Contai
             (address, _) => address.trim().to_owned(),
         };
         hosts.push_str(&format!("{address}\t{name}\n"));
+    }
+    if let Some(own) = own {
+        let name = &spec.hostname;
+        let names =
+            if spec.domainname.is_empty() { name.clone() } else { format!("{name}.{} {name}", spec.domainname) };
+        hosts.push_str(&format!("{own}\t{names}\n"));
     }
     Ok(hosts)
 }
@@ -104,12 +117,17 @@ mod tests {
     #[test]
     fn names_of_ones_own_follow_the_usual_ones() {
         let mut spec = ContainerSpec { extra_hosts: words(&["db:10.0.0.7", "six:::1"]), ..ContainerSpec::default() };
-        assert_eq!(hosts(&spec, None).unwrap(), format!("{HOSTS}10.0.0.7\tdb\n::1\tsix\n"));
+        assert_eq!(hosts(&spec, None, None).unwrap(), format!("{HOSTS}10.0.0.7\tdb\n::1\tsix\n"));
         spec.extra_hosts = words(&["host.docker.internal:host-gateway"]);
         let gateway = Some("172.17.0.1".parse().unwrap());
-        assert!(hosts(&spec, gateway).unwrap().ends_with("172.17.0.1\thost.docker.internal\n"));
-        let error = hosts(&spec, None).unwrap_err();
+        assert!(hosts(&spec, None, gateway).unwrap().ends_with("172.17.0.1\thost.docker.internal\n"));
+        let error = hosts(&spec, None, None).unwrap_err();
         assert_eq!(error.to_string(), "unable to derive the IP value for host-gateway");
+        let mut spec = ContainerSpec { hostname: "web".into(), ..ContainerSpec::default() };
+        let own = Some(Ipv4Addr::new(172, 17, 0, 2));
+        assert_eq!(hosts(&spec, own, None).unwrap(), format!("{HOSTS}172.17.0.2\tweb\n"));
+        spec.domainname = "example".into();
+        assert_eq!(hosts(&spec, own, None).unwrap(), format!("{HOSTS}172.17.0.2\tweb.example web\n"));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::{
     events::Events,
     images::{HeldImage, ImageConfig, ImagesError},
     logs::Stream,
+    networks::Networks,
     processes::{
         LaunchError, SignalError,
         launch::{ContainerLaunch, ExecLaunch, ExitStatus, ProcessSpec, StdioSpec},
@@ -343,11 +344,14 @@ impl World {
         let database = Database::open(&database_path(folder.path())).unwrap();
         let events = Events::default();
         let volumes = Volumes::open(folder.path(), &database, events.clone()).unwrap();
+        let running = held.keys().cloned().collect();
+        let networks = Networks::of_paper(&database, &folder.path().join("networks"), &running).unwrap();
         let ground = Ground {
             root: folder.path().to_owned(),
             database: database.clone(),
             images: images.clone(),
             volumes: volumes.clone(),
+            networks,
             launcher: launcher.clone(),
             boot: boot.to_owned(),
             cpus: 2,

@@ -4,7 +4,8 @@ use prost_types::Timestamp;
 
 use cove_proto::v1;
 
-use super::{Containers, ContainersError, Entry, View, blocking, folder, launch, mounts};
+use super::{Containers, ContainersError, Entry, View, blocking, folder, launch, mounts, namespaces};
+use crate::networks::{Networks, SUBNET};
 
 impl Containers {
     /// Says all about a container.
@@ -49,9 +50,30 @@ impl Containers {
             writable_bytes,
             rootfs_bytes,
             mounts: mounts::points(&self.0.volumes, record),
-            ..Default::default()
+            networks: networks(&self.0.networks, view),
         })
     }
+}
+
+/// Its place on the network that it is on itself, as long as it runs.
+fn networks(networks: &Networks, view: &View) -> Vec<v1::NetworkEndpoint> {
+    let record = &view.record;
+    let Some(name) = namespaces::network_name(&record.spec).filter(|_| view.program.is_some()) else {
+        return Vec::new();
+    };
+    let mut shown = v1::NetworkEndpoint {
+        network: name.to_owned(),
+        network_id: networks.id(name).to_owned(),
+        ..Default::default()
+    };
+    if let Some(endpoint) = networks.endpoint(&record.id) {
+        shown.endpoint_id.clone_from(&endpoint.id);
+        shown.mac_address = endpoint.hardware_text();
+        shown.ipv4_address = endpoint.address.to_string();
+        shown.ipv4_prefix_length = SUBNET.prefix.into();
+        shown.ipv4_gateway = SUBNET.gateway().to_string();
+    }
+    vec![shown]
 }
 
 fn state(view: &View) -> v1::ContainerState {

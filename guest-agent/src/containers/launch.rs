@@ -81,6 +81,7 @@ pub(super) fn container(
         shm_bytes: spec.shm_bytes,
         privileged: security.privileged,
         mounts: Vec::new(),
+        namespace: None,
         shared: Shared::default(),
         sysctls: Vec::new(),
         init: has_init(spec),

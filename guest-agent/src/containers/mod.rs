@@ -102,7 +102,7 @@ use self::{
     index::Index,
     program::{ImageSource, Launcher},
 };
-use crate::{events::Events, processes::launch::ProcessSpec, state::Database, volumes::Volumes};
+use crate::{events::Events, networks::Networks, processes::launch::ProcessSpec, state::Database, volumes::Volumes};
 
 /// What containers stand on.
 pub struct Ground {
@@ -114,6 +114,8 @@ pub struct Ground {
     pub images: Arc<dyn ImageSource>,
     /// The volumes.
     pub volumes: Volumes,
+    /// The networks.
+    pub networks: Networks,
     /// What starts processes.
     pub launcher: Arc<dyn Launcher>,
     /// Which boot of the machine this is.
@@ -133,6 +135,7 @@ pub(crate) struct Engine {
     database: Database,
     images: Arc<dyn ImageSource>,
     volumes: Volumes,
+    networks: Networks,
     launcher: Arc<dyn Launcher>,
     folders: Folders,
     boot: String,

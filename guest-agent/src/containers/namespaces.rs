@@ -11,11 +11,15 @@ use super::{
     record::Record,
     spec::SpecError,
 };
+use crate::networks;
 use crate::processes::launch::{Network, Shared, SharedMemory, With};
 
 /// Why a container cannot share the namespaces of another one, now.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
+    /// It is not there. moby does not call this "not found": its client would look for an image.
+    #[error(transparent)]
+    Missing(Box<ContainersError>),
     /// Its processes.
     #[error("failed to join PID namespace")]
     Pid(#[source] Box<ContainersError>),
@@ -49,7 +53,7 @@ impl JoinError {
         match self {
             Self::Ipc(error) if error.kind() == Kind::NotFound => Kind::Invalid,
             Self::Ipc(error) => error.kind(),
-            Self::NotShareable(_) => Kind::Invalid,
+            Self::NotShareable(_) | Self::Missing(_) => Kind::Invalid,
             Self::NetworkNotRunning { .. } => Kind::Conflict,
             Self::Pid(_) | Self::Network(_) | Self::OwnNetwork => Kind::Internal,
         }
@@ -107,7 +111,7 @@ fn check_network(spec: &ContainerSpec) -> Result<(), SpecError> {
 pub(super) fn fill_in(engine: &Engine, spec: &mut ContainerSpec) -> Result<(), ContainersError> {
     let find = |mode: &str| container_of(mode).map(|container| engine.index().find(container)).transpose();
     for mode in [&mut spec.ipc_mode, &mut spec.pid_mode] {
-        if let Some(entry) = find(mode)? {
+        if let Some(entry) = find(mode).map_err(|error| JoinError::Missing(Box::new(error)))? {
             *mode = format!("container:{}", entry.id);
         }
     }
@@ -128,6 +132,19 @@ pub(super) fn fill_in(engine: &Engine, spec: &mut ContainerSpec) -> Result<(), C
 /// The id of the container whose network, and whose files of names, a container has.
 pub(super) fn network_donor(spec: &ContainerSpec) -> Option<&str> {
     container_of(&spec.network_mode)
+}
+
+/// Whether a container is on the default bridge.
+pub(super) fn is_bridged(spec: &ContainerSpec) -> bool {
+    matches!(spec.network_mode.as_str(), "" | "default" | networks::BRIDGE)
+}
+
+/// The name of the network that a container is on itself; none if it has another container's.
+pub(super) fn network_name(spec: &ContainerSpec) -> Option<&str> {
+    match spec.network_mode.as_str() {
+        "" | "default" => Some(networks::BRIDGE),
+        mode => container_of(mode).is_none().then_some(mode),
+    }
 }
 
 /// With whom a container that is about to start shares what.

@@ -11,7 +11,11 @@ use super::{
     restart_policy::Restarts,
     sysctls,
 };
-use crate::processes::{LaunchError, error::LaunchFailure, launch::ContainerLaunch};
+use crate::processes::{
+    LaunchError,
+    error::LaunchFailure,
+    launch::{ContainerLaunch, Network},
+};
 
 /// What dockerd and runc put before the reason, in the order in which they pass it on.
 const BEFORE_REASON: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: \
@@ -58,10 +62,18 @@ impl Actor {
     /// Starts the program and, meanwhile, writes down that it starts.
     pub(super) async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
-        let launch = blocking(move || prepare(&engine, &record)).await?;
-        let started = self.start_prepared(launch).await;
+        let started = match blocking(move || prepare(&engine, &record)).await {
+            Ok(launch) => {
+                let started = self.start_prepared(launch).await;
+                if started.is_err() {
+                    self.leave_mounts().await;
+                }
+                started
+            }
+            Err(error) => Err(error.into()),
+        };
         if started.is_err() {
-            self.leave_mounts().await;
+            self.engine.networks.detach(&self.record.id);
         }
         started
     }
@@ -92,6 +104,7 @@ impl Actor {
         self.reset_health();
         self.watch_for_oom();
         self.publish();
+        self.tell_network("connect");
         self.tell("start");
     }
 
@@ -184,12 +197,19 @@ fn prepare(engine: &Engine, record: &Record) -> Result<ContainerLaunch, Containe
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
     let (network, shared) = namespaces::shared(engine, record)?;
+    let attached = namespaces::is_bridged(&record.spec).then(|| engine.networks.attach(&record.id)).transpose()?;
     let etc = match &shared.network {
         Some(donor) => etc::files(&engine.folders.of(donor)),
-        None => etc::write(&folder, &record.spec, None)?,
+        None => {
+            let address = attached.as_ref().map(|attached| attached.endpoint.address);
+            etc::write(&folder, &record.spec, address, None)?
+        }
     };
     let mut launch = launch::container(record, &folder, image.layers, etc)?;
     (launch.network, launch.shared) = (network, shared);
+    if let Some(namespace) = attached.and_then(|attached| attached.namespace) {
+        (launch.network, launch.namespace) = (Network::Ready, Some(Arc::new(namespace)));
+    }
     launch.sysctls = sysctls::parameters(&record.spec).map_err(ContainersError::Sysctl)?;
     (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
     launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;

@@ -1,7 +1,10 @@
 //! Telling what happens to a container, under dockerd's names: with the container's labels, image and name.
 
-use super::{Containers, Engine, actor::Actor, record::Record};
-use crate::events::{Event, Kind};
+use super::{Containers, Engine, actor::Actor, namespaces, record::Record};
+use crate::{
+    events::{Event, Kind},
+    networks,
+};
 
 /// An event of a container.
 fn event(record: &Record, action: impl Into<String>) -> Event {
@@ -21,6 +24,13 @@ impl Engine {
 }
 
 impl Actor {
+    /// Tells that it is on its network, or no longer.
+    pub(super) fn tell_network(&self, action: &str) {
+        let Some(name) = namespaces::network_name(&self.record.spec) else { return };
+        let event = Event::new(Kind::Network, action, self.engine.networks.id(name)).with("container", &self.record.id);
+        self.engine.events.publish(event.with("name", name).with("type", networks::driver(name)));
+    }
+
     /// Tells that something happened to the container.
     pub(super) fn tell(&self, action: &str) {
         self.tell_with(action, |event| event);

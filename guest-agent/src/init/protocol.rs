@@ -66,8 +66,8 @@ pub enum Setup {
 }
 
 /// The first process of a container. Descriptors, in this order: cgroup folder, detached root file system, detached
-/// mounts of hostname, hosts, resolv.conf; then those that it calls for: pidfds of the containers whose PID, IPC and
-/// network namespaces it shares, a detached mount for /dev/shm, one of this program as its init; then one for each of
+/// mounts of hostname, hosts, resolv.conf; then those that it calls for: pidfds of the containers whose PID and IPC
+/// namespaces it shares, a pidfd of the one whose network it shares or the network namespace that was made ready, a detached mount for /dev/shm, one of this program as its init; then one for each of
 /// `mounts`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ContainerSetup {

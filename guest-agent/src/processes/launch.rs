@@ -1,7 +1,7 @@
 //! What it takes to start a process of a container: everything resolved, nothing left to look up but what only the
 //! container's own root file system can say (users, the executable).
 
-use std::{path::PathBuf, sync::Arc};
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use crate::seccomp::custom::Profile;
 
@@ -38,6 +38,8 @@ pub struct ContainerLaunch {
     pub privileged: bool,
     /// What it sees beside its root file system, in the order in which that is attached.
     pub mounts: Vec<MountLaunch>,
+    /// The network namespace that it lives in, with [`Network::Ready`].
+    pub namespace: Option<Arc<OwnedFd>>,
     /// Namespaces that it shares.
     pub shared: Shared,
     /// Kernel parameters of its namespaces: path below /proc/sys, value.
@@ -197,6 +199,8 @@ pub struct EtcFiles {
 pub enum Network {
     /// A namespace of its own with loopback.
     Loopback,
+    /// One that was made ready for it, [`ContainerLaunch::namespace`].
+    Ready,
     /// The guest's.
     Host,
     /// Another container's, [`Shared::network`].

@@ -3,6 +3,7 @@
 mod containers;
 mod exec;
 mod images;
+mod networks;
 mod not_yet;
 mod pattern;
 mod system;
@@ -87,6 +88,8 @@ static ROUTES: &[Route] = &[
     route!(POST "/images/{*}/tag" => images::tag::tag),
     route!(DELETE "/images/{*}" => images::remove::remove),
     // Volumes.
+    route!(GET "/networks" => networks::list::list),
+    route!(GET "/networks/{}" => networks::inspect::inspect),
     route!(GET "/volumes" => volumes::list::list),
     route!(POST "/volumes/create" => volumes::create::create),
     route!(POST "/volumes/prune" => volumes::prune::prune),

@@ -5,6 +5,7 @@
 //! * [`container_summary`] — a row of `docker ps`.
 //! * [`stats`] — what a container uses.
 //! * [`exec`] — an exec; [`event`] — an event.
+//! * [`network`] — a network.
 //! * `mounts` — what is mounted in a container. [`volume`] — a volume.
 //! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made.
 
@@ -19,6 +20,7 @@ pub(crate) mod image;
 pub(crate) mod image_history;
 mod life;
 mod mounts;
+pub(crate) mod network;
 mod network_settings;
 pub(crate) mod stats;
 pub(crate) mod volume;

@@ -118,7 +118,7 @@ async fn who_cannot_be_joined_is_said_in_dockers_words() {
         [with(|spec| spec.ipc_mode = "container:nosuch".into()), with(|spec| spec.pid_mode = "container:nosuch".into())]
     {
         let error = world.containers.create("", change).await.unwrap_err();
-        assert_eq!((error.kind(), text(&error)), (Kind::NotFound, "No such container: nosuch".to_owned()));
+        assert_eq!((error.kind(), text(&error)), (Kind::Invalid, "No such container: nosuch".to_owned()));
     }
 }
 

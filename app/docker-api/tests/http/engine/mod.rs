@@ -8,6 +8,7 @@ mod events;
 mod execs;
 mod host;
 mod images;
+mod networks;
 mod volumes;
 
 use std::pin::Pin;
@@ -45,6 +46,7 @@ impl Fake {
             .add_service(v1::execs_server::ExecsServer::new(handle()))
             .add_service(v1::events_server::EventsServer::new(handle()))
             .add_service(v1::images_server::ImagesServer::new(handle()))
+            .add_service(v1::networks_server::NetworksServer::new(handle()))
             .add_service(v1::volumes_server::VolumesServer::new(handle()))
             .add_service(v1::machine_server::MachineServer::new(handle()))
             .add_service(v1::guest_server::GuestServer::new(handle()));
