@@ -312,7 +312,7 @@ impl Inner {
     /// Gives a namespace an address. One that was ready may be of no use any more: then another is made.
     fn wire(&self, ready: Option<Ready>, address: Ipv4Addr) -> Result<Attached, NetworkError> {
         let Some(bridge) = self.bridge else {
-            let endpoint = Endpoint { id: names::new_id()?, address, link: String::new() };
+            let endpoint = Endpoint { id: names::new_id()?, address, link: "paper".to_owned() };
             return Ok(Attached { endpoint, namespace: None });
         };
         if let Some(ready) = ready {
@@ -444,7 +444,8 @@ mod tests {
 
     #[test]
     fn containers_have_addresses_while_they_run() {
-        let networks = World::new().open(&[]);
+        let world = World::new();
+        let networks = world.open(&[]);
         for container in ["a", "b", "c"] {
             networks.attach(container).unwrap();
         }
@@ -476,7 +477,8 @@ mod tests {
 
     #[test]
     fn names_and_beginnings_of_ids_find_a_network() {
-        let networks = World::new().open(&[]);
+        let world = World::new();
+        let networks = world.open(&[]);
         let id = networks.id(HOST).to_owned();
         assert_eq!(networks.find("host"), Some(HOST));
         assert_eq!(networks.find(&id), Some(HOST));

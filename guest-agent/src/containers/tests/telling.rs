@@ -1,18 +1,24 @@
 //! What is told of a container's life.
 
+use std::sync::Arc;
+
 use futures::StreamExt;
 
 use super::*;
 use crate::{
-    events::{Event, Filter, Span},
+    events::{Event, Filter, Kind, Span},
     execs::Execs,
 };
 
 impl World {
-    /// All that was told so far, as `docker events` shows it, without ids and times.
-    async fn told(&self) -> Vec<String> {
+    async fn all_told(&self) -> Vec<Arc<Event>> {
         let span = Span { since: Some(0), until: Some(crate::clock::now_nanos()) };
-        self.events.watch(span, Filter::default()).map(|event| shown(&event.unwrap())).collect().await
+        self.events.watch(span, Filter::default()).map(Result::unwrap).collect().await
+    }
+
+    /// All that was told of containers so far, as `docker events` shows it, without ids and times.
+    async fn told(&self) -> Vec<String> {
+        self.all_told().await.iter().filter(|event| event.kind != Kind::Network).map(|event| shown(event)).collect()
     }
 
     /// The actions of all that was told so far.
@@ -52,6 +58,10 @@ async fn a_run_is_told_in_dockerds_words() {
             format!("destroy ({about})"),
         ]
     );
+    let of_network = format!("container={id}, name=bridge, type=bridge");
+    let all: Vec<String> = world.all_told().await.iter().map(|event| shown(event)).collect();
+    assert_eq!(all[2..4], [format!("connect ({of_network})"), format!("start ({about})")]);
+    assert_eq!(all[5], format!("disconnect ({of_network})"));
 }
 
 #[tokio::test]
