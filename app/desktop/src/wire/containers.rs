@@ -41,6 +41,7 @@ pub(crate) struct ContainerDetails {
     user: String,
     hostname: String,
     network_mode: String,
+    address: String,
     tty: bool,
     auto_remove: bool,
     privileged: bool,
@@ -77,6 +78,7 @@ impl From<v1::Container> for Container {
 impl From<v1::Container> for ContainerDetails {
     fn from(container: v1::Container) -> Self {
         let spec = container.spec.clone().unwrap_or_default();
+        let address = container.networks.first().map(|endpoint| endpoint.ipv4_address.clone()).unwrap_or_default();
         let (security, resources) = (spec.security.unwrap_or_default(), spec.resources.unwrap_or_default());
         Self {
             container: container.into(),
@@ -85,7 +87,8 @@ impl From<v1::Container> for ContainerDetails {
             working_dir: spec.working_dir,
             user: spec.user,
             hostname: spec.hostname,
-            network_mode: spec.network_mode,
+            network_mode: if spec.network_mode.is_empty() { "bridge".to_owned() } else { spec.network_mode },
+            address,
             tty: spec.tty,
             auto_remove: spec.auto_remove,
             privileged: security.privileged,

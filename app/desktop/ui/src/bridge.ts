@@ -163,6 +163,8 @@ export interface ContainerDetails extends Container {
   user: string;
   hostname: string;
   networkMode: string;
+  /** On its network, while it runs; empty if it has none. */
+  address: string;
   tty: boolean;
   autoRemove: boolean;
   privileged: boolean;

@@ -104,7 +104,7 @@ const commands: { [K in keyof Commands]: (argument: Commands[K][0]) => Promise<C
     if (!found) throw refused("no such container");
     return {
       ...found, env: ["PATH=/usr/local/bin:/usr/bin:/bin", "NODE_ENV=production", "DATABASE_URL=postgres://shop-db/shop"], labels: { "com.example.project": "shop" },
-      workingDir: "/srv/app", user: "node", hostname: id.slice(0, 12), networkMode: "bridge", tty: false, autoRemove: false, privileged: false, readOnlyRootfs: false,
+      workingDir: "/srv/app", user: "node", hostname: id.slice(0, 12), networkMode: "bridge", address: found.status === "running" ? "172.17.0.2" : "", tty: false, autoRemove: false, privileged: false, readOnlyRootfs: false,
       nanoCpus: 1.5e9, memoryBytes: 2 ** 29, pidsLimit: 0,
     };
   },

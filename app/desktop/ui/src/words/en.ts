@@ -168,6 +168,7 @@ export const en = {
       workingDir: "Folder",
       hostname: "Host name",
       network: "Network",
+      address: "Address",
       memory: "Memory limit",
       cpus: "CPU limit",
       pids: "Process limit",

@@ -168,6 +168,7 @@ export const ko: Catalogue = {
       workingDir: "작업 폴더",
       hostname: "호스트 이름",
       network: "네트워크",
+      address: "주소",
       memory: "메모리 제한",
       cpus: "CPU 제한",
       pids: "프로세스 수 제한",
