@@ -55,10 +55,11 @@ impl Containers {
     }
 }
 
-/// Its place on the network that it is on itself, as long as it runs.
+/// The network that it is or was on itself, and its place there as long as it runs.
 fn networks(networks: &Networks, view: &View) -> Vec<v1::NetworkEndpoint> {
     let record = &view.record;
-    let Some(name) = namespaces::network_name(&record.spec).filter(|_| view.program.is_some()) else {
+    let has_run = view.program.is_some() || record.state.started_at != 0;
+    let Some(name) = namespaces::network_name(&record.spec).filter(|_| has_run) else {
         return Vec::new();
     };
     let mut shown = v1::NetworkEndpoint {
