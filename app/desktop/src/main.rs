@@ -38,6 +38,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    cove_platform::web_view::keep_calm();
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -26,6 +26,8 @@ const UNSAFE: &[&str] = &[
     "app/platform/src/process.rs",
     // How much memory the computer has: one call of the system.
     "app/platform/src/memory.rs",
+    // A variable of the environment, set before there is a second thread.
+    "app/platform/src/web_view.rs",
     // Children that end with their parent: a call between fork and exec.
     "app/hypervisor-qemu/src/children.rs",
     // Virtualization.framework: all calls of it, and the queue that they must be made on.
