@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := bash
-.PHONY: help run window dist setup setup-checks test check bench yardstick screenshots proto proto-baseline clean
+.PHONY: help run window dist setup setup-checks test check bench yardstick soak screenshots proto proto-baseline clean
 CHECKS := fmt tidy deny proto-compat clippy unit cross wine vm e2e desktop
 .PHONY: $(CHECKS)
 
@@ -39,6 +39,9 @@ bench: dist ## Measure Cove beside dockerd in the same kind of VM, in one run.
 
 yardstick: dist ## Run docker-py's own tests on containers, execs and volumes against Cove.
 	@tests/ci/yardstick.sh
+
+soak: dist ## Start and remove 10,000 containers and look what is left of them.
+	@tests/ci/soak.sh
 
 screenshots: dist setup-checks ## Every screen, light and dark, before a real machine, into docs/screenshots.
 	@tests/ci/desktop.sh app screenshots

@@ -15,6 +15,7 @@ mod flags;
 mod giving_back;
 mod images;
 mod isolation;
+mod leaks;
 mod life;
 mod lifecycle;
 mod limits;
@@ -73,6 +74,7 @@ fn main() {
         ("volumes", volumes::TESTS),
         ("clients", clients::TESTS),
         ("refusals", refusals::TESTS),
+        ("leaks", leaks::TESTS),
         ("giving_back", giving_back::TESTS),
         ("settings", settings::TESTS),
         ("lifecycle", lifecycle::TESTS),
