@@ -285,10 +285,10 @@ impl Actor {
         }
         self.engine.images.set_running(&self.record.id, false);
         self.publish();
-        self.tell_end(running.stop_asked, running.oom_told);
-        self.notify_end();
         self.engine.networks.detach(&self.record.id);
         self.tell_network("disconnect");
+        self.tell_end(running.stop_asked, running.oom_told);
+        self.notify_end();
         self.leave_mounts().await;
         if let Err(error) = running.program.release().await {
             tracing::warn!(container = %self.record.id, %error, "an ended container leaves something behind");
