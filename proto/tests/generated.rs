@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 7] = ["machine", "guest", "containers", "execs", "images", "volumes", "events"];
+const FILES: [&str; 8] = ["machine", "guest", "containers", "execs", "images", "volumes", "events", "networks"];
 
 #[test]
 fn committed_code_is_what_the_proto_files_say() {
