@@ -6,6 +6,7 @@
 //! * [`rpc`] — the services of `cove.v1`: decode, one call, encode.
 //! * [`containers`], [`execs`] — what users see, and their states.
 //! * [`volumes`] — folders that outlive containers.
+//! * [`networks`] — the bridge, and the namespaces that are ready on it.
 //! * [`logs`] — what containers wrote.
 //! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.
@@ -39,6 +40,7 @@ pub mod init;
 pub mod logs;
 pub mod names;
 pub mod namespaces;
+pub mod networks;
 pub mod processes;
 pub mod rlimits;
 pub mod rootfs;

@@ -14,6 +14,7 @@ use crate::{
     events::Events,
     execs::{self, Execs},
     images::{ImageStore, StoreConfig},
+    networks::{Networks, wires::Kernel},
     processes::{Kind, Process, Processes},
     state::Database,
     volumes::Volumes,
@@ -25,6 +26,9 @@ const BUILT_IN: &str = "/usr/share/cove/hello.tar";
 /// Where the events of this boot are kept, in memory.
 const EVENTS: &str = "/run/cove.events";
 
+/// Where it is written down what the containers of this boot have of their networks, in memory.
+const LEASES: &str = "/run/cove.networks";
+
 /// The engine, open.
 pub(super) struct Engine {
     pub(super) facts: Facts,
@@ -33,6 +37,7 @@ pub(super) struct Engine {
     pub(super) containers: Containers,
     pub(super) execs: Execs,
     pub(super) volumes: Volumes,
+    pub(super) networks: Networks,
     pub(super) events: Events,
 }
 
@@ -53,11 +58,16 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
     let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
     let first: HashMap<_, _> =
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
+    let running = first.keys().cloned().collect();
+    let known = database.clone();
+    let opened = move || Networks::open(LEASES.into(), &known, &running, Box::new(Kernel));
+    let networks = tokio::task::spawn_blocking(opened).await??;
     let ground = Ground {
         root,
         database: database.clone(),
         images: Arc::new(images.clone()),
         volumes: volumes.clone(),
+        networks: networks.clone(),
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
         cpus: facts.cpus,
@@ -67,7 +77,8 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
     for process in further {
         tokio::spawn(execs::abandon(as_program(process)));
     }
-    Ok(Engine { facts, database, images, volumes, execs: Execs::new(containers.clone()), containers, events })
+    let execs = Execs::new(containers.clone());
+    Ok(Engine { facts, database, images, volumes, networks, execs, containers, events })
 }
 
 fn open_disk(root: &Path, events: Events) -> anyhow::Result<OnDisk> {

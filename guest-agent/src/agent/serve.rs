@@ -2,7 +2,8 @@
 
 use cove_proto::v1::{
     containers_server::ContainersServer, events_server::EventsServer, execs_server::ExecsServer,
-    guest_server::GuestServer, images_server::ImagesServer, volumes_server::VolumesServer,
+    guest_server::GuestServer, images_server::ImagesServer, networks_server::NetworksServer,
+    volumes_server::VolumesServer,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -14,7 +15,7 @@ use tonic::transport::Server;
 use super::{accept::Connection, engine::Engine};
 use crate::rpc::{
     containers::ContainersService, events::EventsService, execs::ExecsService, guest::GuestService,
-    images::ImagesService, volumes::VolumesService,
+    images::ImagesService, networks::NetworksService, volumes::VolumesService,
 };
 
 /// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time.
@@ -38,14 +39,16 @@ pub(super) async fn serve(
     reporter.set_serving::<EventsServer<EventsService>>().await;
     reporter.set_serving::<ImagesServer<ImagesService>>().await;
     reporter.set_serving::<VolumesServer<VolumesService>>().await;
+    reporter.set_serving::<NetworksServer<NetworksService>>().await;
     reporter.set_serving::<GuestServer<GuestService>>().await;
-    let Engine { facts, database, images, volumes, containers, execs, events } = engine;
+    let Engine { facts, database, images, volumes, networks, containers, execs, events } = engine;
     let guest = GuestService { facts, containers: containers.clone(), images: images.clone(), power_off };
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .add_service(health)
         .add_service(GuestServer::new(guest))
+        .add_service(NetworksServer::new(NetworksService::new(networks, containers.clone())))
         .add_service(ContainersServer::new(ContainersService::new(containers)))
         .add_service(ExecsServer::new(ExecsService::new(execs)))
         .add_service(EventsServer::new(EventsService::new(events)))

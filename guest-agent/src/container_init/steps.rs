@@ -44,7 +44,7 @@ impl PreparedMounts {
     }
 }
 
-/// Pidfds of the containers whose namespaces a container shares.
+/// Pidfds of the containers whose namespaces a container shares; of the network also a namespace that was made ready.
 pub(crate) struct JoinedContainers {
     pub(crate) pid: Option<OwnedFd>,
     pub(crate) ipc: Option<OwnedFd>,
@@ -119,15 +119,14 @@ fn memory(setup: &ContainerSetup, shared: Option<OwnedFd>) -> devices::Memory {
     }
 }
 
-/// The IPC and network namespaces of other containers. The PID namespace was joined before there was this process.
+/// The IPC and network namespaces of other containers, and the network namespace that was made ready. The PID namespace was joined before there was this process.
 fn join_namespaces(joined: &JoinedContainers) -> Result<(), LaunchFailure> {
     for (container, kind, name) in [
         (&joined.ipc, ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION, "IPC"),
         (&joined.network, ThreadNameSpaceType::NETWORK, "network"),
     ] {
         if let Some(container) = container {
-            let step = || format!("join the other container's {name} namespace");
-            namespaces::join_one(container, kind).step(step())?;
+            namespaces::join_one(container, kind).step(format!("join the {name} namespace that it is to have"))?;
         }
     }
     Ok(())

@@ -28,6 +28,7 @@ use super::{
 use crate::{
     clock,
     logs::{Log, pump::pump},
+    networks::Lease,
     processes::launch::ExitStatus,
 };
 
@@ -284,8 +285,9 @@ impl Actor {
                 "the end of a container cannot be written down");
         }
         self.engine.images.set_running(&self.record.id, false);
+        let left = self.engine.networks.detach(&self.record.id);
         self.publish();
-        self.tell_end(running.stop_asked, running.oom_told);
+        self.tell_end(left.as_ref(), running.stop_asked, running.oom_told);
         self.notify_end();
         self.leave_mounts().await;
         if let Err(error) = running.program.release().await {
@@ -306,10 +308,13 @@ impl Actor {
     }
 
     /// Tells that a run has ended, in dockerd's order.
-    fn tell_end(&self, stop_asked: bool, oom_told: bool) {
+    fn tell_end(&self, left: Option<&Lease>, stop_asked: bool, oom_told: bool) {
         let state = &self.record.state;
         if state.oom_killed && !oom_told {
             self.tell("oom");
+        }
+        if let Some(lease) = left {
+            self.tell_network("disconnect", lease);
         }
         let seconds = state.finished_at.saturating_sub(state.started_at).max(0) / 1_000_000_000;
         self.tell_with("die", |event| event.with("execDuration", seconds).with("exitCode", state.exit_code));

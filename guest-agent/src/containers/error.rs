@@ -4,7 +4,8 @@ use std::{io, path::PathBuf};
 
 use super::{devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError};
 use crate::{
-    images::ImagesError, logs::LogError, names, processes::SignalError, state::StateError, volumes::VolumesError,
+    images::ImagesError, logs::LogError, names, networks::NetworksError, processes::SignalError, state::StateError,
+    volumes::VolumesError,
 };
 
 /// What dockerd and the runtime put before what the runtime finds wrong before it makes a process.
@@ -68,6 +69,9 @@ pub enum ContainersError {
     /// What the container is asked to be makes no sense.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// It got no place in its network.
+    #[error("failed to set up container networking")]
+    Network(#[source] NetworksError),
     /// A filter makes no sense.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -264,6 +268,7 @@ impl ContainersError {
             Self::Join(error) => error.kind(),
             Self::Image(error) => image_kind(error),
             Self::Volume(error) => volume_kind(error),
+            Self::Network(error) => network_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
             Self::LogsNotReadable => Kind::Unsupported,
@@ -286,6 +291,14 @@ impl ContainersError {
             | Self::Files { .. }
             | Self::Random(_) => Kind::Internal,
         }
+    }
+}
+
+pub(crate) fn network_kind(error: &NetworksError) -> Kind {
+    match error {
+        NetworksError::NotFound(_) => Kind::NotFound,
+        NetworksError::Ambiguous(_) | NetworksError::Filter(_) => Kind::Invalid,
+        _ => Kind::Internal,
     }
 }
 

@@ -19,7 +19,7 @@ const HOSTS: &str = "127.0.0.1\tlocalhost\n\
     ff02::1\tip6-allnodes\n\
     ff02::2\tip6-allrouters\n";
 
-const NO_RESOLVER: &str = "# Cove: this container has no network, so it has no name servers.\n";
+const NO_RESOLVER: &str = "# Cove: there are no name servers yet.\n";
 
 /// Docker's word for the address at which a container finds the engine's host.
 const HOST_GATEWAY: &str = "host-gateway";
@@ -45,16 +45,18 @@ pub(super) fn files(folder: &Folder) -> EtcFiles {
     EtcFiles { hostname: folder.etc("hostname"), hosts: folder.etc("hosts"), resolv_conf: folder.etc("resolv.conf") }
 }
 
-/// Writes them. `gateway` is where the container finds the engine's host, if it has a way there. Blocks on the disk.
+/// Writes them. `gateway` is where the container finds the engine's host, if it has a way there; `own` is its address, if it
+/// has one. Blocks on the disk.
 pub(super) fn write(
     folder: &Folder,
     spec: &ContainerSpec,
     gateway: Option<IpAddr>,
+    own: Option<IpAddr>,
 ) -> Result<EtcFiles, ContainersError> {
     let files = files(folder);
     for (path, content) in [
         (&files.hostname, format!("{}\n", spec.hostname)),
-        (&files.hosts, hosts(spec, gateway)?),
+        (&files.hosts, hosts(spec, gateway, own)?),
         (&files.resolv_conf, resolv_conf(spec)),
     ] {
         write_in_place(path, &content).map_err(failed("write", path))?;
@@ -62,7 +64,7 @@ pub(super) fn write(
     Ok(files)
 }
 
-fn hosts(spec: &ContainerSpec, gateway: Option<IpAddr>) -> Result<String, ContainersError> {
+fn hosts(spec: &ContainerSpec, gateway: Option<IpAddr>, own: Option<IpAddr>) -> Result<String, ContainersError> {
     let mut hosts = HOSTS.to_owned();
     for (name, address) in spec.extra_hosts.iter().filter_map(|entry| entry.split_once(':')) {
         let address = match (address, gateway) {
@@ -72,7 +74,22 @@ fn hosts(spec: &ContainerSpec, gateway: Option<IpAddr>) -> Result<String, Contai
         };
         hosts.push_str(&format!("{address}\t{name}\n"));
     }
+    if let Some(own) = own {
+        hosts.push_str(&format!("{own}\t{}\n", names(spec)));
+    }
     Ok(hosts)
+}
+
+/// A container's names for itself, as dockerd writes them: the full one, and the part before the first dot.
+fn names(spec: &ContainerSpec) -> String {
+    let full = match spec.domainname.as_str() {
+        "" => spec.hostname.clone(),
+        domain => format!("{}.{domain}", spec.hostname),
+    };
+    match full.split_once('.') {
+        Some((short, _)) => format!("{full} {short}"),
+        None => full,
+    }
 }
 
 fn resolv_conf(spec: &ContainerSpec) -> String {
@@ -104,12 +121,21 @@ mod tests {
     #[test]
     fn names_of_ones_own_follow_the_usual_ones() {
         let mut spec = ContainerSpec { extra_hosts: words(&["db:10.0.0.7", "six:::1"]), ..ContainerSpec::default() };
-        assert_eq!(hosts(&spec, None).unwrap(), format!("{HOSTS}10.0.0.7\tdb\n::1\tsix\n"));
+        assert_eq!(hosts(&spec, None, None).unwrap(), format!("{HOSTS}10.0.0.7\tdb\n::1\tsix\n"));
         spec.extra_hosts = words(&["host.docker.internal:host-gateway"]);
         let gateway = Some("172.17.0.1".parse().unwrap());
-        assert!(hosts(&spec, gateway).unwrap().ends_with("172.17.0.1\thost.docker.internal\n"));
-        let error = hosts(&spec, None).unwrap_err();
+        assert!(hosts(&spec, gateway, None).unwrap().ends_with("172.17.0.1\thost.docker.internal\n"));
+        let error = hosts(&spec, None, None).unwrap_err();
         assert_eq!(error.to_string(), "unable to derive the IP value for host-gateway");
+    }
+
+    #[test]
+    fn its_own_address_comes_last_with_its_names() {
+        let own = Some("172.17.0.2".parse().unwrap());
+        let mut spec = ContainerSpec { hostname: "web".into(), ..ContainerSpec::default() };
+        assert_eq!(hosts(&spec, None, own).unwrap(), format!("{HOSTS}172.17.0.2\tweb\n"));
+        spec.domainname = "example.org".into();
+        assert!(hosts(&spec, None, own).unwrap().ends_with("172.17.0.2\tweb.example.org web\n"));
     }
 
     #[test]

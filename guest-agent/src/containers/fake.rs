@@ -25,6 +25,7 @@ use crate::{
     events::Events,
     images::{HeldImage, ImageConfig, ImagesError},
     logs::Stream,
+    networks::{Networks, fake::FakeWires},
     processes::{
         LaunchError, SignalError,
         launch::{ContainerLaunch, ExecLaunch, ExitStatus, ProcessSpec, StdioSpec},
@@ -323,6 +324,7 @@ pub(crate) struct World {
     pub(crate) launcher: Arc<FakeLauncher>,
     pub(crate) images: Arc<FakeImages>,
     pub(crate) volumes: Volumes,
+    pub(crate) networks: Networks,
     pub(crate) events: Events,
     pub(crate) folder: Arc<tempfile::TempDir>,
 }
@@ -343,17 +345,21 @@ impl World {
         let database = Database::open(&database_path(folder.path())).unwrap();
         let events = Events::default();
         let volumes = Volumes::open(folder.path(), &database, events.clone()).unwrap();
+        let running = held.keys().cloned().collect();
+        let wires = Box::new(FakeWires::default());
+        let networks = Networks::open(folder.path().join("leases"), &database, &running, wires).unwrap();
         let ground = Ground {
             root: folder.path().to_owned(),
             database: database.clone(),
             images: images.clone(),
             volumes: volumes.clone(),
+            networks: networks.clone(),
             launcher: launcher.clone(),
             boot: boot.to_owned(),
             cpus: 2,
             events: events.clone(),
         };
         let containers = Containers::open(ground, held).await.unwrap();
-        Self { containers, launcher, images, volumes, events, folder }
+        Self { containers, launcher, images, volumes, networks, events, folder }
     }
 }

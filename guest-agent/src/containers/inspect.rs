@@ -4,7 +4,7 @@ use prost_types::Timestamp;
 
 use cove_proto::v1;
 
-use super::{Containers, ContainersError, Entry, View, blocking, folder, launch, mounts};
+use super::{Containers, ContainersError, Entry, View, blocking, folder, launch, mounts, network};
 
 impl Containers {
     /// Says all about a container.
@@ -24,6 +24,8 @@ impl Containers {
     ) -> Result<v1::Container, ContainersError> {
         let record = &view.record;
         let folder = self.0.folders.of(&record.id);
+        // One that is being started is not shown to have what it has not joined yet.
+        let lease = view.program.is_some().then(|| self.0.networks.lease(&record.id)).flatten();
         let (mut writable_bytes, mut rootfs_bytes) = (None, None);
         if sizes {
             let (upper, this, image) = (folder.upper(), self.clone(), record.image_id.clone());
@@ -49,7 +51,8 @@ impl Containers {
             writable_bytes,
             rootfs_bytes,
             mounts: mounts::points(&self.0.volumes, record),
-            ..Default::default()
+            networks: network::endpoints(&self.0.networks, record, lease.as_ref()),
+            sandbox_id: lease.map(|lease| lease.sandbox_id).unwrap_or_default(),
         })
     }
 }

@@ -73,7 +73,9 @@ pub(super) fn container(
         hostname: spec.hostname.clone(),
         domainname: spec.domainname.clone(),
         etc,
-        network: if spec.network_mode == "host" { Network::Host } else { Network::Loopback },
+        // As its mode says, and what is shared: see `start`.
+        network: Network::Loopback,
+        network_namespace: None,
         resources: limits::resources(&spec.resources.clone().unwrap_or_default()),
         read_only_rootfs: security.read_only_rootfs,
         masked_paths: values(&security.masked_paths),

@@ -18,7 +18,7 @@
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
 //!   [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
 //! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
-//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
+//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`], [`network`],
 //!   [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`log`],
 //!   [`folder`], [`record`].
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
@@ -46,6 +46,7 @@ mod log;
 pub mod merge;
 mod mounts;
 mod namespaces;
+mod network;
 mod oom;
 pub mod output;
 mod pause;
@@ -81,9 +82,10 @@ use cove_proto::v1;
 
 pub(crate) use self::{
     actor::DRAIN,
-    error::volume_kind,
+    error::{network_kind, volume_kind},
     inspect::{nanos, timestamp},
     isolation::namespaces,
+    network::fill as fill_endpoint,
     start::chain,
     top::started_at,
 };
@@ -102,7 +104,7 @@ use self::{
     index::Index,
     program::{ImageSource, Launcher},
 };
-use crate::{events::Events, processes::launch::ProcessSpec, state::Database, volumes::Volumes};
+use crate::{events::Events, networks::Networks, processes::launch::ProcessSpec, state::Database, volumes::Volumes};
 
 /// What containers stand on.
 pub struct Ground {
@@ -114,6 +116,8 @@ pub struct Ground {
     pub images: Arc<dyn ImageSource>,
     /// The volumes.
     pub volumes: Volumes,
+    /// The networks.
+    pub networks: Networks,
     /// What starts processes.
     pub launcher: Arc<dyn Launcher>,
     /// Which boot of the machine this is.
@@ -133,6 +137,7 @@ pub(crate) struct Engine {
     database: Database,
     images: Arc<dyn ImageSource>,
     volumes: Volumes,
+    networks: Networks,
     launcher: Arc<dyn Launcher>,
     folders: Folders,
     boot: String,

@@ -147,7 +147,8 @@ pub(super) fn shared(engine: &Engine, record: &Record) -> Result<(Network, Share
     let network = match (&donor, spec.network_mode.as_str()) {
         (Some(_), _) => Network::Joined,
         (None, "host") => Network::Host,
-        (None, _) => Network::Loopback,
+        (None, "none") => Network::Loopback,
+        (None, _) => Network::Ready,
     };
     let (uts, cgroup) = (spec.uts_mode == "host", spec.cgroupns_mode == "host");
     Ok((network, Shared { pid, ipc, network: donor, uts, cgroup, memory }))

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     Containers, ContainersError, Engine,
     actor::{Actor, Command, Life, Running},
-    blocking, devices, etc, launch, log, mounts, namespaces,
+    blocking, devices, etc, launch, log, mounts, namespaces, network,
     program::Program,
     record::{Phase, Record},
     restart_policy::Restarts,
@@ -58,10 +58,18 @@ impl Actor {
     /// Starts the program and, meanwhile, writes down that it starts.
     pub(super) async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
-        let launch = blocking(move || prepare(&engine, &record)).await?;
-        let started = self.start_prepared(launch).await;
+        let started = match blocking(move || prepare(&engine, &record)).await {
+            Ok(launch) => {
+                let started = self.start_prepared(launch).await;
+                if started.is_err() {
+                    self.leave_mounts().await;
+                }
+                started
+            }
+            Err(error) => Err(error.into()),
+        };
         if started.is_err() {
-            self.leave_mounts().await;
+            self.leave_network();
         }
         started
     }
@@ -184,12 +192,14 @@ fn prepare(engine: &Engine, record: &Record) -> Result<ContainerLaunch, Containe
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
     let (network, shared) = namespaces::shared(engine, record)?;
+    let attached = network::join(engine, record)?;
     let etc = match &shared.network {
         Some(donor) => etc::files(&engine.folders.of(donor)),
-        None => etc::write(&folder, &record.spec, None)?,
+        None => etc::write(&folder, &record.spec, None, network::address(attached.as_ref()))?,
     };
     let mut launch = launch::container(record, &folder, image.layers, etc)?;
     (launch.network, launch.shared) = (network, shared);
+    launch.network_namespace = attached.and_then(|attached| attached.namespace);
     launch.sysctls = sysctls::parameters(&record.spec).map_err(ContainersError::Sysctl)?;
     (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
     launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;

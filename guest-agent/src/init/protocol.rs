@@ -67,7 +67,7 @@ pub enum Setup {
 
 /// The first process of a container. Descriptors, in this order: cgroup folder, detached root file system, detached
 /// mounts of hostname, hosts, resolv.conf; then those that it calls for: pidfds of the containers whose PID, IPC and
-/// network namespaces it shares, a detached mount for /dev/shm, one of this program as its init; then one for each of
+/// network namespaces it shares, the network namespace that was made ready for it, a detached mount for /dev/shm, one of this program as its init; then one for each of
 /// `mounts`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ContainerSetup {

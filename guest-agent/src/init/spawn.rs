@@ -18,7 +18,7 @@ use crate::{
     namespaces,
     processes::{
         error::LaunchFailure,
-        launch::{ExitStatus, SharedMemory, With},
+        launch::{ExitStatus, Network, SharedMemory, With},
         process::Kind,
     },
     sys::clone::{self, Options, Side},
@@ -95,7 +95,7 @@ impl Parts {
         let joined = JoinedContainers {
             pid: next_if(matches!(setup.shared.pid, With::Container(_)))?,
             ipc: next_if(matches!(setup.shared.ipc, With::Container(_)))?,
-            network: next_if(setup.shared.network.is_some())?,
+            network: next_if(matches!(setup.network, Network::Joined | Network::Ready))?,
         };
         let shared = !matches!(setup.shared.memory, SharedMemory::Private | SharedMemory::Absent);
         let (shared_memory, init) = (next_if(shared)?, next_if(setup.init)?);

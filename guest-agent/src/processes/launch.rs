@@ -1,7 +1,7 @@
 //! What it takes to start a process of a container: everything resolved, nothing left to look up but what only the
 //! container's own root file system can say (users, the executable).
 
-use std::{path::PathBuf, sync::Arc};
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use crate::seccomp::custom::Profile;
 
@@ -24,6 +24,8 @@ pub struct ContainerLaunch {
     pub etc: EtcFiles,
     /// What network it has.
     pub network: Network,
+    /// The network namespace that it joins, with [`Network::Ready`].
+    pub network_namespace: Option<Arc<OwnedFd>>,
     /// What it may use.
     pub resources: Resources,
     /// Whether the root file system is read-only.
@@ -197,6 +199,8 @@ pub struct EtcFiles {
 pub enum Network {
     /// A namespace of its own with loopback.
     Loopback,
+    /// A namespace that was made ready for it.
+    Ready,
     /// The guest's.
     Host,
     /// Another container's, [`Shared::network`].

@@ -42,7 +42,9 @@ impl Processes {
 
     async fn start_in_new_cgroup(&self, launch: ContainerLaunch) -> Result<Process, LaunchError> {
         let filter = self.filters.get(&launch.process.seccomp, launch.process.capabilities);
-        let joined = self.joined(&launch.shared).await?;
+        let mut joined = self.joined(&launch.shared).await?;
+        let namespace = launch.network_namespace.as_ref().map(|namespace| namespace.try_clone()).transpose();
+        joined.extend(namespace.map_err(LaunchError::Control)?);
         // Files and cgroups are quick, but they are files.
         let prepared =
             tokio::task::spawn_blocking(move || prepare(launch, joined)).await.map_err(|_| LaunchError::Gone)??;

@@ -3,8 +3,9 @@
 use tonic::{Code, Status};
 
 use crate::{
-    containers::{ContainersError, Kind, chain, volume_kind},
+    containers::{ContainersError, Kind, chain, network_kind, volume_kind},
     execs::ExecsError,
+    networks::NetworksError,
     volumes::VolumesError,
 };
 
@@ -37,6 +38,12 @@ impl From<ExecsError> for Status {
 impl From<VolumesError> for Status {
     fn from(error: VolumesError) -> Self {
         Self::new(code(volume_kind(&error)), chain(&error))
+    }
+}
+
+impl From<NetworksError> for Status {
+    fn from(error: NetworksError) -> Self {
+        Self::new(code(network_kind(&error)), chain(&error))
     }
 }
 

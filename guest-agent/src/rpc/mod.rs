@@ -6,4 +6,5 @@ pub mod events;
 pub mod execs;
 pub mod guest;
 pub mod images;
+pub mod networks;
 pub mod volumes;

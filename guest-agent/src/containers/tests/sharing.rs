@@ -14,11 +14,57 @@ fn with(change: impl FnOnce(&mut ContainerSpec)) -> ContainerSpec {
 }
 
 #[tokio::test]
+async fn a_place_on_the_bridge_is_had_for_a_run() {
+    let world = World::new().await;
+    let (id, program) = world.started("web", spec()).await;
+    let seen = async || world.containers.inspect("web", false).await.unwrap();
+    let running = seen().await;
+    let place = &running.networks[0];
+    assert_eq!((place.network.as_str(), place.ipv4_address.as_str()), ("bridge", "172.17.0.2"));
+    assert_eq!((place.mac_address.as_str(), place.ipv4_prefix_length), ("02:42:ac:11:00:02", 16));
+    assert_eq!(place.ipv4_gateway, "172.17.0.1");
+    assert_eq!((place.network_id.len(), place.endpoint_id.len(), running.sandbox_id.len()), (64, 64, 64));
+    let hosts = std::fs::read_to_string(running.files.unwrap().hosts).unwrap();
+    assert!(hosts.ends_with(&format!("172.17.0.2\t{}\n", &id[..12])), "{hosts}");
+    program.exits(0);
+    world.exit_code("web").await;
+    let stopped = seen().await;
+    let left =
+        v1::NetworkEndpoint { network: "bridge".into(), network_id: place.network_id.clone(), ..Default::default() };
+    assert_eq!((stopped.networks, stopped.sandbox_id.as_str()), (vec![left], ""));
+    assert_eq!(world.networks.lease(&id), None);
+}
+
+#[tokio::test]
+async fn without_a_network_there_is_loopback_alone() {
+    let world = World::new().await;
+    let (id, _) = world.started("alone", with(|spec| spec.network_mode = "none".into())).await;
+    let launch = world.launcher.last_container();
+    assert_eq!((launch.network, launch.network_namespace.is_none()), (Network::Loopback, true));
+    let seen = world.containers.inspect(&id, false).await.unwrap();
+    let endpoint = &seen.networks[0];
+    assert_eq!((endpoint.network.as_str(), endpoint.ipv4_address.as_str()), ("none", ""));
+    assert_eq!(endpoint.endpoint_id.len(), 64);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_gives_its_place_back() {
+    let world = World::new().await;
+    let id = world.containers.create("bad", spec()).await.unwrap();
+    *world.launcher.refusal.lock().unwrap() = Some(LaunchError::Vanished);
+    world.containers.start("bad").await.unwrap_err();
+    assert_eq!(world.networks.lease(&id), None);
+    let seen = world.containers.inspect("bad", false).await.unwrap();
+    assert_eq!((seen.networks[0].ipv4_address.as_str(), seen.networks[0].network_id.as_str()), ("", ""));
+}
+
+#[tokio::test]
 async fn a_container_has_everything_of_its_own_unless_it_asks() {
     let world = World::new().await;
     let (id, _) = world.started("", spec()).await;
     let launch = world.launcher.last_container();
-    assert_eq!((launch.network, launch.shared), (Network::Loopback, Shared::default()));
+    assert_eq!((launch.network, launch.shared), (Network::Ready, Shared::default()));
+    assert!(launch.network_namespace.is_some());
     let seen = world.containers.inspect(&id, false).await.unwrap().spec.unwrap();
     assert_eq!(
         (seen.ipc_mode.as_str(), seen.cgroupns_mode.as_str(), seen.pid_mode.as_str()),

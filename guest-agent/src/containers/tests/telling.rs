@@ -4,15 +4,21 @@ use futures::StreamExt;
 
 use super::*;
 use crate::{
-    events::{Event, Filter, Span},
+    events::{Event, Filter, Kind, Span},
     execs::Execs,
 };
 
 impl World {
-    /// All that was told so far, as `docker events` shows it, without ids and times.
-    async fn told(&self) -> Vec<String> {
+    async fn all_told(&self) -> Vec<Event> {
         let span = Span { since: Some(0), until: Some(crate::clock::now_nanos()) };
-        self.events.watch(span, Filter::default()).map(|event| shown(&event.unwrap())).collect().await
+        let told = self.events.watch(span, Filter::default());
+        told.map(|event| Event::clone(&event.unwrap())).collect().await
+    }
+
+    /// All that was told of containers so far, as `docker events` shows it, without ids and times.
+    async fn told(&self) -> Vec<String> {
+        let all = self.all_told().await;
+        all.iter().filter(|event| event.kind == Kind::Container).map(shown).collect()
     }
 
     /// The actions of all that was told so far.
@@ -52,6 +58,20 @@ async fn a_run_is_told_in_dockerds_words() {
             format!("destroy ({about})"),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_place_in_a_network_is_told_where_dockerd_tells_it() {
+    let world = World::new().await;
+    let (id, program) = world.started("web", spec()).await;
+    program.exits(0);
+    world.exit_code("web").await;
+    let told = world.all_told().await;
+    let actions: Vec<String> = told.iter().map(|event| format!("{} {}", event.kind.word(), event.action)).collect();
+    let expected = ["container create", "network connect", "container start", "network disconnect", "container die"];
+    assert_eq!(actions, expected);
+    assert_eq!(told[1].id, world.networks.id(crate::networks::BuiltIn::Bridge));
+    assert_eq!(shown(&told[1]), format!("connect (container={id}, name=bridge, type=bridge)"));
 }
 
 #[tokio::test]
