@@ -80,6 +80,11 @@ impl Call {
         v1::volumes_client::VolumesClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
+    /// `cove.v1.Networks`.
+    pub(crate) fn networks(&self) -> v1::networks_client::NetworksClient<Dialled> {
+        v1::networks_client::NetworksClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
     /// `cove.v1.Machine`.
     pub(crate) fn machine(&self) -> v1::machine_client::MachineClient<Dialled> {
         v1::machine_client::MachineClient::new(self.engine())

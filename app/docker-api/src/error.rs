@@ -33,6 +33,9 @@ pub(crate) enum Error {
     /// What it names does not exist.
     #[error("{0}")]
     NotFound(String),
+    /// Nobody may do that.
+    #[error("{0}")]
+    Forbidden(String),
     /// Makes sense, and this version of Cove cannot do it.
     #[error("{0}")]
     NotImplemented(String),
@@ -61,6 +64,7 @@ impl Error {
             Self::VersionTooNew { .. } | Self::VersionTooOld { .. } | Self::BadRequest(_) | Self::Body(_) => {
                 StatusCode::BAD_REQUEST
             }
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NoSwarm => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -3,6 +3,7 @@
 mod containers;
 mod exec;
 mod images;
+mod networks;
 mod not_yet;
 mod pattern;
 mod system;
@@ -92,6 +93,12 @@ static ROUTES: &[Route] = &[
     route!(POST "/volumes/prune" => volumes::prune::prune),
     route!(GET "/volumes/{}" => volumes::inspect::inspect),
     route!(DELETE "/volumes/{}" => volumes::remove::remove),
+    // Networks.
+    route!(GET "/networks" => networks::list::list),
+    route!(GET "/networks/{}" => networks::inspect::inspect),
+    route!(DELETE "/networks/{}" => networks::change::remove),
+    route!(POST "/networks/{}/connect" => networks::change::connect),
+    route!(POST "/networks/{}/disconnect" => networks::change::disconnect),
 ];
 
 /// Answers one request.

@@ -45,6 +45,6 @@ pub(crate) fn shape(container: &Container) -> Value {
     }
     set("Mounts", mounts::shape(container));
     set("Config", container_config::shape(container, &spec));
-    set("NetworkSettings", network_settings::shape(&spec));
+    set("NetworkSettings", network_settings::shape(container, &spec));
     Value::Object(shape)
 }

@@ -19,6 +19,7 @@ pub(crate) mod image;
 pub(crate) mod image_history;
 mod life;
 mod mounts;
+pub(crate) mod network;
 mod network_settings;
 pub(crate) mod stats;
 pub(crate) mod volume;

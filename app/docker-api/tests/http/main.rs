@@ -14,6 +14,7 @@ mod events;
 mod golden;
 mod hijacked;
 mod images;
+mod networks;
 mod stats;
 mod streams;
 mod system;

@@ -6,6 +6,30 @@ use cove_proto::v1::{self, ContainerStatus, StringList};
 
 pub(crate) const IMAGE_ID: &str = "sha256:e6124180cd9aa5acf2a123c2ba59f33dc39367ee6c49cf9de3d9d69ff5b7e447";
 
+pub(super) const BRIDGE_ID: &str = "6b8f09531e90f56f109b4e9637e77217b9ade692b772475f0e3d3560f0856cd8";
+
+/// A place on the bridge.
+pub(super) fn endpoint() -> v1::NetworkEndpoint {
+    v1::NetworkEndpoint {
+        network: "bridge".into(),
+        network_id: BRIDGE_ID.into(),
+        endpoint_id: "b5ad115d89b32d285acbb6bf2a67abc67924a44d7de06eccf0c8183a4d289c67".into(),
+        mac_address: "02:42:ac:11:00:02".into(),
+        ipv4_address: "172.17.0.2".into(),
+        ipv4_prefix_length: 16,
+        ipv4_gateway: "172.17.0.1".into(),
+    }
+}
+
+/// `docker run -d --name web bb:1 sleep 1000`, running.
+pub(super) fn on_the_bridge() -> v1::Container {
+    let mut container = running();
+    container.spec.get_or_insert_default().network_mode = String::new();
+    container.networks = vec![endpoint()];
+    container.sandbox_id = "ba31926687c8d3473daf60bbc5d8703241441dd91c6e0cfd9852b1088010ad03".into();
+    container
+}
+
 fn time(text: &str) -> Option<prost_types::Timestamp> {
     let time: jiff::Timestamp = text.parse().unwrap();
     Some(prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() })

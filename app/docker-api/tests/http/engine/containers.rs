@@ -134,6 +134,7 @@ impl v1::containers_server::Containers for Shared {
         let mut container = match name.as_str() {
             "c6" | "tty" => canned::with_limits(),
             "checked" => canned::checked(),
+            "web" => canned::on_the_bridge(),
             _ => canned::running(),
         };
         if ["paused", "follow", "quiet", "let-go", "labelled"].contains(&name.as_str()) {

@@ -8,6 +8,7 @@ mod events;
 mod execs;
 mod host;
 mod images;
+mod networks;
 mod volumes;
 
 use std::pin::Pin;
@@ -45,6 +46,7 @@ impl Fake {
             .add_service(v1::execs_server::ExecsServer::new(handle()))
             .add_service(v1::events_server::EventsServer::new(handle()))
             .add_service(v1::images_server::ImagesServer::new(handle()))
+            .add_service(v1::networks_server::NetworksServer::new(handle()))
             .add_service(v1::volumes_server::VolumesServer::new(handle()))
             .add_service(v1::machine_server::MachineServer::new(handle()))
             .add_service(v1::guest_server::GuestServer::new(handle()));
@@ -83,6 +85,13 @@ fn never<T: Send + 'static>(shared: &Shared) -> Answers<T> {
         let _held = guard;
         std::future::pending().await
     }))
+}
+
+/// Filters in an order that a test can expect.
+fn sorted(filters: &std::collections::HashMap<String, v1::StringList>) -> String {
+    let mut texts: Vec<_> = filters.iter().map(|(key, list)| format!("{key}={}", list.values.join("+"))).collect();
+    texts.sort();
+    texts.join(" ")
 }
 
 fn no_container(name: &str) -> Result<(), tonic::Status> {

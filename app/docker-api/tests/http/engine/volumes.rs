@@ -3,7 +3,7 @@
 use cove_proto::v1::{self, volumes_server::Volumes};
 use tonic::{Request, Response, Status};
 
-use super::Shared;
+use super::{Shared, sorted};
 
 fn volume(name: &str) -> v1::Volume {
     v1::Volume {
@@ -13,13 +13,6 @@ fn volume(name: &str) -> v1::Volume {
         created_at: Some(prost_types::Timestamp { seconds: 1_795_488_095, nanos: 123 }),
         ..Default::default()
     }
-}
-
-/// Filters in an order that a test can expect.
-fn sorted(filters: &std::collections::HashMap<String, v1::StringList>) -> String {
-    let mut texts: Vec<_> = filters.iter().map(|(key, list)| format!("{key}={}", list.values.join("+"))).collect();
-    texts.sort();
-    texts.join(" ")
 }
 
 #[tonic::async_trait]
