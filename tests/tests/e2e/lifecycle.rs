@@ -80,11 +80,20 @@ fn a_container_runs_on_when_the_daemon_is_killed(world: &World) -> Result<()> {
     survivor.runs_on()
 }
 
-/// A privileged container is root in the guest, so it can kill the agent: by the program that the kernel runs for a core
-/// dump, outside of the container. It gains nothing by it: PID 1 starts another, and what ran runs on.
 fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     let _use = world.alone();
     let survivor = Survivor::start(world)?;
+    kill_agent(world)?;
+    // What the dead agent told is not lost either.
+    let asked = ["events", "--since", "1h", "--until", "0s", "--filter", "container=survivor"];
+    let told = world.says(&[&asked[..], &["--filter", "event=start", "--format", "{{.Action}}"]].concat())?;
+    ensure!(told.ends_with("start"), "events were lost: {told}");
+    survivor.runs_on()
+}
+
+/// A privileged container is root in the guest, so it can kill the agent: by the program that the kernel runs for a core
+/// dump, outside of the container. It gains nothing by it: PID 1 starts another, and what ran runs on.
+pub(crate) fn kill_agent(world: &World) -> Result<()> {
     let agent = fact(world, "/guest/agent_pid")?;
 
     let id = world.says(&["create", "--privileged", "--name", "killer", BUSYBOX, "sleep", "1000"])?;
@@ -99,13 +108,7 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     while !fact(world, "/guest/agent_pid").is_ok_and(|now| now != agent) {
         ensure!(Instant::now() < until, "no other agent than process {agent}");
     }
-
-    // What the dead agent told is not lost either.
-    let asked = ["events", "--since", "1h", "--until", "0s", "--filter", "container=survivor"];
-    let told = world.says(&[&asked[..], &["--filter", "event=start", "--format", "{{.Action}}"]].concat())?;
-    ensure!(told.ends_with("start"), "events were lost: {told}");
-    world.docker(&["rm", "-f", "killer"])?.ok()?;
-    survivor.runs_on()
+    world.docker(&["rm", "-f", "killer"])?.ok().map(drop)
 }
 
 fn a_stopped_machine_starts_on_the_first_call_that_needs_it(world: &World) -> Result<()> {

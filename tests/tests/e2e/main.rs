@@ -20,6 +20,7 @@ mod lifecycle;
 mod limits;
 mod logs;
 mod namespaces;
+mod networks;
 mod options;
 mod refusals;
 mod run;
@@ -61,6 +62,7 @@ fn main() {
         ("options", options::TESTS),
         ("security_options", security_options::TESTS),
         ("namespaces", namespaces::TESTS),
+        ("networks", networks::TESTS),
         ("devices", devices::TESTS),
         ("attacks", attacks::TESTS),
         ("explain", explain::TESTS),
