@@ -2,8 +2,8 @@
 
 .DEFAULT_GOAL := help
 SHELL := bash
-.PHONY: help run dist setup setup-checks test check bench proto proto-baseline clean
-CHECKS := fmt tidy deny proto-compat clippy unit cross vm e2e
+.PHONY: help run window dist setup setup-checks test check bench yardstick soak screenshots proto proto-baseline clean
+CHECKS := fmt tidy deny proto-compat clippy unit cross wine vm e2e desktop
 .PHONY: $(CHECKS)
 
 help: ## List the targets.
@@ -13,6 +13,9 @@ help: ## List the targets.
 
 run: dist ## Set up, build, boot the VM, run a container by docker and by cove, show who is who, stop.
 	@tests/ci/show.sh
+
+window: dist setup-checks ## Build the window and the tray icon, and open them.
+	@tests/ci/desktop.sh app && dist/bin/cove-desktop
 
 dist: setup ## Build a runnable tree: dist/bin/{cove,coved}, dist/share/cove/{vmlinux,initramfs.cpio,...}.
 	@tests/ci/dist.sh
@@ -34,6 +37,15 @@ setup-checks: setup ## Install what the checks need on top.
 bench: dist ## Measure Cove beside dockerd in the same kind of VM, in one run.
 	@tests/ci/bench.sh
 
+yardstick: dist ## Run docker-py's own tests on containers, execs and volumes against Cove.
+	@tests/ci/yardstick.sh
+
+soak: dist ## Start and remove 10,000 containers and look what is left of them.
+	@tests/ci/soak.sh
+
+screenshots: dist setup-checks ## Every screen, light and dark, before a real machine, into docs/screenshots.
+	@tests/ci/desktop.sh app screenshots
+
 proto: ## Regenerate the code from proto/cove/v1.
 	@. tests/ci/places.sh && COVE_UPDATE=1 cargo test -q -p cove-proto --test generated
 
@@ -52,7 +64,9 @@ proto-compat: ## cove.v1: lint, and no breaking change since the baseline.
 clippy: ## Lints of the whole workspace; a warning is an error.
 unit: ## Unit tests of every crate.
 cross: ## The host half type-checked and linted for macOS and Windows.
+wine: ## The Windows programs under Wine, with a stand-in for Hyper-V's service.
 vm: ## The hypervisor's conformance suite, in QEMU.
 e2e: ## End to end: the real docker in front, a real VM behind. ARGS=run:: for some of it.
+desktop: ## The window: its page, and the real app before a real VM. ARGS=test_tray for some of it.
 $(CHECKS):
 	@ARGS="$(ARGS)" tests/ci/checks.sh $@

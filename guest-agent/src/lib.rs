@@ -5,7 +5,10 @@
 //! * [`agent`] — composition root: listeners, handshake, the order of starting up.
 //! * [`rpc`] — the services of `cove.v1`: decode, one call, encode.
 //! * [`containers`], [`execs`] — what users see, and their states.
+//! * [`volumes`] — folders that outlive containers.
+//! * [`networks`] — the bridge that containers are on, and their addresses.
 //! * [`logs`] — what containers wrote.
+//! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.
 //! * [`disk`] — the data disk.
 //! * [`state`] — the database on it.
@@ -17,6 +20,8 @@
 //! * [`container_init`] — the ordered list of steps by which a process becomes a container.
 //! * [`namespaces`], [`cgroups`], [`rootfs`] — what it is walled off by.
 //! * [`capabilities`], [`seccomp`], [`rlimits`], [`users`] — what it may do and as whom.
+//! * [`stats`] — what it uses.
+//! * [`detach_keys`] — keys by which a client lets go of a terminal.
 //! * [`streams`] — pipes and terminals on the runtime, without blocking it.
 //! * [`sys`] — system calls that no crate wraps; the only unsafe code.
 
@@ -26,19 +31,24 @@ pub mod cgroups;
 pub mod clock;
 pub mod container_init;
 pub mod containers;
+pub mod detach_keys;
 pub mod disk;
+pub mod events;
 pub mod execs;
 pub mod images;
 pub mod init;
 pub mod logs;
 pub mod names;
 pub mod namespaces;
+pub mod networks;
 pub mod processes;
 pub mod rlimits;
 pub mod rootfs;
 pub mod rpc;
 pub mod seccomp;
 pub mod state;
+pub mod stats;
 pub mod streams;
 pub mod sys;
 pub mod users;
+pub mod volumes;

@@ -1,12 +1,18 @@
-//! One binary, three lives: PID 1, the agent, and (as a child of PID 1, without executing anything in between) the
-//! first steps of a container.
+//! One binary, four lives: PID 1, the agent, (as a child of PID 1, without executing anything in between) the first steps
+//! of a container, and the init of a container that asks for one.
 
 use std::process::ExitCode;
 
+use cove_guest::container_init::reaper;
+
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if arguments.next().is_some_and(|name| name == reaper::PATH) {
+        return reaper::run(arguments);
+    }
     match std::env::args().nth(1).as_deref() {
         Some("agent") => agent(),
-        _ if std::process::id() == 1 => cove_guest::init::run(),
+        _ if cove_guest::init::is_wanted() => cove_guest::init::run(),
         _ => {
             complain("cove-guest is the first process of Cove's virtual machine; it does nothing elsewhere");
             ExitCode::from(2)

@@ -7,18 +7,27 @@ use rustix::{
     thread::{ThreadNameSpaceType, move_into_thread_name_spaces},
 };
 
-use crate::processes::launch::Network;
+use crate::processes::launch::{Network, Shared, With};
 
 /// CLONE_NEW* for the first process of a container. The cgroup namespace is not among them: its root would be the
 /// cgroup of PID 1; the process makes it itself once it is in its own cgroup.
 #[must_use]
-pub fn of_container(network: Network) -> u64 {
-    let flags = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC;
-    let network = match network {
-        Network::Loopback => libc::CLONE_NEWNET,
-        Network::Host => 0,
-    };
-    u64::from((flags | network).unsigned_abs())
+pub fn of_container(network: Network, shared: &Shared) -> u64 {
+    let own = |flag: libc::c_int, own: bool| if own { flag } else { 0 };
+    let flags = libc::CLONE_NEWNS
+        | own(libc::CLONE_NEWPID, shared.pid == With::Nobody)
+        | own(libc::CLONE_NEWIPC, shared.ipc == With::Nobody)
+        | own(libc::CLONE_NEWUTS, !shared.uts)
+        | own(libc::CLONE_NEWNET, network == Network::Loopback);
+    u64::from(flags.unsigned_abs())
+}
+
+/// Joins one namespace of a process. The PID namespace takes effect for children only.
+///
+/// # Errors
+/// ESRCH when the process has ended.
+pub fn join_one(process: impl AsFd, kind: ThreadNameSpaceType) -> Result<(), Errno> {
+    move_into_thread_name_spaces(process.as_fd(), kind)
 }
 
 /// Joins the namespaces of a process at once, all but the cgroup namespace. The PID namespace takes effect for children
@@ -42,4 +51,22 @@ pub fn join(process: impl AsFd) -> Result<(), Errno> {
 /// ESRCH when the process has ended.
 pub fn join_cgroup_namespace(process: impl AsFd) -> Result<(), Errno> {
     move_into_thread_name_spaces(process.as_fd(), ThreadNameSpaceType::CONTROL_GROUP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shared_is_not_made() {
+        let has = |flags: u64, flag: libc::c_int| flags & u64::from(flag.unsigned_abs()) != 0;
+        let own = of_container(Network::Loopback, &Shared::default());
+        for flag in [libc::CLONE_NEWNS, libc::CLONE_NEWPID, libc::CLONE_NEWIPC, libc::CLONE_NEWUTS, libc::CLONE_NEWNET]
+        {
+            assert!(has(own, flag), "{flag:#x}");
+        }
+        let shared = Shared { pid: With::Guest, ipc: With::Container("x".into()), uts: true, ..Shared::default() };
+        let flags = of_container(Network::Joined, &shared);
+        assert_eq!(flags, u64::from(libc::CLONE_NEWNS.unsigned_abs()));
+    }
 }

@@ -64,6 +64,18 @@ pub fn find(spec: &str, passwd: &str, group: &str) -> Result<User, LaunchFailure
     Ok(User { uid, gid, groups: more, home: if home.is_empty() { "/" } else { home }.to_owned() })
 }
 
+/// The ids of groups by their names in /etc/group, or as numbers.
+///
+/// # Errors
+/// When a name is not in the file, or a number is no id.
+pub fn group_ids(names: &[String], group: &str) -> Result<Vec<u32>, LaunchFailure> {
+    let one = |name: &String| match groups(group).find(|known| known.name == *name || number(name) == Some(known.gid)) {
+        Some(known) => Ok(known.gid),
+        None => id(name, || LaunchFailure::UnknownGroup { group: name.clone() }),
+    };
+    names.iter().map(one).collect()
+}
+
 fn is_account(account: &Account<'_>, user: &str) -> bool {
     if user.is_empty() { account.uid == 0 } else { account.name == user || number(user) == Some(account.uid) }
 }
@@ -134,6 +146,15 @@ mod tests {
     #[test]
     fn a_name_of_digits_comes_before_the_number() {
         assert_eq!(found("1000"), (5, 6, vec![6], "/odd".into()));
+    }
+
+    #[test]
+    fn more_groups_are_names_or_numbers() {
+        let ids = |names: &[&str]| group_ids(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), GROUP);
+        assert_eq!(ids(&["audio", "34", "4711"]), Ok(vec![29, 34, 4711]));
+        assert_eq!(ids(&[]), Ok(Vec::new()));
+        assert_eq!(ids(&["nosuch"]), Err(LaunchFailure::UnknownGroup { group: "nosuch".into() }));
+        assert_eq!(ids(&["-1"]), Err(LaunchFailure::IdOutOfRange));
     }
 
     #[test]

@@ -4,7 +4,7 @@ set -uo pipefail
 source "$(dirname "$0")/places.sh"
 cd "$root"
 
-all=(setup fmt tidy deny proto-compat clippy unit cross dist vm e2e)
+all=(setup fmt tidy deny proto-compat clippy unit cross wine dist vm e2e desktop)
 
 setup() { tests/ci/setup.sh run && tests/ci/setup.sh checks; }
 fmt() { cargo fmt --all --check; }
@@ -14,9 +14,11 @@ proto-compat() {
     # No drift is a unit test of cove-proto.
     buf lint proto && buf breaking proto --against proto/baseline.binpb
 }
-clippy() { cargo clippy --locked --workspace --all-targets --all-features -- -D warnings; }
-unit() { cargo test --locked --workspace --no-fail-fast; }
+# The window's page is inside its program: no compiler gets past cove-desktop without it.
+clippy() { tests/ci/desktop.sh have_page && cargo clippy --locked --workspace --all-targets --all-features -- -D warnings; }
+unit() { tests/ci/desktop.sh have_page && cargo test --locked --workspace --no-fail-fast; }
 cross() { tests/ci/cross-check.sh; }
+wine() { tests/wine/check.sh; }
 dist() { tests/ci/dist.sh; }
 vm() {
     dist && COVE_VM_IMAGE=$root/dist/share/cove COVE_VHOST_DEVICE_VSOCK=$root/dist/share/cove/vhost-device-vsock \
@@ -26,6 +28,8 @@ e2e() {
     dist && COVE_DIST=$root/dist COVE_TEST_PYTHON=$venv/bin/python COVE_TEST_BUF=$tools/bin/buf \
         cargo test --locked -p cove-tests --features e2e --test e2e -- ${ARGS:-}
 }
+
+desktop() { dist && tests/ci/desktop.sh page_checks app tests; }
 
 passed=0 failed=() lines=()
 for check in "${@:-${all[@]}}"; do

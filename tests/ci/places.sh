@@ -21,5 +21,7 @@ vhost_device_vsock_version=0.3.0
 cargo_deny_version=0.20.2
 buf_version=1.75.0
 grpcio_version=1.85.1
+dbus_next_version=0.2.3
+tauri_driver_version=2.1.0
 
 export PATH=$tools/bin:$PATH

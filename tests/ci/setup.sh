@@ -49,19 +49,21 @@ rust() {
     fi
 }
 
-qemu() {
-    have qemu-system-x86_64 && return
+# qemu_package PACKAGE: of the QEMU that the tests run.
+qemu_package() {
     if [ "$(codename)" = bookworm ]; then
         # Stable's 7.2 would do; backports' 10 is what the tests run.
         if ! apt-get indextargets --format '$(RELEASE)' | grep -q bookworm-backports; then
             echo "deb $(mirror) bookworm-backports main" | as_root tee /etc/apt/sources.list.d/cove-backports.list >/dev/null
             apt_is_fresh=
         fi
-        apt_install -t bookworm-backports qemu-system-x86
+        apt_install -t bookworm-backports "$1"
     else
-        apt_install qemu-system-x86
+        apt_install "$1"
     fi
 }
+
+qemu() { have qemu-system-x86_64 || qemu_package qemu-system-x86; }
 
 archive_keyring() {
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || [ -e /usr/share/keyrings/debian-archive-keyring.pgp ] ||
@@ -104,8 +106,26 @@ packages_for_checks() {
         # rustc with the sources of std: type-checks the other hosts' code without their toolchains.
         for package in rustc-web rust-web-src rust-web-clippy; do installed $package || missing+=("$package"); done
         have npm || missing+=(npm)
+        # Links the Windows programs, makes the resources of the window, and runs them.
+        have x86_64-w64-mingw32-gcc || missing+=(gcc-mingw-w64-x86-64)
+        have wine || missing+=(wine wine64)
     fi
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
+    # Looks at disks in Windows' format.
+    have qemu-img || qemu_package qemu-utils
+}
+
+# The window is GTK's and WebKit's here; its tests need a display, a session bus and something that drives WebKit.
+packages_for_the_window() {
+    local missing=() package
+    for package in libwebkit2gtk-4.1-dev libayatana-appindicator3-dev webkit2gtk-driver xvfb xauth dbus fonts-noto-cjk; do
+        installed $package || missing+=("$package")
+    done
+    [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
+    # What Vite, which builds the page, asks for.
+    local node; node=$(node --version 2>/dev/null || true)
+    [ "$(printf '%s\n' v20.19 "$node" | sort -V | head -1)" = v20.19 ] ||
+        give_up "Node 20.19 or newer is needed and ${node:-none} was found; get it from https://nodejs.org"
 }
 
 buf() {
@@ -117,12 +137,14 @@ buf() {
     echo $buf_version >"$buf_dir/version"
 }
 
-grpcio() {
-    [ "$(cat "$venv/version" 2>/dev/null)" = $grpcio_version ] && return
-    say "pip: grpcio $grpcio_version"
+python_packages() {
+    local wanted="$grpcio_version $dbus_next_version"
+    [ "$(cat "$venv/version" 2>/dev/null)" = "$wanted" ] && return
+    say "pip: grpcio $grpcio_version, dbus-next $dbus_next_version"
     python3 -m venv "$venv" 2>/dev/null || { apt_install python3-venv; python3 -m venv "$venv"; }
-    "$venv/bin/pip" install --quiet "grpcio==$grpcio_version" "grpcio-tools==$grpcio_version"
-    echo $grpcio_version >"$venv/version"
+    "$venv/bin/pip" install --quiet "grpcio==$grpcio_version" "grpcio-tools==$grpcio_version" \
+        "dbus-next==$dbus_next_version"
+    echo "$wanted" >"$venv/version"
 }
 
 case ${1:-} in
@@ -131,9 +153,10 @@ run)
     cargo_tool vhost-device-vsock $vhost_device_vsock_version
     ;;
 checks)
-    packages_for_checks; buf; grpcio
+    packages_for_checks; packages_for_the_window; buf; python_packages
     # Without its advisory and fetching parts, which need the network.
     cargo_tool cargo-deny $cargo_deny_version --no-default-features
+    cargo_tool tauri-driver $tauri_driver_version
     ;;
 *) give_up "usage: setup.sh run|checks" ;;
 esac

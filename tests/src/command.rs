@@ -199,6 +199,12 @@ impl Watched {
         }
     }
 
+    /// Whether a line with `text` has come so far.
+    pub fn has(&mut self, text: &str) -> bool {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().any(|line| line.contains(text))
+    }
+
     /// Waits for its end and gives back the lines that nobody waited for, those passed over among them.
     ///
     /// # Errors

@@ -42,6 +42,32 @@ pub fn root_tar(extra: &[(&str, Vec<u8>, u32)]) -> Result<Vec<u8>> {
     Ok(tar.into_inner()?)
 }
 
+/// A tar with a symbolic link in the place of what it has under that name.
+///
+/// # Errors
+/// If it is no tar.
+pub fn with_link(root: &[u8], name: &str, goal: &str) -> Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for entry in tar::Archive::new(root).entries()? {
+        let mut entry = entry?;
+        let mut header = entry.header().clone();
+        let path = entry.path()?.into_owned();
+        if path == Path::new(name) {
+            continue;
+        }
+        match entry.link_name()? {
+            Some(link) => tar.append_link(&mut header, &path, &link)?,
+            None => tar.append_data(&mut header, &path, &mut entry)?,
+        }
+    }
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    header.set_mode(0o777);
+    tar.append_link(&mut header, name, goal)?;
+    Ok(tar.into_inner()?)
+}
+
 fn busybox() -> Result<std::path::PathBuf> {
     let found = ["/bin/busybox", "/usr/bin/busybox"].map(Path::new).into_iter().find(|path| path.exists());
     found.map(Path::to_owned).context("no busybox on this computer; run: tests/ci/setup.sh checks")

@@ -1,5 +1,8 @@
 //! A daemon with a home of its own and a machine behind it, and the clients' commands pointed at it.
 //!
+//! With COVE_TEST_DOCKERD, the socket of a dockerd, that is behind the `docker` command instead: what the tests say of Cove
+//! they then say of it. Tests that touch what only Cove has end there, by unwinding with [`OnlyCove`].
+//!
 //! Dropping a world ends, in reverse order of making: the machine, the daemon, the folder. With COVE_TEST_KEEP set the
 //! folder stays.
 
@@ -29,7 +32,13 @@ pub struct World {
     variables: Vec<(String, String)>,
     use_of: RwLock<()>,
     doubtful: AtomicBool,
+    /// The socket of a dockerd that is tested in Cove's place.
+    dockerd: Option<PathBuf>,
 }
+
+/// What a test unwinds with that cannot be asked of dockerd.
+#[derive(Debug, Clone, Copy)]
+pub struct OnlyCove;
 
 /// The tree that `make dist` built.
 ///
@@ -59,7 +68,15 @@ impl World {
             variables: Vec::new(),
             use_of: RwLock::new(()),
             doubtful: AtomicBool::new(false),
+            dockerd: env::var_os("COVE_TEST_DOCKERD").map(PathBuf::from),
         })
+    }
+
+    /// Ends a test that cannot be asked of dockerd.
+    pub fn only_cove(&self) {
+        if self.dockerd.is_some() {
+            std::panic::resume_unwind(Box::new(OnlyCove));
+        }
     }
 
     /// Sets an environment variable for every command of this world, the daemon among them.
@@ -75,12 +92,25 @@ impl World {
     /// With what the daemon and the console said, if it does not come up.
     pub fn running() -> Result<Self> {
         let world = Self::empty()?;
-        world.cove(&["start", "--docker-context=no"]).and_then(Done::ok).with_context(|| world.words())?;
+        if world.dockerd.is_none() {
+            world.cove(&["start", "--docker-context=no"]).and_then(Done::ok).with_context(|| world.words())?;
+        }
         let root = image::root_tar(&[])?;
         let config = serde_json::json!({ "Cmd": ["sh"], "Env": ["PATH=/bin"] });
         let archive = image::docker_archive(image::BUSYBOX, &root, config)?;
         world.docker_with(&["load"], &archive).and_then(Done::ok).with_context(|| world.words())?;
         Ok(world)
+    }
+
+    /// Ends a test about the files of cgroup v2 where a dockerd's host has the first version only.
+    ///
+    /// # Errors
+    /// If nobody says which it has.
+    pub fn needs_cgroup_v2(&self) -> Result<()> {
+        if self.dockerd.is_some() && self.says(&["info", "--format", "{{.CgroupVersion}}"])? != "2" {
+            self.only_cove();
+        }
+        Ok(())
     }
 
     /// For tests that leave the machine and the daemon alone; many at a time.
@@ -92,6 +122,7 @@ impl World {
 
     /// For tests that stop or kill the machine or the daemon; one at a time, and nothing beside it.
     pub fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.only_cove();
         let guard = self.use_of.write().unwrap_or_else(PoisonError::into_inner);
         self.mend();
         guard
@@ -104,7 +135,8 @@ impl World {
 
     /// Starts what a failed test left down, so that each test fails for reasons of its own.
     fn mend(&self) {
-        if self.doubtful.swap(false, Ordering::Relaxed)
+        if self.dockerd.is_none()
+            && self.doubtful.swap(false, Ordering::Relaxed)
             && let Err(error) = self.cove(&["start", "--docker-context=no"]).and_then(Done::ok)
         {
             eprintln_of_tests(&format!("{error:#}"));
@@ -114,6 +146,7 @@ impl World {
     /// The folder of this Cove.
     #[must_use]
     pub fn home(&self) -> &Path {
+        self.only_cove();
         &self.home
     }
 
@@ -129,6 +162,10 @@ impl World {
     /// A socket of the daemon: "engine", "docker".
     #[must_use]
     pub fn socket(&self, name: &str) -> PathBuf {
+        if let (Some(dockerd), "docker") = (&self.dockerd, name) {
+            return dockerd.clone();
+        }
+        self.only_cove();
         self.home.join("run").join(format!("{name}.sock"))
     }
 
@@ -149,6 +186,7 @@ impl World {
     /// `cove` with arguments, not started.
     #[must_use]
     pub fn cove_command(&self, arguments: &[&str]) -> Command {
+        self.only_cove();
         let mut command = self.command(self.dist.join("bin/cove"));
         command.args(arguments);
         command
@@ -206,6 +244,9 @@ impl World {
     #[must_use]
     pub fn words(&self) -> String {
         let mut words = String::new();
+        if self.dockerd.is_some() {
+            return words;
+        }
         for (what, path) in [("coved", "log/coved.log"), ("console", "machine/console.log")] {
             let text = fs::read(self.home.join(path)).unwrap_or_default();
             let text = String::from_utf8_lossy(&text).into_owned();
@@ -219,6 +260,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if self.dockerd.is_some() {
+            return;
+        }
         let stopped = self.cove(&["stop", "--daemon", "--quiet", "--time", "5"]).and_then(Done::ok);
         if let Err(error) = stopped {
             eprintln_of_tests(&format!("{error:#}\n{}", self.words()));

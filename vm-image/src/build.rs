@@ -27,7 +27,8 @@ const KERNEL: &str = "vmlinux";
 const INITRAMFS: &str = "initramfs.cpio";
 const OUTPUTS: [&str; 3] = [KERNEL, INITRAMFS, manifest::FILE_NAME];
 
-/// Where PID 1 finds the file names of the modules, one per line, in the order in which they are loaded.
+/// Where PID 1 finds the file names of the modules, one per line, in the order in which they are loaded; `a.ko: b.ko` is b
+/// if a has been loaded.
 const MODULE_LIST: &str = "cove/modules";
 /// Folder of the modules.
 const MODULES: &str = "lib/modules";
@@ -47,6 +48,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// An agent to use instead of building one.
     pub agent: Option<PathBuf>,
+    /// Whether the kernel stays as Debian ships it, if that is compressed.
+    pub compressed_kernel: bool,
     /// Whether to ask for newer packages.
     pub refresh: bool,
 }
@@ -103,6 +106,7 @@ fn inputs(packages: &Packages, programs: &Programs, options: &Options) -> Result
     let facts = (
         &options.suite,
         options.arch,
+        options.compressed_kernel,
         &packages.lock,
         digest::of_bytes(&programs.agent),
         digest::of_bytes(&programs.hello),
@@ -114,7 +118,7 @@ fn inputs(packages: &Packages, programs: &Programs, options: &Options) -> Result
 fn assemble(out: &Path, packages: &Packages, programs: &Programs, options: &Options) -> Result<Manifest> {
     let arch = options.arch;
     progress::step("unpacking the kernel");
-    let kernel = Kernel::read(&packages.verified(&packages.lock.kernel)?)?;
+    let kernel = Kernel::read(&packages.verified(&packages.lock.kernel)?, arch, options.compressed_kernel)?;
     progress::step("unpacking e2fsprogs");
     let tools = DiskTools::read(packages, arch)?;
     let initramfs = initramfs(&kernel, &tools, programs, arch)?;
@@ -147,7 +151,7 @@ fn initramfs(kernel: &Kernel, tools: &DiskTools, programs: &Programs, arch: Arch
     let mut list = String::new();
     for module in &kernel.modules {
         tree.file(&format!("{MODULES}/{}", module.file_name), 0o644, module.bytes.clone())?;
-        list = list + &module.file_name + "\n";
+        list = list + &module.line() + "\n";
     }
     tree.file(MODULE_LIST, 0o644, list.into_bytes())?;
     for (path, (permissions, bytes)) in &tools.files {

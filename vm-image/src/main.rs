@@ -51,6 +51,9 @@ struct BuildArgs {
     /// Use this agent, a static executable, instead of building it
     #[arg(long, value_name = "PATH")]
     agent: Option<PathBuf>,
+    /// Leave the kernel compressed, as Debian ships it for amd64: what Intel Macs are known to boot (QEMU boots it slower)
+    #[arg(long)]
+    compressed_kernel: bool,
     /// Ask apt for newer packages; without it the ones of the last build are used again
     #[arg(long)]
     refresh: bool,
@@ -76,6 +79,7 @@ fn run(cli: Cli) -> Result<()> {
         suite: args.suite,
         cache: args.cache,
         agent: args.agent,
+        compressed_kernel: args.compressed_kernel,
         refresh: args.refresh,
     })?;
     let state = if built.up_to_date { "up to date" } else { "built" };

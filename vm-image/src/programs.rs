@@ -73,6 +73,11 @@ fn cargo_build(arch: Arch, packages: &[&str]) -> Result<Vec<PathBuf>> {
     command.env("CARGO_ENCODED_RUSTFLAGS", flags(workspace).join("\x1f"));
     // A lint run is not what is wanted in the image, even if this program was started in one.
     command.env_remove("RUSTC_WORKSPACE_WRAPPER").env_remove("CARGO_BUILD_TARGET");
+    if let Some((variable, linker)) = arch.cross_linker()
+        && env::var_os(variable).is_none()
+    {
+        command.env(variable, linker);
+    }
     command.stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = command.output().map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => anyhow::anyhow!("cargo not found: it builds the guest's programs"),

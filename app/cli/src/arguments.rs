@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{completion, containers, explain, failure::Outcome, images, machine, output::Format, version};
+use crate::{
+    completion, containers, events, explain, failure::Outcome, images, machine, output::Format, version, volumes,
+};
 
 /// Runs Linux containers in a small virtual machine of its own.
 #[derive(Debug, Parser)]
@@ -22,6 +24,10 @@ enum Command {
     Start(machine::start::Arguments),
     /// Stop the machine; or, with names, containers.
     Stop(machine::stop::Arguments),
+    /// Restart the machine; or, with names, containers.
+    Restart(machine::restart::Arguments),
+    /// Show how large the machine is, or change it.
+    Settings(machine::settings::Arguments),
     /// Say how the machine is. Starts nothing.
     Status(machine::status::Arguments),
     /// Say the versions of both halves.
@@ -34,10 +40,20 @@ enum Command {
     Ps(containers::list::Arguments),
     /// Show what a container wrote.
     Logs(containers::logs::Arguments),
+    /// Show what containers use.
+    Stats(containers::stats::Arguments),
     /// Run a command in a container that runs.
     Exec(containers::exec::Arguments),
+    /// Freeze all processes of containers.
+    Pause(containers::pause::Arguments),
+    /// Let frozen containers go on.
+    Unpause(containers::pause::Arguments),
+    /// Change limits and the restart policy of containers.
+    Update(containers::update::Arguments),
     /// Remove containers.
     Rm(containers::remove::Arguments),
+    /// Remove all containers that do not run.
+    Prune(containers::prune::Arguments),
     /// List images.
     Images(images::list::Arguments),
     /// Load images from an archive.
@@ -46,6 +62,11 @@ enum Command {
     Save(images::save::Arguments),
     /// Remove images.
     Rmi(images::remove::Arguments),
+    /// Folders that outlive containers.
+    #[command(subcommand)]
+    Volume(volumes::Command),
+    /// Show what happens to containers, images, volumes and networks.
+    Events(events::Arguments),
     /// Check what this computer has and lacks.
     Doctor,
     /// Show the console of the machine.
@@ -56,23 +77,33 @@ enum Command {
 
 impl Arguments {
     /// Does what the command line says.
+    #[expect(clippy::cognitive_complexity, reason = "it is a table with a line for each command")]
     pub(crate) async fn run(self) -> Outcome {
         let format = self.format;
         match self.command {
             Command::Start(arguments) => machine::start::run(arguments, format).await,
             Command::Stop(arguments) => machine::stop::run(arguments, format).await,
+            Command::Restart(arguments) => machine::restart::run(arguments, format).await,
+            Command::Settings(arguments) => machine::settings::run(&arguments, format).await,
             Command::Status(arguments) => machine::status::run(&arguments, format).await,
             Command::Version => version::run(format).await,
             Command::Explain(arguments) => explain::run(arguments, format).await,
             Command::Run(arguments) => containers::run::run(*arguments).await,
             Command::Ps(arguments) => containers::list::run(arguments, format).await,
             Command::Logs(arguments) => containers::logs::run(arguments).await,
+            Command::Stats(arguments) => containers::stats::run(arguments, format).await,
             Command::Exec(arguments) => containers::exec::run(arguments).await,
+            Command::Pause(arguments) => containers::pause::pause(arguments).await,
+            Command::Unpause(arguments) => containers::pause::unpause(arguments).await,
+            Command::Update(arguments) => containers::update::run(arguments).await,
+            Command::Prune(arguments) => containers::prune::run(arguments, format).await,
             Command::Rm(arguments) => containers::remove::run(arguments).await,
             Command::Images(arguments) => images::list::run(&arguments, format).await,
             Command::Load(arguments) => images::load::run(arguments).await,
             Command::Save(arguments) => images::save::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
+            Command::Volume(command) => command.run(format).await,
+            Command::Events(arguments) => events::run(arguments, format).await,
             Command::Doctor => machine::doctor::run(format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),

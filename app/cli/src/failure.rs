@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, io, process::ExitCode};
 
+use cove_client::ClientError;
 use tonic::{Code, Status};
 
 /// What every command gives back: its exit code.
@@ -73,6 +74,17 @@ impl fmt::Display for Failure {
     }
 }
 
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let advice = error.advice();
+        let mut failure = Self::new(error.to_string());
+        if let Some(source) = error.source() {
+            failure = failure.because(source);
+        }
+        Self { advice, ..failure }
+    }
+}
+
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         let said = status.message().trim_end();
@@ -82,7 +94,8 @@ impl From<Status> for Failure {
         }
         let failure = Self::new(if said.is_empty() { status.code().description() } else { said });
         match status.code() {
-            Code::Unimplemented => {
+            // The engine has words for what it does not do; a daemon that does not know the call has none.
+            Code::Unimplemented if said.is_empty() => {
                 failure.advice("the daemon is older than this command; restart it: cove stop --daemon")
             }
             Code::Unavailable => failure.advice("see what happened: cove doctor, cove machine-log"),

@@ -2,12 +2,14 @@
 //! find out.
 //!
 //! * [`arguments`] — the command line: which commands there are.
-//! * [`machine`], [`containers`], [`images`] — a file per command, by noun and verb.
+//! * [`machine`], [`containers`], [`images`], [`volumes`] — a file per command, by noun and verb.
+//! * [`events`] — what happens to all of them.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
 //! * [`engine`] — the way to the daemon, and starting it.
 //! * [`docker`] — making the `docker` command use Cove.
 //! * [`stdio`] — the streams between this terminal and a container.
 //! * [`terminal`] — what differs between systems: raw mode, size, signals.
+//! * [`quantities`] — quantities as people write them.
 //! * [`output`] — tables, colours, numbers for people, JSON.
 //! * [`failure`] — what failed, why, what to do, and the exit code.
 
@@ -16,14 +18,17 @@ mod completion;
 mod containers;
 mod docker;
 mod engine;
+mod events;
 mod explain;
 mod failure;
 mod images;
 mod machine;
 mod output;
+mod quantities;
 mod stdio;
 mod terminal;
 mod version;
+mod volumes;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,10 @@ use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use cove_machine::Deadlines;
-use cove_platform::{home::Home, process::StopRequests};
+use cove_platform::{
+    home::Home,
+    process::{self, StopRequests},
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -55,6 +58,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if let Err(error) = process::raise_open_files() {
+        tracing::warn!(%error, "the limit of open files stays what it is");
+    }
     match arguments.program {
         None => daemon(arguments.home),
         Some(Program::Machine(arguments)) => helper::run(arguments).context("own the machine"),

@@ -22,6 +22,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     agent::{Agent, clock},
+    helper,
     image::GuestImage,
     router::{self, forward::Forwarder, methods::Methods, readiness::Readiness},
     rpc::{error::chain, machine::MachineRpc},
@@ -106,8 +107,16 @@ impl Daemon {
         let methods = Methods::read()?;
         let forwarder = Forwarder::new(readiness.clone(), agent.clone(), methods.clone());
         let hypervisor: Arc<dyn Hypervisor> = hypervisor;
-        let rpc =
-            MachineRpc { machine: machine.clone(), readiness, hypervisor, agent, image, home: home.clone(), host };
+        let rpc = MachineRpc {
+            machine: machine.clone(),
+            readiness,
+            hypervisor,
+            agent,
+            image,
+            home: home.clone(),
+            host,
+            changing: tokio::sync::Mutex::default(),
+        };
         let routes = router::routes(rpc, &methods, forwarder).await?;
 
         let engine = LocalListener::bind(&home.engine_endpoint())?;
@@ -151,7 +160,7 @@ fn machine_config(home: &Home, image: &GuestImage, host: HostResources, deadline
         kernel: image.kernel(),
         initramfs: image.initramfs(),
         kernel_arguments: Vec::new(),
-        data_disk: home.machine().join("data.raw"),
+        data_disk: home.machine().join(helper::DATA_DISK),
         console_log: home.machine().join("console.log"),
         settings: home.machine().join("settings.json"),
         host,

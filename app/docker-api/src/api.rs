@@ -52,14 +52,19 @@ impl Api {
         Self { shared: Arc::new(Shared { engine, host }) }
     }
 
-    /// Serves one connection until it ends. Dropping the future ends the connection and cancels what it waits for.
+    /// Serves one connection until it ends. `gone` comes when the client has closed both directions, which reading alone
+    /// cannot tell from one that only sends no more; never, where the transport cannot know. Dropping the future ends the connection and cancels what it waits for.
     ///
     /// # Errors
     /// The connection broke; most are clients that went away and are worth a debug line.
-    pub async fn serve_connection<S>(&self, stream: S) -> Result<(), ServeError>
+    pub async fn serve_connection<S>(
+        &self,
+        stream: S,
+        gone: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ServeError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        connection::serve(Arc::clone(&self.shared), stream).await
+        connection::serve(Arc::clone(&self.shared), stream, Box::pin(gone)).await
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The first part of the path that the pattern names: the container, exec or image.
+    /// The first part of the path that the pattern names: the container, exec, image or volume.
     pub(crate) fn name(&self) -> String {
         self.params.first().cloned().unwrap_or_default()
     }
@@ -65,9 +65,24 @@ impl Call {
         v1::execs_client::ExecsClient::new(self.engine())
     }
 
+    /// `cove.v1.Events`.
+    pub(crate) fn events(&self) -> v1::events_client::EventsClient<Dialled> {
+        v1::events_client::EventsClient::new(self.engine())
+    }
+
     /// `cove.v1.Images`.
     pub(crate) fn images(&self) -> v1::images_client::ImagesClient<Dialled> {
         v1::images_client::ImagesClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
+    /// `cove.v1.Volumes`.
+    pub(crate) fn volumes(&self) -> v1::volumes_client::VolumesClient<Dialled> {
+        v1::volumes_client::VolumesClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
+    /// `cove.v1.Networks`.
+    pub(crate) fn networks(&self) -> v1::networks_client::NetworksClient<Dialled> {
+        v1::networks_client::NetworksClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     /// `cove.v1.Machine`.
@@ -83,6 +98,11 @@ impl Call {
     /// Whether the client asked to upgrade the connection.
     pub(crate) fn wants_upgrade(&self) -> bool {
         self.headers.contains_key(header::UPGRADE)
+    }
+
+    /// The body as JSON; null when there is none.
+    pub(crate) async fn json_if_any(&mut self) -> Result<Value, Error> {
+        if hyper::body::Body::is_end_stream(&self.body) { Ok(Value::Null) } else { self.json().await }
     }
 
     /// The body as JSON; checks the content type as dockerd does.

@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,7 +22,7 @@ use crate::routes;
 
 /// Serves one connection until it ends, is hijacked and ends, or the client goes away (which drops the handler, and
 /// with it the calls that it waits for).
-pub(crate) async fn serve<S>(shared: Arc<Shared>, stream: S) -> Result<(), ServeError>
+pub(crate) async fn serve<S>(shared: Arc<Shared>, stream: S, gone: BoxFuture<'static, ()>) -> Result<(), ServeError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -45,5 +46,5 @@ where
         Some(hijack) = hijacks.recv() => hijack,
     };
     let parts = connection.into_parts();
-    Ok(hijack.run(parts.io.into_inner(), parts.read_buf).await?)
+    Ok(hijack.run(parts.io.into_inner(), parts.read_buf, gone).await?)
 }

@@ -34,6 +34,8 @@ pub(crate) struct Hijack {
 pub(crate) struct Duplex {
     reader: Box<dyn AsyncRead + Send + Unpin>,
     writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Comes when the client has closed both directions.
+    gone: BoxFuture<'static, ()>,
 }
 
 /// A piece of a client's standard input.
@@ -71,8 +73,9 @@ impl Hijack {
         Self { head, then: Box::new(move |duplex| Box::pin(then(duplex))) }
     }
 
-    /// Runs on a stream from which `early` was read beyond the request.
-    pub(crate) async fn run<S>(self, stream: S, early: Bytes) -> io::Result<()>
+    /// Runs on a stream from which `early` was read beyond the request; `gone` comes when its client has closed both
+    /// directions.
+    pub(crate) async fn run<S>(self, stream: S, early: Bytes, gone: BoxFuture<'static, ()>) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -80,27 +83,27 @@ impl Hijack {
         writer.write_all(&self.head).await?;
         writer.flush().await?;
         let reader = Box::new(io::Cursor::new(early).chain(reader));
-        (self.then)(Duplex { reader, writer: Box::new(writer) }).await
+        (self.then)(Duplex { reader, writer: Box::new(writer), gone }).await
     }
 }
 
 impl Duplex {
     /// Passes standard input on and writes what comes back, until that ends or the client is gone.
     ///
-    /// Without `stdin` nothing is read. An error of the engine is written as output: HTTP's time for errors is over.
+    /// Without `stdin` nothing is read. A client that has gone is noticed also when nothing is written. An error of the engine is written as output: HTTP's time for errors is over.
     pub(crate) async fn pump<M: Output>(
         mut self,
         stdin: Option<mpsc::Sender<Stdin>>,
         mut output: tonic::Streaming<M>,
         framing: Framing,
     ) -> io::Result<()> {
-        let upload = upload(&mut self.reader, stdin);
+        let upload = upload(&mut self.reader, stdin, self.gone);
         let download = download(&mut self.writer, &mut output, framing);
         tokio::select! {
             ended = download => ended?,
             gone = upload => return Err(gone),
         }
-        self.finish().await
+        finish(self.reader, self.writer).await
     }
 
     /// Writes one message and ends.
@@ -111,21 +114,36 @@ impl Duplex {
     }
 
     /// Ends the stream without writing anything more.
-    pub(crate) async fn finish(mut self) -> io::Result<()> {
-        self.writer.shutdown().await?;
-        // Closing a socket with unread input resets it, and the client would take that for a failure.
-        let mut sink = tokio::io::sink();
-        let drain = tokio::io::copy(&mut self.reader, &mut sink);
-        match tokio::time::timeout(LINGER, drain).await {
-            Ok(drained) => drained.map(|_| ()),
-            Err(_elapsed) => Ok(()),
-        }
+    pub(crate) async fn finish(self) -> io::Result<()> {
+        finish(self.reader, self.writer).await
+    }
+}
+
+async fn finish(
+    mut reader: impl AsyncRead + Send + Unpin,
+    mut writer: impl AsyncWrite + Send + Unpin,
+) -> io::Result<()> {
+    writer.shutdown().await?;
+    // Closing a socket with unread input resets it, and the client would take that for a failure.
+    let mut sink = tokio::io::sink();
+    let drain = tokio::io::copy(&mut reader, &mut sink);
+    match tokio::time::timeout(LINGER, drain).await {
+        Ok(drained) => drained.map(|_| ()),
+        Err(_elapsed) => Ok(()),
     }
 }
 
 /// Passes standard input on. Comes back only when the client is gone: a half-close is no end of the connection.
-async fn upload(reader: &mut (dyn AsyncRead + Send + Unpin), stdin: Option<mpsc::Sender<Stdin>>) -> io::Error {
-    let Some(stdin) = stdin else { return std::future::pending().await };
+async fn upload(
+    reader: &mut (dyn AsyncRead + Send + Unpin),
+    stdin: Option<mpsc::Sender<Stdin>>,
+    gone: BoxFuture<'static, ()>,
+) -> io::Error {
+    let has_gone = || io::ErrorKind::ConnectionReset.into();
+    let Some(stdin) = stdin else {
+        gone.await;
+        return has_gone();
+    };
     let mut buffer = vec![0; STDIN_CHUNK];
     loop {
         let piece = match reader.read(&mut buffer).await {
@@ -140,7 +158,8 @@ async fn upload(reader: &mut (dyn AsyncRead + Send + Unpin), stdin: Option<mpsc:
     }
     // The request ends with the last input; the output, and with it the connection, may go on for long.
     drop(stdin);
-    std::future::pending().await
+    gone.await;
+    has_gone()
 }
 
 /// Writes output until its end.
@@ -157,6 +176,8 @@ async fn download<M: Output>(
                 writer.flush().await?;
             }
             Ok(None) => return Ok(()),
+            // The client typed the keys that let go; dockerd ends the connection without a word.
+            Err(status) if status.code() == tonic::Code::Aborted => return Ok(()),
             Err(status) => {
                 let text = format!("{}\r\n", crate::error::chain(&status)).into_bytes();
                 return writer.write_all(&framing.encode(v1::StdioStream::Stderr, text)).await;

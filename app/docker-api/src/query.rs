@@ -81,6 +81,19 @@ pub(crate) fn percent_decoded(text: &str, plus_is_space: bool) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
+/// Go's url.QueryEscape.
+pub(crate) fn query_escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
+            b' ' => escaped.push('+'),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +124,11 @@ mod tests {
             ["a", "b", "c", "d", "e", "f", "g"].map(|name| query.flag(name)),
             [true, false, false, false, true, false, false]
         );
+    }
+
+    #[test]
+    fn escapes_are_gos() {
+        assert_eq!(query_escaped("a b/ä~"), "a+b%2F%C3%A4~");
     }
 
     #[test]

@@ -12,6 +12,11 @@ pub(crate) fn rfc3339(time: Option<&prost_types::Timestamp>) -> String {
     time.and_then(moment).map_or_else(|| NEVER.to_owned(), |moment| moment.to_string())
 }
 
+/// RFC 3339 without a fraction, as volumes have it.
+pub(crate) fn rfc3339_seconds(time: Option<&prost_types::Timestamp>) -> String {
+    time.and_then(moment).map_or_else(|| NEVER.to_owned(), |moment| format!("{moment:.0}"))
+}
+
 /// RFC 3339 with nine digits, as log lines have it.
 pub(crate) fn rfc3339_nine_digits(time: Option<&prost_types::Timestamp>) -> String {
     format!("{:.9}", time.and_then(moment).unwrap_or_default())

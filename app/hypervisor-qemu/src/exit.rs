@@ -24,9 +24,6 @@ pub(crate) struct Seen {
     pub(crate) qemu_ended: String,
 }
 
-/// The kernel's words for a panic.
-pub(crate) const PANIC: &[u8] = b"Kernel panic - not syncing";
-
 /// How it ended.
 pub(crate) fn classify(seen: Seen) -> Exit {
     match seen.shutdown.as_deref() {

@@ -3,12 +3,11 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use cove_machine::{
-    console::Sink,
+    console::{self, Sign, Sink},
     hypervisor::{BoxFuture, Connection, HypervisorError, Platform, Vm, VmState},
     lifecycle,
 };
 use tokio::{
-    io::AsyncReadExt,
     process::ChildStdout,
     sync::{Notify, watch},
     task::JoinHandle,
@@ -17,7 +16,7 @@ use tokio::{
 
 use crate::{
     children::Process,
-    exit::{PANIC, Seen, classify},
+    exit::{Seen, classify},
     monitor::{Event, Monitor},
     vsock::Dialler,
 };
@@ -180,23 +179,8 @@ fn note(seen: &mut Seen, event: Event) {
 }
 
 /// Writes the console to its log until the guest is gone; says whether its kernel panicked.
-pub(crate) async fn keep_console(mut console: ChildStdout, mut sink: Sink) -> bool {
-    let mut buffer = vec![0; 16 * 1024];
-    // The end of what was before, so that the words are found over the border of two reads.
-    let mut window = Vec::new();
-    let (mut panicked, mut broken) = (false, false);
-    while let Ok(length @ 1..) = console.read(&mut buffer).await {
-        let data = &buffer[..length];
-        window.extend_from_slice(data);
-        panicked |= window.windows(PANIC.len()).any(|words| words == PANIC);
-        window.drain(..window.len().saturating_sub(PANIC.len()));
-        if let Err(error) = sink.write(data)
-            && !broken
-        {
-            // Once is enough; what the guest says goes on being read, or it would hang.
-            tracing::error!(%error, "the console log cannot be written");
-            broken = true;
-        }
-    }
+pub(crate) async fn keep_console(console: ChildStdout, sink: Sink) -> bool {
+    let mut panicked = false;
+    console::keep(console, sink, |sign| panicked |= sign == Sign::Panic).await;
     panicked
 }

@@ -36,6 +36,7 @@ use crate::{
 const MAX_SOCKET_PATH: usize = 107;
 const VHOST_SOCKET: &str = "vhost.sock";
 const DIAL_SOCKET: &str = "vsock.sock";
+const SLOW: &str = "no hardware acceleration, everything is 10 to 30 times slower";
 const NO_KVM: &str = "Switch on virtualisation in the firmware, or nested virtualisation in the cloud, and add this user to the group \
                       kvm ('sudo usermod -aG kvm $USER', then log in again)";
 
@@ -124,16 +125,16 @@ impl Qemu {
             Choice::Unknown(word) => return unknown_accelerator(word),
         }
         if let Some(error) = kvm::closed() {
-            let finding =
-                format!("no hardware acceleration, everything is 10 to 30 times slower: {}: {error}", kvm::DEVICE);
-            return warning(name, finding, NO_KVM);
+            return warning(name, format!("{SLOW}: {}: {error}", kvm::DEVICE), NO_KVM);
         }
         match qemu.and_then(|qemu| self.recall(&Circumstances::now(qemu.version))) {
             None => {
                 fine(name, format!("{} opens; whether it runs a guest is found out at the first start", kvm::DEVICE))
             }
             Some(verdict) if verdict.fault.is_empty() => fine(name, format!("{} runs guests", kvm::DEVICE)),
-            Some(verdict) => warning(name, no_kvm(&verdict.fault), NO_KVM),
+            Some(verdict) => {
+                warning(name, format!("{SLOW}: KVM does not run a guest here ({})", verdict.fault), NO_KVM)
+            }
         }
     }
 
@@ -151,26 +152,22 @@ impl Qemu {
         kvm::recall(self.config.verdict_file.as_deref()?, now)
     }
 
-    /// KVM if it runs this very guest, else TCG and why.
+    /// KVM if it runs this very guest, else TCG and what that means.
     async fn accelerator(&self, qemu: &QemuFound, spec: &MachineSpec) -> Result<(Accelerator, Option<String>), Check> {
         match &self.config.accelerator {
             Choice::Best => {}
             Choice::Fixed(accelerator) => return Ok((*accelerator, None)),
             Choice::Unknown(word) => return Err(unknown_accelerator(word)),
         }
-        if let Some(error) = kvm::closed() {
-            return Ok((Accelerator::Tcg, Some(no_kvm(&format!("{}: {error}", kvm::DEVICE)))));
+        if kvm::closed().is_some() {
+            return Ok((Accelerator::Tcg, Some(emulated())));
         }
         let now = Circumstances::now(qemu.version);
         let verdict = match self.recall(&now) {
             Some(verdict) => verdict,
             None => self.judge(qemu, spec, now).await,
         };
-        Ok(if verdict.fault.is_empty() {
-            (Accelerator::Kvm, None)
-        } else {
-            (Accelerator::Tcg, Some(no_kvm(&verdict.fault)))
-        })
+        Ok(if verdict.fault.is_empty() { (Accelerator::Kvm, None) } else { (Accelerator::Tcg, Some(emulated())) })
     }
 
     async fn judge(&self, qemu: &QemuFound, spec: &MachineSpec, circumstances: Circumstances) -> KvmVerdict {
@@ -292,8 +289,9 @@ fn unknown_accelerator(word: &str) -> Check {
     problem("acceleration", finding, "set it to kvm or tcg, or not at all")
 }
 
-fn no_kvm(fault: &str) -> String {
-    format!("no hardware acceleration, everything is 10 to 30 times slower: KVM does not run a guest here ({fault})")
+/// One sentence; the check says the rest.
+fn emulated() -> String {
+    format!("{SLOW}; `cove doctor` says why")
 }
 
 fn failed(operation: &str, cause: &dyn std::fmt::Display) -> HypervisorError {

@@ -13,7 +13,7 @@ use std::{
 
 use cove_hypervisor_qemu::{Qemu, QemuConfig};
 use cove_machine::{
-    conformance::{Behaviour, Subject, suite},
+    conformance::{Behaviour, Subject, disk_is_kept, suite},
     hypervisor::{Exit, Hypervisor, MachineSpec, Vm},
     lifecycle::ended,
     prepare::{cpio, initramfs},
@@ -31,6 +31,15 @@ case "$(busybox cat /proc/cmdline)" in
 *cove.conformance=poweroff*) busybox poweroff -f ;;
 *cove.conformance=panic*) echo c >/proc/sysrq-trigger ;;
 *cove.conformance=reset*) busybox reboot -f ;;
+*cove.conformance=disk*)
+    if [ "$(busybox dd if=/dev/vda bs=5 count=1 2>/dev/null)" = mark! ]; then
+        echo "disk: kept"
+    else
+        echo -n mark! | busybox dd of=/dev/vda conv=fsync,notrunc 2>/dev/null
+        echo "disk: written"
+    fi
+    busybox poweroff -f
+    ;;
 esac
 while :; do busybox sleep 1000; done
 "#;
@@ -107,6 +116,11 @@ async fn qemu_conforms() {
         failed.extend(outcome.result.err().map(|wrong| format!("{}: {wrong}", outcome.name)));
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[tokio::test]
+async fn a_disk_keeps_what_was_flushed_to_it() {
+    assert_eq!(disk_is_kept(&Case::new()).await, Ok(()));
 }
 
 /// A process of the machine, found by what it was started with: the test's own folder.

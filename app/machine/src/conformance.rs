@@ -26,7 +26,15 @@ pub enum Behaviour {
     Panic,
     /// Resets.
     Reset,
+    /// Looks for its mark at the beginning of its disk: says [`DISK_KEPT`], or writes it there, flushes it and says
+    /// [`DISK_WRITTEN`]. Then it powers off.
+    Disk,
 }
+
+/// A guest's word that it has found its mark on the disk.
+pub const DISK_KEPT: &str = "disk: kept";
+/// A guest's word that it has written its mark to the disk.
+pub const DISK_WRITTEN: &str = "disk: written";
 
 const ARGUMENT: &str = "cove.conformance=";
 
@@ -41,7 +49,9 @@ impl Behaviour {
     #[must_use]
     pub fn of(arguments: &[String]) -> Option<Self> {
         let word = arguments.iter().find_map(|argument| argument.strip_prefix(ARGUMENT))?;
-        [Self::Listen, Self::Idle, Self::PowerOff, Self::Panic, Self::Reset].into_iter().find(|b| b.word() == word)
+        [Self::Listen, Self::Idle, Self::PowerOff, Self::Panic, Self::Reset, Self::Disk]
+            .into_iter()
+            .find(|b| b.word() == word)
     }
 
     /// How it ends by itself.
@@ -49,7 +59,7 @@ impl Behaviour {
     pub fn exit(self) -> Option<Exit> {
         match self {
             Self::Listen | Self::Idle => None,
-            Self::PowerOff => Some(Exit::PowerOff),
+            Self::PowerOff | Self::Disk => Some(Exit::PowerOff),
             Self::Panic => Some(Exit::Panic),
             Self::Reset => Some(Exit::Reset),
         }
@@ -62,6 +72,7 @@ impl Behaviour {
             Self::PowerOff => "poweroff",
             Self::Panic => "panic",
             Self::Reset => "reset",
+            Self::Disk => "disk",
         }
     }
 }
@@ -103,6 +114,23 @@ pub async fn suite(subject: &dyn Subject) -> Vec<Outcome> {
         outcomes.push(Outcome { name, result: case(subject).await });
     }
     outcomes
+}
+
+/// What a guest has flushed to its disk is there in its next run. Apart from the suite: stand-ins have no disk.
+///
+/// # Errors
+/// What was wrong.
+pub async fn disk_is_kept(subject: &dyn Subject) -> Result<(), String> {
+    let spec = subject.spec("disk", Behaviour::Disk);
+    for wanted in [DISK_WRITTEN, DISK_KEPT] {
+        let vm = start(subject, spec.clone()).await?;
+        let exit = within(subject.patience(), wanted, ended(vm.state())).await?;
+        let said = std::fs::read(&spec.console_log).map_err(|e| format!("read the console: {e}"))?;
+        let said = String::from_utf8_lossy(&said);
+        holds(said.contains(wanted), &format!("no {wanted:?} on the console, which says:\n{said}"))?;
+        holds(exit == Exit::PowerOff, &format!("the power-off is taken for: {exit}"))?;
+    }
+    Ok(())
 }
 
 async fn runs_and_is_killed(subject: &dyn Subject) -> Result<(), String> {

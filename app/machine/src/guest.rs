@@ -11,6 +11,8 @@ use crate::hypervisor::{BoxFuture, Vm};
 
 /// How PID 1's lines on the console begin.
 pub const CONSOLE_PREFIX: &str = "cove-guest: ";
+/// PID 1's first line.
+pub const CONSOLE_BOOT: &str = "cove-guest: init";
 /// The line that says that the agent listens.
 pub const AGENT_READY: &str = "cove-guest: agent ready";
 /// How the line begins that says why PID 1 cannot go on.

@@ -16,6 +16,8 @@ pub const MIN_MEMORY_BYTES: u64 = 256 * MIB;
 pub const MIN_DISK_BYTES: u64 = GIB;
 /// More than this ext4 does not hold with 4 KiB blocks and the features we make it with.
 pub const MAX_DISK_BYTES: u64 = 16 << 40;
+/// A stop that takes longer than this is one that never comes.
+pub const MAX_GRACE_SECONDS: u64 = 3600;
 const MAX_DEFAULT_CPUS: u32 = 8;
 
 /// What the host has to give.
@@ -125,7 +127,8 @@ impl MachineSettings {
         range("memory_bytes", memory, fits, format!("a multiple of 1 MiB between {MIN_MEMORY_BYTES} and {most}"))?;
         let fits = (MIN_DISK_BYTES..=MAX_DISK_BYTES).contains(&disk) && disk.is_multiple_of(MIB);
         range("disk_bytes", disk, fits, format!("a multiple of 1 MiB between {MIN_DISK_BYTES} and {MAX_DISK_BYTES}"))?;
-        range("grace_seconds", self.grace_seconds, self.grace_seconds <= 3600, "at most 3600".to_owned())
+        let fits = self.grace_seconds <= MAX_GRACE_SECONDS;
+        range("grace_seconds", self.grace_seconds, fits, format!("at most {MAX_GRACE_SECONDS}"))
     }
 
     /// Reads the file; without one, the defaults.

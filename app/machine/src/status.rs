@@ -24,7 +24,7 @@ pub struct Status {
     pub state: State,
     /// When that began.
     pub since: SystemTime,
-    /// Grows by one with each change; starts at 1.
+    /// Grows by one with each change; a later daemon's are larger than an earlier one's.
     pub revision: u64,
     /// How the last run ended.
     pub last_exit: Option<Exit>,

@@ -7,6 +7,8 @@ use std::{io, path::Path};
 /// # Errors
 /// What the system says about the path.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    // Windows looks at the disk's name alone.
+    std::fs::metadata(path)?;
     fs4::available_space(path)
 }
 

@@ -6,10 +6,14 @@
 //! * [`process`] — starting a program that outlives its starter; being asked to stop.
 //! * [`disk`] — free space, and what a sparse file takes.
 //! * [`memory`] — how much there is.
+//! * [`autostart`] — starting a program at login.
+//! * [`web_view`] — what the system's web view is told.
 
+pub mod autostart;
 pub mod disk;
 pub mod home;
 pub mod local;
 pub mod lock;
 pub mod memory;
 pub mod process;
+pub mod web_view;

@@ -8,6 +8,15 @@ pub fn detach(command: &mut Command) -> &mut Command {
     imp::detach(command)
 }
 
+/// Lets this process, and what it starts from now on, have as many files open as is usual for a server: each stream of a
+/// container is one, and programs that launchd starts begin with 256.
+///
+/// # Errors
+/// What the system says; the limit is then what it was.
+pub fn raise_open_files() -> io::Result<()> {
+    imp::raise_open_files()
+}
+
 /// Asks to stop: SIGTERM or SIGINT; on Windows Ctrl+C, the end of the session and the shutdown of the machine.
 #[derive(Debug)]
 pub struct StopRequests(imp::Signals);
@@ -33,7 +42,20 @@ mod imp {
 
     use std::{io, os::unix::process::CommandExt, process::Command};
 
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
     use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    /// macOS calls its hard limit infinite and refuses more than OPEN_MAX (setrlimit(2) there).
+    const OPEN_FILES: u64 = if cfg!(target_vendor = "apple") { 10_240 } else { 65_536 };
+
+    pub(super) fn raise_open_files() -> io::Result<()> {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        let wanted = OPEN_FILES.min(hard);
+        if soft < wanted {
+            setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)?;
+        }
+        Ok(())
+    }
 
     pub(super) fn detach(command: &mut Command) -> &mut Command {
         // SAFETY: setsid(2) is async-signal-safe and the closure neither allocates nor takes a lock.
@@ -67,15 +89,38 @@ mod imp {
 
 #[cfg(windows)]
 mod imp {
+    #![expect(unsafe_code, reason = "what children inherit has no safe face in the standard library")]
+
     use std::{io, os::windows::process::CommandExt, process::Command, task::Poll};
 
     use tokio::signal::windows::{CtrlC, CtrlClose, CtrlShutdown, ctrl_c, ctrl_close, ctrl_shutdown};
+    use windows_sys::Win32::{
+        Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation},
+        System::Console::{GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE},
+    };
 
     /// DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP, from Windows' processthreadsapi.h.
     const DETACHED_IN_A_GROUP_OF_ITS_OWN: u32 = 0x0000_0008 | 0x0000_0200;
 
+    /// Windows has no such limit.
+    pub(super) fn raise_open_files() -> io::Result<()> {
+        Ok(())
+    }
+
     pub(super) fn detach(command: &mut Command) -> &mut Command {
+        keep_own_streams();
         command.creation_flags(DETACHED_IN_A_GROUP_OF_ITS_OWN)
+    }
+
+    /// A child gets every handle that may be inherited, and our own streams are such if a shell gave them to us: whoever
+    /// reads our output to its end would wait for the child's end too. Streams that a child is given on purpose are copies.
+    fn keep_own_streams() {
+        for stream in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
+            // SAFETY: it takes a number and gives a handle that stays ours, or none.
+            let handle = unsafe { GetStdHandle(stream) };
+            // SAFETY: it changes a flag; without such a stream it fails and there is nothing to keep.
+            unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) };
+        }
     }
 
     #[derive(Debug)]
@@ -115,6 +160,15 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn the_limit_of_open_files_is_raised_and_never_lowered() {
+        use nix::sys::resource::{Resource, getrlimit};
+        let before = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        raise_open_files().unwrap();
+        let after = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        assert!(after.0 >= before.0 && after.0 >= before.1.min(10_240) && after.1 == before.1, "{before:?} {after:?}");
+    }
 
     #[tokio::test]
     async fn sigterm_is_a_request_to_stop() {

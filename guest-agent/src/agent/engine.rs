@@ -6,17 +6,28 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context as _;
+
 use super::facts::{self, Facts};
 use crate::{
     containers::{Containers, Ground, database_path, program::as_program},
+    events::Events,
     execs::{self, Execs},
     images::{ImageStore, StoreConfig},
+    networks::Networks,
     processes::{Kind, Process, Processes},
     state::Database,
+    volumes::Volumes,
 };
 
 /// The archive of the images that come with the VM.
 const BUILT_IN: &str = "/usr/share/cove/hello.tar";
+
+/// Where the events of this boot are kept, in memory.
+const EVENTS: &str = "/run/cove.events";
+
+/// Where the places of containers on networks are noted for the next agent of this boot, in memory.
+const ENDPOINTS: &str = "/run/cove.endpoints";
 
 /// The engine, open.
 pub(super) struct Engine {
@@ -25,6 +36,9 @@ pub(super) struct Engine {
     pub(super) images: ImageStore,
     pub(super) containers: Containers,
     pub(super) execs: Execs,
+    pub(super) volumes: Volumes,
+    pub(super) networks: Networks,
+    pub(super) events: Events,
 }
 
 /// What lies on the data disk.
@@ -32,33 +46,45 @@ struct OnDisk {
     facts: Facts,
     database: Database,
     images: ImageStore,
+    volumes: Volumes,
 }
 
 /// Opens the engine on the disk mounted at `root`, and takes over the processes that PID 1 holds.
 pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process>) -> anyhow::Result<Engine> {
-    let on_disk = root.clone();
-    let OnDisk { facts, database, images } = tokio::task::spawn_blocking(move || open_disk(&on_disk)).await??;
+    let (on_disk, events) = (root.clone(), Events::open(Path::new(EVENTS)).context("the events of this boot")?);
+    let told = events.clone();
+    let opened = tokio::task::spawn_blocking(move || open_disk(&on_disk, told)).await?;
+    let OnDisk { facts, database, images, volumes } = opened?;
     let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
     let first: HashMap<_, _> =
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
+    let running = first.keys().cloned().collect();
+    let of_networks = database.clone();
+    let opened =
+        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running)).await?;
+    let networks = opened.context("the networks")?;
     let ground = Ground {
         root,
         database: database.clone(),
         images: Arc::new(images.clone()),
+        volumes: volumes.clone(),
+        networks: networks.clone(),
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
         cpus: facts.cpus,
+        events: events.clone(),
     };
     let containers = Containers::open(ground, first).await?;
     for process in further {
         tokio::spawn(execs::abandon(as_program(process)));
     }
-    Ok(Engine { facts, database, images, execs: Execs::new(containers.clone()), containers })
+    Ok(Engine { facts, database, images, volumes, networks, execs: Execs::new(containers.clone()), containers, events })
 }
 
-fn open_disk(root: &Path) -> anyhow::Result<OnDisk> {
+fn open_disk(root: &Path, events: Events) -> anyhow::Result<OnDisk> {
     let database = Database::open(&database_path(root))?;
-    let config = StoreConfig { builtin_archive: Some(BUILT_IN.into()), ..StoreConfig::new(root) };
+    let config =
+        StoreConfig { builtin_archive: Some(BUILT_IN.into()), events: events.clone(), ..StoreConfig::new(root) };
     let images = ImageStore::open(config, database.shared())?;
     let facts = Facts {
         disk: root.to_owned(),
@@ -67,5 +93,6 @@ fn open_disk(root: &Path) -> anyhow::Result<OnDisk> {
         cpus: std::thread::available_parallelism()?.get(),
         warnings: Vec::new(),
     };
-    Ok(OnDisk { facts, database, images })
+    let volumes = Volumes::open(root, &database, events)?;
+    Ok(OnDisk { facts, database, images, volumes })
 }

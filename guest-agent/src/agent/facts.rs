@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cove_proto::v1::{ContainerCounts, GetGuestResponse};
+use cove_proto::v1::{ContainerCounts, ContainerStatus, GetGuestResponse};
 
 use crate::{
     clock,
@@ -83,6 +83,7 @@ impl Facts {
             agent_resident_bytes: kibibytes(&status, "VmRSS:"),
             warnings: self.warnings.clone(),
             namespaces: namespaces("self")?,
+            cpu_time: cpu_time(&text(Path::new("/proc/stat"))?),
             containers: None,
             images: 0,
         })
@@ -94,8 +95,12 @@ impl Facts {
 pub fn count(containers: &Containers) -> ContainerCounts {
     let mut counts = ContainerCounts::default();
     for entry in containers.all() {
-        let running = entry.now().program.is_some();
-        *(if running { &mut counts.running } else { &mut counts.stopped }) += 1;
+        let view = entry.now();
+        *match view.status() {
+            ContainerStatus::Paused => &mut counts.paused,
+            ContainerStatus::Running => &mut counts.running,
+            _ => &mut counts.stopped,
+        } += 1;
     }
     counts
 }
@@ -149,6 +154,16 @@ fn kibibytes(text: &str, field: &str) -> u64 {
     number.unwrap_or(0) * 1024
 }
 
+/// How long the CPUs have worked, from the first line of /proc/stat: "cpu  user nice system idle iowait irq softirq ...", in
+/// hundredths of a second (USER_HZ, the same wherever Linux runs). Time in which they only waited is none.
+fn cpu_time(stat: &str) -> Option<prost_types::Duration> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+    let ticks: Vec<i64> = fields.map_while(|field| field.parse().ok()).collect();
+    let worked: i64 = [0, 1, 2, 5, 6].iter().filter_map(|field| ticks.get(*field)).sum();
+    let nanos = i32::try_from(worked % 100 * 10_000_000).ok()?;
+    Some(prost_types::Duration { seconds: worked / 100, nanos })
+}
+
 fn text(path: &Path) -> Result<String, FactsError> {
     fs::read_to_string(path).map_err(unreadable(path))
 }
@@ -172,6 +187,13 @@ mod tests {
     }
 
     #[test]
+    fn a_cpu_that_waits_does_not_work() {
+        let time = cpu_time("cpu  100 20 30 9000 800 4 5 6 0 0\ncpu0 1 1 1 1\n").unwrap();
+        assert_eq!((time.seconds, time.nanos), (1, 590_000_000));
+        assert_eq!(cpu_time(""), None);
+    }
+
+    #[test]
     fn a_guest_can_be_looked_at() {
         let facts = Facts {
             disk: "/".into(),
@@ -184,6 +206,6 @@ mod tests {
         assert!(guest.memory_bytes > guest.memory_available_bytes && guest.memory_available_bytes > 0);
         assert!(guest.disk_bytes > 0 && guest.agent_resident_bytes > 0);
         assert!(guest.namespaces.iter().any(|namespace| namespace.kind == "pid" && namespace.inode > 0));
-        assert!(guest.agent_started_at.is_some());
+        assert!(guest.agent_started_at.is_some() && guest.cpu_time.is_some());
     }
 }

@@ -14,7 +14,7 @@ pub mod facts;
 mod serve;
 
 use std::{
-    io,
+    io, mem,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
@@ -50,6 +50,8 @@ pub fn run() -> anyhow::Result<()> {
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()?;
+    // PID 1 ends an agent whose connection closes; this one is to say first why it cannot go on, and exits then.
+    mem::forget(control.try_clone().context("the connection to PID 1")?);
     let ended = runtime.block_on(live(control, listener));
     // What still blocks on a disk must not keep the next agent waiting.
     runtime.shutdown_background();
@@ -58,7 +60,7 @@ pub fn run() -> anyhow::Result<()> {
 
 async fn live(control: OwnedFd, listener: OwnedFd) -> anyhow::Result<()> {
     let secret = accept::read_secret(Path::new(boot_secret::GUEST_PATH))?;
-    let root = tokio::task::spawn_blocking(|| mounted_disk(&DiskConfig::default())).await??;
+    let root = tokio::task::spawn_blocking(|| mounted_disk(&DiskConfig::of_boot()?)).await??;
     let (processes, held) = Processes::connect(control).await?;
     let engine = engine::open(root, &processes, held).await?;
     let connections = accept::connections(listener, secret)?;

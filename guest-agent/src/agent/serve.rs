@@ -1,8 +1,9 @@
 //! The services on the agent's port.
 
 use cove_proto::v1::{
-    containers_server::ContainersServer, execs_server::ExecsServer, guest_server::GuestServer,
-    images_server::ImagesServer,
+    containers_server::ContainersServer, events_server::EventsServer, execs_server::ExecsServer,
+    guest_server::GuestServer, images_server::ImagesServer, networks_server::NetworksServer,
+    volumes_server::VolumesServer,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -12,7 +13,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 
 use super::{accept::Connection, engine::Engine};
-use crate::rpc::{containers::ContainersService, execs::ExecsService, guest::GuestService, images::ImagesService};
+use crate::rpc::{
+    containers::ContainersService, events::EventsService, execs::ExecsService, guest::GuestService,
+    images::ImagesService, networks::NetworksService, volumes::VolumesService,
+};
 
 /// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time.
 const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
@@ -32,18 +36,24 @@ pub(super) async fn serve(
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<ContainersServer<ContainersService>>().await;
     reporter.set_serving::<ExecsServer<ExecsService>>().await;
+    reporter.set_serving::<EventsServer<EventsService>>().await;
     reporter.set_serving::<ImagesServer<ImagesService>>().await;
+    reporter.set_serving::<VolumesServer<VolumesService>>().await;
+    reporter.set_serving::<NetworksServer<NetworksService>>().await;
     reporter.set_serving::<GuestServer<GuestService>>().await;
-    let Engine { facts, database, images, containers, execs } = engine;
+    let Engine { facts, database, images, volumes, networks, containers, execs, events } = engine;
     let guest = GuestService { facts, containers: containers.clone(), images: images.clone(), power_off };
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .add_service(health)
         .add_service(GuestServer::new(guest))
+        .add_service(NetworksServer::new(NetworksService::new(networks, containers.clone())))
         .add_service(ContainersServer::new(ContainersService::new(containers)))
         .add_service(ExecsServer::new(ExecsService::new(execs)))
+        .add_service(EventsServer::new(EventsService::new(events)))
         .add_service(ImagesServer::new(ImagesService::new(images)))
+        .add_service(VolumesServer::new(VolumesService::new(volumes)))
         .serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
             let _ = asked.wait_for(|asked| *asked).await;
         });

@@ -6,7 +6,7 @@ use cgroups_rs::fs::{
     MaxValue, cpu::CpuController, cpuset::CpuSetController, memory::MemController, pid::PidController,
 };
 
-use super::CgroupError;
+use super::{CgroupError, io};
 use crate::processes::launch::Resources;
 
 /// Sets the limits of the cgroup at `path`.
@@ -18,7 +18,7 @@ pub(super) fn set(path: &Path, resources: &Resources) -> Result<(), CgroupError>
         let limit = MaxValue::Value(signed(pids));
         refused("pids.max", pids, controller.set_pid_max(limit))?;
     }
-    Ok(())
+    io::set(path, resources)
 }
 
 fn set_memory(path: &Path, resources: &Resources) -> Result<(), CgroupError> {
@@ -48,6 +48,10 @@ fn set_cpu(path: &Path, resources: &Resources) -> Result<(), CgroupError> {
     if let Some(cpus) = &resources.cpuset_cpus {
         let controller = CpuSetController::new(path.to_owned(), PathBuf::new(), true);
         refused("cpuset.cpus", cpus, controller.set_cpus(cpus))?;
+    }
+    if let Some(nodes) = &resources.cpuset_mems {
+        let controller = CpuSetController::new(path.to_owned(), PathBuf::new(), true);
+        refused("cpuset.mems", nodes, controller.set_mems(nodes))?;
     }
     Ok(())
 }
@@ -104,15 +108,18 @@ mod tests {
             cpu_max: Some((150_000, 100_000)),
             cpu_shares: Some(1024),
             cpuset_cpus: Some("0-1".into()),
+            cpuset_mems: Some("0".into()),
             memory_bytes: Some(64 << 20),
             swap_bytes: Some(0),
             memory_reservation_bytes: Some(32 << 20),
             pids: Some(100),
+            ..Resources::default()
         };
         let expected = [
             ("cpu.max", "150000 100000"),
             ("cpu.weight", "100"),
             ("cpuset.cpus", "0-1"),
+            ("cpuset.mems", "0"),
             ("memory.low", "33554432"),
             ("memory.max", "67108864"),
             ("memory.swap.max", "0"),

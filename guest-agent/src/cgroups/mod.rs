@@ -1,27 +1,33 @@
 //! The cgroup of each container: `/sys/fs/cgroup/containers/ID`.
 //!
-//! cgroups-rs writes the limits that it covers ([`limits`]); what it lacks stands beside it: the device program
-//! ([`devices`]), waiting for a cgroup to become empty ([`remove`]), cgroup.kill and the count of kills for want of memory
-//! ([`kill`]). [`layout`] is what PID 1 makes at boot.
+//! cgroups-rs writes the limits that it covers ([`limits`]); what it lacks stands beside it: block devices ([`io`]), the
+//! device program ([`devices`]), waiting for a cgroup to become empty ([`remove`]), cgroup.kill ([`kill`]), kills for want
+//! of memory ([`oom`]), freezing ([`freezer`]). [`update`] changes limits, [`layout`] is what PID 1 makes at boot.
 
 pub mod devices;
+mod events;
+pub mod freezer;
+pub mod io;
 pub mod kill;
 pub mod layout;
 pub mod limits;
+pub mod oom;
 pub mod remove;
+pub mod update;
 
 use std::{
-    io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{Mode, OFlags};
 
-pub use kill::{kill, oom_kills};
+pub use freezer::{freeze, is_frozen};
+pub use kill::kill;
+pub use oom::{oom_kills, oom_kills_beyond};
 pub use remove::{remove, remove_all_but};
 
-use crate::processes::launch::Resources;
+use crate::processes::launch::{DeviceRule, Resources};
 
 /// Where the one cgroup hierarchy of the guest is mounted.
 pub const ROOT: &str = "/sys/fs/cgroup";
@@ -39,7 +45,7 @@ pub enum CgroupError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: io::Error,
+        source: std::io::Error,
     },
     /// It could not be opened.
     #[error("open cgroup {path}")]
@@ -48,7 +54,7 @@ pub enum CgroupError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: io::Error,
+        source: std::io::Error,
     },
     /// A limit was refused.
     #[error("set {file} to {value}")]
@@ -68,7 +74,7 @@ pub enum CgroupError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: io::Error,
+        source: std::io::Error,
     },
     /// A file of it could not be written.
     #[error("write {path}")]
@@ -77,10 +83,10 @@ pub enum CgroupError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: io::Error,
+        source: std::io::Error,
     },
-    /// Processes are left in it.
-    #[error("processes in cgroup {path} do not end")]
+    /// Its processes hang in the kernel.
+    #[error("processes in cgroup {path} neither end nor freeze")]
     Busy {
         /// Its folder.
         path: PathBuf,
@@ -92,7 +98,7 @@ pub enum CgroupError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: io::Error,
+        source: std::io::Error,
     },
     /// The cgroup of a process is not known.
     #[error("find the cgroup of process {pid}")]
@@ -101,7 +107,7 @@ pub enum CgroupError {
         pid: u32,
         /// Why.
         #[source]
-        source: io::Error,
+        source: std::io::Error,
     },
 }
 
@@ -109,16 +115,17 @@ fn folder(id: &str) -> PathBuf {
     Path::new(CONTAINERS).join(id)
 }
 
-/// Makes the cgroup of a container with its limits and its device program in force, and opens it.
+/// Makes the cgroup of a container with its limits and its device program in force, and opens it. `devices` says what it
+/// may use beside the usual ones; `None` is all of them.
 ///
 /// # Errors
 /// When any of that fails; the cgroup may be left, to be removed by [`remove()`].
-pub fn create(id: &str, resources: &Resources, privileged: bool) -> Result<OwnedFd, CgroupError> {
+pub fn create(id: &str, resources: &Resources, devices: Option<&[DeviceRule]>) -> Result<OwnedFd, CgroupError> {
     let path = folder(id);
     let make = || std::fs::create_dir(&path);
     let made = match make() {
         // A run that nobody cleaned up behind: the agent was killed in the middle of it.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             remove::remove_now(&path)?;
             make()
         }
@@ -127,11 +134,21 @@ pub fn create(id: &str, resources: &Resources, privileged: bool) -> Result<Owned
     made.map_err(|source| CgroupError::Create { path: path.clone(), source })?;
     limits::set(&path, resources)?;
     let cgroup = open_folder(&path)?;
-    if !privileged {
-        devices::restrict(&cgroup)
+    if let Some(more) = devices {
+        devices::restrict(&cgroup, more)
             .map_err(|errno| CgroupError::Devices { path: path.clone(), source: errno.into() })?;
     }
     Ok(cgroup)
+}
+
+/// The processes of a container, as far as they can be known while they come and go.
+#[must_use]
+pub fn processes(id: &str) -> Vec<u32> {
+    let folder = folder(id);
+    let mut folders = remove::below(&folder);
+    folders.push(folder);
+    let listed = folders.iter().filter_map(|folder| std::fs::read_to_string(folder.join("cgroup.procs")).ok());
+    listed.flat_map(|pids| pids.lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 /// Opens the cgroup of a container.
@@ -152,7 +169,7 @@ pub fn open_of_process(pid: u32) -> Result<OwnedFd, CgroupError> {
     let path = text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
     let path = PathBuf::from(format!("{ROOT}{path}"));
     if !path.starts_with(CONTAINERS) {
-        return Err(failed(io::ErrorKind::NotFound.into()));
+        return Err(failed(std::io::ErrorKind::NotFound.into()));
     }
     open_folder(&path)
 }

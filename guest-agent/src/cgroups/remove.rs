@@ -2,18 +2,11 @@
 //! it with those below it.
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-
-use super::{CONTAINERS, CgroupError, folder};
-
-/// How long killed processes may take to end. One in uninterruptible sleep takes longer than anybody waits.
-const DEADLINE: Duration = Duration::from_secs(10);
+use super::{CONTAINERS, CgroupError, events, folder};
 
 /// Removes the cgroup of a container. One that is gone is removed.
 ///
@@ -45,7 +38,7 @@ pub(super) fn remove_now(path: &Path) -> Result<(), CgroupError> {
     }
     let kill = path.join("cgroup.kill");
     std::fs::write(&kill, "1").map_err(|source| CgroupError::Write { path: kill, source })?;
-    wait_until_empty(path)?;
+    events::wait_for(path, "populated 0")?;
     for child in below(path).into_iter().chain([path.to_owned()]) {
         match std::fs::remove_dir(&child) {
             Ok(()) => {}
@@ -56,30 +49,8 @@ pub(super) fn remove_now(path: &Path) -> Result<(), CgroupError> {
     Ok(())
 }
 
-/// The kernel raises POLLPRI on cgroup.events when the line `populated` changes.
-fn wait_until_empty(path: &Path) -> Result<(), CgroupError> {
-    let events = path.join("cgroup.events");
-    let failed = |source: io::Error| CgroupError::Open { path: path.to_owned(), source };
-    let mut file = File::open(&events).map_err(failed)?;
-    let start = Instant::now();
-    while populated(&mut file).map_err(failed)? {
-        let Some(left) = DEADLINE.checked_sub(start.elapsed()) else {
-            return Err(CgroupError::Busy { path: path.to_owned() });
-        };
-        let timeout = Timespec::try_from(left).map_err(|_| failed(io::ErrorKind::InvalidInput.into()))?;
-        rustix::event::poll(&mut [PollFd::new(&file, PollFlags::PRI)], Some(&timeout))
-            .map_err(|errno| failed(errno.into()))?;
-    }
-    Ok(())
-}
-
-fn populated(events: &mut File) -> io::Result<bool> {
-    io::Seek::rewind(events)?;
-    Ok(io::read_to_string(events)?.lines().any(|line| line == "populated 1"))
-}
-
 /// The cgroups below one, the deepest first.
-fn below(path: &Path) -> Vec<PathBuf> {
+pub(super) fn below(path: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
     let mut found = Vec::new();
     for entry in entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {

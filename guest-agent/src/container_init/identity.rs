@@ -24,11 +24,13 @@ use crate::{
 /// /etc/passwd and /etc/group are read up to here; longer ones are not what they seem.
 const MAX_FILE_BYTES: u64 = 8 << 20;
 
-/// Looks the user up in the container's own files.
-pub(super) fn find(spec: &str) -> Result<User, LaunchFailure> {
+/// Looks the user and further groups up in the container's own files.
+pub(super) fn find(spec: &str, more: &[String]) -> Result<User, LaunchFailure> {
     let passwd = read("/etc/passwd").step("read /etc/passwd")?;
     let group = read("/etc/group").step("read /etc/group")?;
-    users::find(spec, &passwd, &group)
+    let mut user = users::find(spec, &passwd, &group)?;
+    user.groups.extend(users::group_ids(more, &group)?);
+    Ok(user)
 }
 
 /// A file of the container, which may be anything: only a regular one is read. One that is missing is empty.

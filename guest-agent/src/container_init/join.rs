@@ -1,37 +1,74 @@
-//! How an exec gets into a container that runs.
+//! How a process gets into the PID namespace of a container that runs: an exec, or the first process of a container that
+//! shares it.
 //!
 //! A process cannot move to another PID namespace, only its children are born there. So a helper joins the namespaces and
 //! makes the process as its sibling, a child of PID 1 like every other, reports it and ends. The process waits until it is
 //! reported: PID 1 must know it before it can end.
 
 use std::{
-    convert::Infallible,
     io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
-use super::{Newcomer, Step, steps};
+use rustix::thread::ThreadNameSpaceType;
+
+use super::{
+    Newcomer, Step,
+    steps::{self, JoinedContainers, PreparedMounts},
+};
 use crate::{
-    init::protocol::Report,
+    init::protocol::{ContainerSetup, Report},
     namespaces,
     processes::error::LaunchFailure,
     sys::clone::{self, Options, Side},
 };
 
-/// Is the helper, and in its sibling, the process.
+/// Is the helper of an exec, and in its sibling, the process.
 pub(crate) fn help(newcomer: Newcomer, cgroup: OwnedFd, container: OwnedFd) -> ! {
     let kept = [&cgroup, &container, &newcomer.status].map(AsRawFd::as_raw_fd).to_vec();
-    let outcome = steps::close_others(&newcomer, kept).and_then(|()| join_and_clone(&newcomer, cgroup, &container));
+    let cloned = steps::close_others(&newcomer, kept)
+        .and_then(|()| namespaces::join(&container).step("join the container's namespaces"))
+        .and_then(|()| clone_sibling(&newcomer, &cgroup, 0));
+    let outcome = cloned.and_then(|()| {
+        drop(cgroup);
+        steps::join_cgroup_namespace(&container)?;
+        steps::become_exec(&newcomer)
+    });
     match outcome {
         Ok(never) => match never {},
         Err(failure) => newcomer.give_up(failure),
     }
 }
 
-fn join_and_clone(newcomer: &Newcomer, cgroup: OwnedFd, container: &OwnedFd) -> Result<Infallible, LaunchFailure> {
+/// Is the helper of a container that shares another's PID namespace, and in its sibling, its first process.
+pub(crate) fn help_container(
+    newcomer: Newcomer,
+    setup: &ContainerSetup,
+    mounts: PreparedMounts,
+    joined: &JoinedContainers,
+    cgroup: &OwnedFd,
+) -> ! {
+    let kept = mounts.numbers().chain(joined.numbers());
+    let kept = kept.chain([cgroup.as_raw_fd(), newcomer.status.as_raw_fd()]).collect();
+    let namespaces = namespaces::of_container(setup.network, &setup.shared);
+    let cloned = steps::close_others(&newcomer, kept)
+        .and_then(|()| join_pid_namespace(joined))
+        .and_then(|()| clone_sibling(&newcomer, cgroup, namespaces));
+    match cloned {
+        Ok(()) => steps::become_container(newcomer, setup, mounts, joined),
+        Err(failure) => newcomer.give_up(failure),
+    }
+}
+
+fn join_pid_namespace(joined: &JoinedContainers) -> Result<(), LaunchFailure> {
+    let Some(container) = &joined.pid else { return Ok(()) };
+    namespaces::join_one(container, ThreadNameSpaceType::PROCESS_ID).step("join the other container's PID namespace")
+}
+
+/// Returns in the sibling alone, once it is reported.
+fn clone_sibling(newcomer: &Newcomer, cgroup: &OwnedFd, namespaces: u64) -> Result<(), LaunchFailure> {
     let (wait, go) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).step("make a pipe")?;
-    namespaces::join(container).step("join the container's namespaces")?;
-    let options = Options { cgroup: Some(cgroup.as_fd()), sibling: true, ..Options::default() };
+    let options = Options { cgroup: Some(cgroup.as_fd()), sibling: true, namespaces };
     match clone::clone(&options).step("join the container's cgroup")? {
         Side::Parent { pid, pidfd } => {
             let reported = newcomer.report(&Report::Process { pid }, vec![pidfd]);
@@ -42,11 +79,8 @@ fn join_and_clone(newcomer: &Newcomer, cgroup: OwnedFd, container: &OwnedFd) -> 
             clone::leave(0)
         }
         Side::Child => {
-            drop((go, cgroup));
-            await_report(&wait).step("be reported to PID 1")?;
-            drop(wait);
-            steps::join_cgroup_namespace(container)?;
-            steps::become_exec(newcomer)
+            drop(go);
+            await_report(&wait).step("be reported to PID 1")
         }
     }
 }

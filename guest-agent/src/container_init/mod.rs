@@ -6,14 +6,18 @@
 //!
 //! * [`steps`] — the two lists.
 //! * [`join`] — how an exec gets into a container that runs.
+//! * [`sysctls`] — kernel parameters of its namespaces.
+//! * [`reaper`] — the init that is process 1 of a container that asks for one.
 //! * [`streams`], [`terminal`] — standard streams.
 //! * [`identity`] — user, capabilities, filter. [`working_dir`], [`program`] — where and what.
 
 pub mod identity;
 pub mod join;
 pub mod program;
+pub mod reaper;
 pub mod steps;
 pub mod streams;
+pub mod sysctls;
 pub mod terminal;
 pub mod working_dir;
 

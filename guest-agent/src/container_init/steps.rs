@@ -2,22 +2,26 @@
 
 use std::{
     convert::Infallible,
-    os::fd::{AsRawFd, OwnedFd},
+    os::fd::{AsRawFd, OwnedFd, RawFd},
 };
 
 use rustix::{
     fs::{Mode, OFlags},
     mount::MountAttrFlags,
     process::DumpableBehavior,
+    thread::ThreadNameSpaceType,
 };
 
-use super::{Newcomer, Step, identity, program, streams, working_dir};
+use super::{Newcomer, Step, identity, program, reaper, streams, sysctls, working_dir};
 use crate::{
     init::protocol::ContainerSetup,
     namespaces,
-    processes::{error::LaunchFailure, launch::Network},
+    processes::{
+        error::LaunchFailure,
+        launch::{Network, SharedMemory},
+    },
     rlimits,
-    rootfs::{devices, etc, masked_paths, mounts, pivot, system},
+    rootfs::{beside, devices, etc, masked_paths, mounts, pivot, system},
     sys,
 };
 
@@ -25,13 +29,45 @@ use crate::{
 pub(crate) struct PreparedMounts {
     pub(crate) rootfs: OwnedFd,
     pub(crate) etc: [OwnedFd; 3],
+    pub(crate) beside: Vec<OwnedFd>,
+    /// What is at /dev/shm, if others may have it too.
+    pub(crate) shared_memory: Option<OwnedFd>,
+    /// This program, as the container's init.
+    pub(crate) init: Option<OwnedFd>,
+}
+
+impl PreparedMounts {
+    /// The numbers of the descriptors.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = RawFd> {
+        let optional = self.shared_memory.iter().chain(&self.init);
+        self.etc.iter().chain(&self.beside).chain([&self.rootfs]).chain(optional).map(AsRawFd::as_raw_fd)
+    }
+}
+
+/// Pidfds of the containers whose namespaces a container shares; for the network also a namespace that was made ready.
+pub(crate) struct JoinedContainers {
+    pub(crate) pid: Option<OwnedFd>,
+    pub(crate) ipc: Option<OwnedFd>,
+    pub(crate) network: Option<OwnedFd>,
+}
+
+impl JoinedContainers {
+    /// The numbers of the descriptors.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = RawFd> {
+        [&self.pid, &self.ipc, &self.network].into_iter().flatten().map(AsRawFd::as_raw_fd)
+    }
 }
 
 /// Becomes the first process of a container. It is in new namespaces and in the container's cgroup already.
-pub(crate) fn become_container(newcomer: Newcomer, setup: &ContainerSetup, mounts: PreparedMounts) -> ! {
-    let kept: Vec<_> = mounts.etc.iter().chain([&mounts.rootfs, &newcomer.status]).map(AsRawFd::as_raw_fd).collect();
+pub(crate) fn become_container(
+    newcomer: Newcomer,
+    setup: &ContainerSetup,
+    mounts: PreparedMounts,
+    joined: &JoinedContainers,
+) -> ! {
+    let kept = mounts.numbers().chain(joined.numbers()).chain([newcomer.status.as_raw_fd()]).collect();
     let failure = match close_others(&newcomer, kept) {
-        Ok(()) => container(&newcomer, setup, mounts),
+        Ok(()) => container(&newcomer, setup, mounts, joined),
         Err(failure) => Err(failure),
     };
     match failure {
@@ -43,15 +79,23 @@ fn container(
     newcomer: &Newcomer,
     setup: &ContainerSetup,
     prepared: PreparedMounts,
+    joined: &JoinedContainers,
 ) -> Result<Infallible, LaunchFailure> {
     new_session()?;
-    sys::clone::unshare_cgroup_namespace().step("make a cgroup namespace")?;
+    join_namespaces(joined)?;
+    if !setup.shared.cgroup {
+        sys::clone::unshare_cgroup_namespace().step("make a cgroup namespace")?;
+    }
     let root = pivot::stage(prepared.rootfs)?;
     let proc = system::mount_proc(&root)?;
     set_up_network(setup.network, &proc)?;
-    devices::mount(&root, setup.shm_bytes, setup.privileged)?;
-    system::mount_sys(&root, setup.privileged)?;
-    etc::mount(&root, prepared.etc)?;
+    sysctls::set(&proc, &setup.sysctls)?;
+    devices::mount(&root, memory(setup, prepared.shared_memory), setup.privileged)?;
+    devices::make(&root, &setup.devices)?;
+    system::mount_sys(&root, setup.privileged, setup.writable_cgroups)?;
+    beside::mount(&root, &setup.mounts, prepared.beside)?;
+    etc::mount(&root, prepared.etc, &setup.mounts)?;
+    reaper::mount(&root, prepared.init)?;
     masked_paths::hide(&root, &setup.masked_paths)?;
     masked_paths::protect(&root, &setup.read_only_paths)?;
     pivot::pivot(&root)?;
@@ -64,6 +108,29 @@ fn container(
         pivot::make_read_only()?;
     }
     become_program(newcomer, &proc)
+}
+
+/// What it is to have at /dev/shm.
+fn memory(setup: &ContainerSetup, shared: Option<OwnedFd>) -> devices::Memory {
+    match (shared, &setup.shared.memory) {
+        (Some(shared), _) => devices::Memory::Shared(shared),
+        (None, SharedMemory::Absent) => devices::Memory::Absent,
+        (None, _) => devices::Memory::New(setup.shm_bytes),
+    }
+}
+
+/// The IPC and network namespaces of other containers. The PID namespace was joined before there was this process.
+fn join_namespaces(joined: &JoinedContainers) -> Result<(), LaunchFailure> {
+    for (container, kind, name) in [
+        (&joined.ipc, ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION, "IPC"),
+        (&joined.network, ThreadNameSpaceType::NETWORK, "network"),
+    ] {
+        if let Some(container) = container {
+            let step = || format!("join the other container's {name} namespace");
+            namespaces::join_one(container, kind).step(step())?;
+        }
+    }
+    Ok(())
 }
 
 /// Becomes a further process of a container. It is in the container's namespaces and cgroup already.
@@ -83,7 +150,7 @@ fn become_program(newcomer: &Newcomer, proc: &OwnedFd) -> Result<Infallible, Lau
         step: format!("error setting rlimits for ready process: set {name}"),
         errno: errno.raw_os_error(),
     })?;
-    let user = identity::find(&process.user)?;
+    let user = identity::find(&process.user, &process.groups)?;
     streams::give_to(&user)?;
     identity::bound(newcomer)?;
     let entered = working_dir::enter(&process.working_dir);
@@ -117,7 +184,7 @@ fn new_session() -> Result<(), LaunchFailure> {
 
 /// Loopback, and what Docker's containers may do in a network of their own: ports below 1024 and pings for all users.
 fn set_up_network(network: Network, proc: &OwnedFd) -> Result<(), LaunchFailure> {
-    if network == Network::Host {
+    if network != Network::Loopback {
         return Ok(());
     }
     sys::loopback::bring_up().step("bring up loopback")?;
@@ -126,6 +193,9 @@ fn set_up_network(network: Network, proc: &OwnedFd) -> Result<(), LaunchFailure>
 }
 
 fn set_names(setup: &ContainerSetup) -> Result<(), LaunchFailure> {
+    if setup.shared.uts {
+        return Ok(());
+    }
     rustix::system::sethostname(setup.hostname.as_bytes()).step("sethostname")?;
     if setup.domainname.is_empty() {
         return Ok(());

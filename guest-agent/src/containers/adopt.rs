@@ -11,10 +11,15 @@ use super::{
     blocking,
     folder::Folders,
     index::Index,
+    log, mounts,
     program::Program,
     record::{CONTAINERS, Phase, Record},
+    restart_policy,
 };
-use crate::{clock, logs::Log};
+use crate::{clock, state::Records};
+
+/// The boot of the machine that containers were last made true in.
+const BOOTS: Records<String> = Records::new("boots");
 
 /// dockerd's exit code for a run whose end nobody saw.
 const UNSEEN_END: i32 = 255;
@@ -25,18 +30,38 @@ impl Containers {
     /// # Errors
     /// If the disk or the database cannot be used.
     pub async fn open(ground: Ground, held: HashMap<String, Arc<dyn Program>>) -> Result<Self, ContainersError> {
-        let Ground { root, database, images, launcher, boot, cpus } = ground;
+        let Ground { root, database, images, volumes, networks, launcher, boot, cpus, events } = ground;
         let folders = blocking(move || Folders::open(&root)).await?;
         let (index, shutting_down) = (Mutex::new(Index::default()), AtomicBool::new(false));
-        let engine = Arc::new(Engine { database, images, launcher, folders, boot, cpus, index, shutting_down });
+        let pruning = AtomicBool::new(false);
+        // From the present time in milliseconds: beyond what an earlier agent counted to, whose watchers come back to this
+        // one. Never 0, which a watcher says that knows nothing.
+        let first = u64::try_from(clock::now_nanos() / 1_000_000).unwrap_or(0).max(1);
+        let changes = tokio::sync::watch::Sender::new(first);
+        let engine = Engine {
+            database,
+            images,
+            volumes,
+            networks,
+            launcher,
+            folders,
+            boot,
+            cpus,
+            events,
+            index,
+            changes,
+            pruning,
+            shutting_down,
+        };
+        let engine = Arc::new(engine);
         let alive: HashSet<String> = held.keys().cloned().collect();
         let known = Arc::clone(&engine);
-        let records = blocking(move || restore(&known, &alive)).await?;
+        let (records, boots) = blocking(move || Ok((restore(&known, &alive)?, note_boot(&known)?))).await?;
         let containers = Self(engine);
         let mut held = held;
         for record in records {
             let program = held.remove(&record.id);
-            containers.adopt(record, program).await?;
+            containers.adopt(record, program, boots).await?;
         }
         for (id, program) in held {
             tracing::warn!(container = %id, "a program of no container is ended");
@@ -45,21 +70,36 @@ impl Containers {
         Ok(containers)
     }
 
-    async fn adopt(&self, mut record: Record, program: Option<Arc<dyn Program>>) -> Result<(), ContainersError> {
+    /// Makes the task of a container. If the machine `boots`, it may be one to start.
+    async fn adopt(
+        &self,
+        mut record: Record,
+        program: Option<Arc<dyn Program>>,
+        boots: bool,
+    ) -> Result<(), ContainersError> {
         let engine = &self.0;
-        let log_path = engine.folders.of(&record.id).log();
-        let log = blocking(move || Ok(Log::open(&log_path)?)).await?;
+        let (on_disk, of) = (Arc::clone(engine), record.clone());
+        let log = blocking(move || log::open(&on_disk, &of)).await?;
         if let Some(program) = &program {
             record.state.phase = Phase::Running { boot: engine.boot.clone() };
             record.state.started_at = program.started_at_nanos();
             record.state.finished_at = 0;
             engine.images.set_running(&record.id, true);
+            mounts::adopted(engine, &record);
         }
         let leaves = record.spec.auto_remove && program.is_none() && record.state.finished_at != 0;
+        let starts = program.is_none()
+            && (record.state.phase == Phase::Restarting || (boots && restart_policy::starts_at_boot(&record)));
         let (mut actor, entry) = Actor::new(engine, record, log, program);
         engine.index().insert(entry);
+        if starts {
+            actor.restart_at_once();
+        } else if actor.running.is_some() {
+            actor.reset_health();
+            actor.watch_for_oom();
+        }
         if leaves {
-            if let Err(error) = actor.remove().await {
+            if let Err(error) = actor.remove(true).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "an ended container cannot be removed");
             } else {
                 return Ok(());
@@ -94,18 +134,33 @@ fn restore(engine: &Engine, alive: &HashSet<String>) -> Result<Vec<Record>, Cont
         engine.folders.free(id)?;
     }
     removed.iter().try_for_each(|id| engine.folders.free(id))?;
-    engine.images.retain(&|id| known.contains(id))?;
+    engine.images.retain(&|hold| known.contains(mounts::container_of(hold)))?;
+    records.iter().for_each(|record| mounts::restored(engine, record));
     let mut index = engine.index();
     records.iter().try_for_each(|record| index.reserve(&record.name, &record.id))?;
     drop(index);
     Ok(records)
 }
 
+/// Notes which boot of the machine this is; says whether this is the first agent of it.
+fn note_boot(engine: &Engine) -> Result<bool, ContainersError> {
+    const KEY: &str = "last";
+    let is_new = BOOTS.get(&engine.database, KEY)?.as_ref() != Some(&engine.boot);
+    if is_new {
+        engine.database.write_blocking(|changes| BOOTS.put(changes, KEY, &engine.boot))?;
+    }
+    Ok(is_new)
+}
+
 /// Corrects a record of what does not run; says whether it had to be corrected.
 fn roll_back(record: &mut Record, present_boot: &str) -> bool {
     let state = &mut record.state;
     match std::mem::take(&mut state.phase) {
-        Phase::Idle => return false,
+        // What was to be started again in a moment is, when it is looked at ([`restart_policy`]).
+        phase @ (Phase::Idle | Phase::Stopped | Phase::Restarting) => {
+            state.phase = phase;
+            return false;
+        }
         // Never written, but if it were, this is what it would mean.
         Phase::Removing | Phase::Dead => state.phase = Phase::Dead,
         Phase::Starting { boot } if boot == present_boot => {

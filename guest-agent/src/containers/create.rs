@@ -8,7 +8,7 @@ use cove_proto::v1::ContainerSpec;
 use super::{
     Containers, ContainersError, Engine,
     actor::Actor,
-    blocking, detached, launch, merge,
+    blocking, detached, launch, log, merge, mounts, namespaces,
     record::{CONTAINERS, Record, State},
     spec,
 };
@@ -45,6 +45,8 @@ async fn make(engine: Arc<Engine>, reservation: Reservation, spec: ContainerSpec
     let (record, log) = made.await?;
     let (actor, entry) = Actor::new(&engine, record, log, None);
     engine.index().insert(entry);
+    engine.changed();
+    actor.tell("create");
     tokio::spawn(actor.run());
     Ok(reservation.keep())
 }
@@ -58,9 +60,12 @@ fn make_on_disk(
     let image = engine.images.hold(&spec.image, id)?;
     let mut spec = merge::merge(spec, &image.config);
     spec::check(&spec, engine.cpus)?;
+    namespaces::fill_in(engine, &mut spec)?;
     launch::fill_in_defaults(&mut spec, id);
+    mounts::resolve(engine, id, &mut spec)?;
+    mounts::fill(engine, &spec, &image.layers)?;
     let (path, args) = merge::command(&spec)?;
-    let log = Log::open(&engine.folders.create(id)?.log())?;
+    engine.folders.create(id)?;
     let record = Record {
         id: id.to_owned(),
         name,
@@ -72,16 +77,15 @@ fn make_on_disk(
         restart_count: 0,
         state: State::default(),
     };
+    let log = log::open(engine, &record)?;
     engine.database.write_blocking(|changes| CONTAINERS.put(changes, id, &record))?;
+    engine.volumes.settle(id);
     Ok((record, log))
 }
 
 /// Takes back what a failed creation has made. What cannot be taken back now is when the agent starts next.
 fn undo(engine: &Engine, id: &str) {
-    let undone = [
-        engine.images.release(id).map_err(ContainersError::from),
-        engine.folders.discard(id).and_then(|()| engine.folders.free(id)),
-    ];
+    let undone = [mounts::abandon(engine, id), engine.folders.discard(id).and_then(|()| engine.folders.free(id))];
     for error in undone.into_iter().filter_map(Result::err) {
         tracing::warn!(container = id, error = &error as &dyn std::error::Error, "a failed creation leaves something");
     }

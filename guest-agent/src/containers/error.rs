@@ -2,8 +2,15 @@
 
 use std::{io, path::PathBuf};
 
-use super::{filters::FilterError, spec::SpecError};
-use crate::{images::ImagesError, logs::LogError, names, processes::SignalError, state::StateError};
+use super::{devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError};
+use crate::{
+    images::ImagesError, logs::LogError, names, networks::NetworkError, processes::SignalError, state::StateError,
+    volumes::VolumesError,
+};
+
+/// What dockerd and the runtime put before what the runtime finds wrong before it makes a process.
+const BEFORE_CHECKS: &str =
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ";
 
 /// What callers branch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,12 +19,16 @@ pub enum Kind {
     NotFound,
     /// What was asked for makes no sense.
     Invalid,
+    /// It makes sense, and this version cannot do it.
+    Unsupported,
     /// It makes sense, at another time.
     Conflict,
     /// The name is in use.
     NameInUse,
     /// The data disk is full.
     Full,
+    /// The client let go.
+    Detached,
     /// The machine is being stopped.
     Unavailable,
     /// Cove failed.
@@ -27,6 +38,9 @@ pub enum Kind {
 /// Why a container could not be done with as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainersError {
+    /// It gets no network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// Neither an id, nor a name, nor the beginning of an id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
@@ -73,17 +87,85 @@ pub enum ContainersError {
     /// It is being removed.
     #[error("removal of container {0} is already in progress")]
     RemovalInProgress(String),
-    /// It runs, and force was not asked for.
-    #[error(
-        "cannot remove container \"/{0}\": container is running: stop the container before removing or force remove"
-    )]
-    RemoveRunning(String),
+    /// It was not removed.
+    #[error("cannot remove container {container:?}")]
+    Remove {
+        /// As the caller named it.
+        container: String,
+        /// Why.
+        #[source]
+        source: Box<ContainersError>,
+    },
+    /// It runs or restarts, and force was not asked for.
+    #[error("container is {0}: stop the container before removing or force remove")]
+    Active(&'static str),
+    /// It is paused, and force was not asked for.
+    #[error("container is paused and must be unpaused first")]
+    RemovePaused,
+    /// It starts again in a moment.
+    #[error("Container {0} is restarting, wait until the container is running")]
+    Restarting(String),
+    /// A pause of what is paused.
+    #[error("Container {0} is already paused")]
+    AlreadyPaused(String),
+    /// An unpause of what is not.
+    #[error("Container {0} is not paused")]
+    NotPaused(String),
+    /// Nobody can start what is paused.
+    #[error("cannot start a paused container, try unpause instead")]
+    StartPaused,
+    /// Nobody can attach to what is paused or restarts.
+    #[error("container {container} is {state}")]
+    AttachLater {
+        /// As the caller named it.
+        container: String,
+        /// How it is, and what to do.
+        state: &'static str,
+    },
+    /// Its processes do not freeze, or do not go on.
+    #[error("cannot {} container {id}", if *pause { "pause" } else { "unpause" })]
+    Freeze {
+        /// Its id.
+        id: String,
+        /// What was tried.
+        pause: bool,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It was not changed.
+    #[error("Cannot update container {id}")]
+    Update {
+        /// Its id.
+        id: String,
+        /// Why.
+        #[source]
+        source: Box<ContainersError>,
+    },
+    /// The kernel refused a limit.
+    #[error("a limit cannot be changed")]
+    Limit(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What is asked for does not go with how it is.
+    #[error("{0}")]
+    Conflict(&'static str),
     /// Its program cannot be started, for a reason that lies in the container.
     #[error("{0}")]
     Program(String),
     /// Its program cannot be started, for a reason that lies in Cove.
     #[error("{0}")]
     Start(String),
+    /// Another container's namespaces cannot be shared.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// A kernel parameter that is not the container's.
+    #[error("{BEFORE_CHECKS}{0}: unknown")]
+    Sysctl(SysctlError),
+    /// A device that cannot be given.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A name for an address that is not known.
+    #[error("unable to derive the IP value for host-gateway")]
+    NoHostGateway,
     /// It could not be killed.
     #[error("cannot kill container: {container}")]
     Kill {
@@ -102,12 +184,27 @@ pub enum ContainersError {
     /// A stream of the container cannot be used.
     #[error("cannot use the container's streams")]
     Streams(#[source] io::Error),
+    /// What it uses cannot be found out.
+    #[error("cannot read what the container uses")]
+    Stats(#[source] io::Error),
+    /// No such keys.
+    #[error("Invalid detach keys ({0}) provided")]
+    DetachKeys(String),
+    /// The client typed the keys that let go of a terminal.
+    #[error("read escape sequence")]
+    Detached,
+    /// Nothing is kept of what it writes.
+    #[error("configured logging driver does not support reading")]
+    LogsNotReadable,
     /// Neither output nor input was asked for.
     #[error("Bad parameters: you must choose at least one stream")]
     NoStream,
     /// Its image.
     #[error(transparent)]
     Image(#[from] ImagesError),
+    /// A volume of it.
+    #[error(transparent)]
+    Volume(#[from] VolumesError),
     /// Its record.
     #[error(transparent)]
     State(#[from] StateError),
@@ -143,30 +240,69 @@ impl ContainersError {
             | Self::InvalidName { .. }
             | Self::EmptyName
             | Self::SameName
-            | Self::Filter(FilterError::Invalid { .. } | FilterError::Unknown(_))
+            | Self::Filter(
+                FilterError::Invalid { .. }
+                | FilterError::Unknown(_)
+                | FilterError::Time(_)
+                | FilterError::TwoTimes
+                | FilterError::Health(_),
+            )
             | Self::InvalidSignal(_)
             | Self::NoStream
+            | Self::DetachKeys(_)
             | Self::Program(_) => Kind::Invalid,
             Self::Spec(error) => error.kind(),
             Self::Filter(FilterError::NoSuchContainer(_)) => Kind::NotFound,
             Self::NameInUse { .. } => Kind::NameInUse,
-            Self::NotRunning(_) | Self::MarkedForRemoval | Self::RemovalInProgress(_) | Self::RemoveRunning(_) => {
-                Kind::Conflict
-            }
-            Self::Kill { source, .. } => source.kind(),
+            Self::NotRunning(_)
+            | Self::MarkedForRemoval
+            | Self::RemovalInProgress(_)
+            | Self::Active(_)
+            | Self::RemovePaused
+            | Self::Restarting(_)
+            | Self::AlreadyPaused(_)
+            | Self::StartPaused
+            | Self::AttachLater { .. }
+            | Self::Conflict(_) => Kind::Conflict,
+            Self::Kill { source, .. } | Self::Remove { source, .. } | Self::Update { source, .. } => source.kind(),
+            Self::Join(error) => error.kind(),
             Self::Image(error) => image_kind(error),
+            Self::Volume(error) => volume_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
+            Self::LogsNotReadable => Kind::Unsupported,
+            Self::Detached => Kind::Detached,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
+            | Self::Network(_)
+            | Self::Sysctl(_)
+            | Self::Device(_)
+            | Self::NoHostGateway
             | Self::Signal(_)
+            // dockerd has no kind for it, and clients know its status.
+            | Self::NotPaused(_)
+            | Self::Freeze { .. }
+            | Self::Limit(_)
             | Self::Resize(_)
             | Self::Streams(_)
+            | Self::Stats(_)
             | Self::State(_)
             | Self::Log(_)
             | Self::Files { .. }
             | Self::Random(_) => Kind::Internal,
         }
+    }
+}
+
+pub(crate) fn volume_kind(error: &VolumesError) -> Kind {
+    use crate::volumes::Kind as Of;
+    match error.kind() {
+        Of::NotFound => Kind::NotFound,
+        Of::Invalid => Kind::Invalid,
+        Of::Unsupported => Kind::Unsupported,
+        Of::Conflict => Kind::Conflict,
+        Of::Full => Kind::Full,
+        Of::Internal => Kind::Internal,
     }
 }
 

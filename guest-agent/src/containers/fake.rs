@@ -5,6 +5,7 @@ use std::{
     error::Error,
     io::{self, PipeReader, PipeWriter, Write},
     os::fd::OwnedFd,
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -19,14 +20,18 @@ use super::{
     program::{ImageSource, Launcher, Program},
 };
 use crate::{
+    cgroups::update::Change,
     clock,
+    events::Events,
     images::{HeldImage, ImageConfig, ImagesError},
     logs::Stream,
+    networks::Networks,
     processes::{
         LaunchError, SignalError,
         launch::{ContainerLaunch, ExecLaunch, ExitStatus, ProcessSpec, StdioSpec},
     },
     state::Database,
+    volumes::Volumes,
 };
 
 /// The one image that there is.
@@ -37,6 +42,9 @@ pub(crate) const IMAGE: &str = "busybox";
 pub(crate) struct FakeLauncher {
     programs: Mutex<BTreeMap<String, Arc<FakeProgram>>>,
     launches: Mutex<Vec<ProcessSpec>>,
+    containers: Mutex<Vec<ContainerLaunch>>,
+    /// What images have; nothing when there is no such folder.
+    pub(crate) files: Mutex<Option<Arc<tempfile::TempDir>>>,
     /// What the next start fails with.
     pub(crate) refusal: Mutex<Option<LaunchError>>,
     /// Whether programs ignore SIGTERM.
@@ -53,6 +61,11 @@ impl FakeLauncher {
         self.launches.lock().unwrap().last().unwrap().clone()
     }
 
+    /// The container that was started last.
+    pub(crate) fn last_container(&self) -> ContainerLaunch {
+        self.containers.lock().unwrap().last().unwrap().clone()
+    }
+
     fn launch(&self, id: &str, process: ProcessSpec) -> Result<Arc<dyn Program>, LaunchError> {
         if let Some(error) = self.refusal.lock().unwrap().take() {
             return Err(error);
@@ -66,8 +79,15 @@ impl FakeLauncher {
 
 impl Launcher for FakeLauncher {
     fn start_container(&self, launch: ContainerLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
-        let launched = self.launch(&launch.id, launch.process);
+        let launched = self.launch(&launch.id, launch.process.clone());
+        self.containers.lock().unwrap().push(launch);
         async move { launched }.boxed()
+    }
+
+    fn open_layers(&self, _: &[PathBuf]) -> Result<OwnedFd, LaunchError> {
+        let none = Arc::new(tempfile::tempdir().unwrap());
+        let files = self.files.lock().unwrap().clone().unwrap_or(none);
+        Ok(std::fs::File::open(files.path()).unwrap().into())
     }
 
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
@@ -89,6 +109,10 @@ pub(crate) struct FakeProgram {
     pub(crate) signals: Mutex<Vec<i32>>,
     pub(crate) released: AtomicBool,
     pub(crate) oom: AtomicBool,
+    pub(crate) oom_kills: watch::Sender<u64>,
+    pub(crate) frozen: AtomicBool,
+    pub(crate) changes: Mutex<Vec<Change>>,
+    pub(crate) refuses_limits: AtomicBool,
 }
 
 /// The program's ends of its pipes.
@@ -124,6 +148,10 @@ impl FakeProgram {
             signals: Mutex::default(),
             released: AtomicBool::new(false),
             oom: AtomicBool::new(false),
+            oom_kills: watch::Sender::new(0),
+            frozen: AtomicBool::new(false),
+            changes: Mutex::default(),
+            refuses_limits: AtomicBool::new(false),
         }
     }
 
@@ -205,6 +233,25 @@ impl Program for FakeProgram {
         self.exits(128 + libc::SIGKILL);
     }
 
+    fn kill_session(&self) {
+        self.exits(128 + libc::SIGKILL);
+    }
+
+    fn freeze(&self, freeze: bool) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        self.frozen.store(freeze, Ordering::SeqCst);
+        async { Ok(()) }.boxed()
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::SeqCst)
+    }
+
+    fn limit(&self, change: Change) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        self.changes.lock().unwrap().push(change);
+        let refused = self.refuses_limits.load(Ordering::SeqCst);
+        async move { if refused { Err("device or resource busy".into()) } else { Ok(()) } }.boxed()
+    }
+
     fn release(&self) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
         self.released.store(true, Ordering::SeqCst);
         async { Ok(()) }.boxed()
@@ -212,6 +259,11 @@ impl Program for FakeProgram {
 
     fn oom_killed(&self) -> bool {
         self.oom.load(Ordering::SeqCst)
+    }
+
+    fn oom_kills_beyond(&self, known: u64) -> BoxFuture<'_, Option<u64>> {
+        let mut kills = self.oom_kills.subscribe();
+        async move { kills.wait_for(|kills| *kills > known).await.ok().map(|kills| *kills) }.boxed()
     }
 }
 
@@ -271,6 +323,8 @@ pub(crate) struct World {
     pub(crate) containers: Containers,
     pub(crate) launcher: Arc<FakeLauncher>,
     pub(crate) images: Arc<FakeImages>,
+    pub(crate) volumes: Volumes,
+    pub(crate) events: Events,
     pub(crate) folder: Arc<tempfile::TempDir>,
 }
 
@@ -287,15 +341,23 @@ impl World {
         boot: &str,
         held: HashMap<String, Arc<dyn Program>>,
     ) -> Self {
+        let database = Database::open(&database_path(folder.path())).unwrap();
+        let events = Events::default();
+        let volumes = Volumes::open(folder.path(), &database, events.clone()).unwrap();
+        let running = held.keys().cloned().collect();
+        let networks = Networks::of_paper(&database, &folder.path().join("networks"), &running).unwrap();
         let ground = Ground {
             root: folder.path().to_owned(),
-            database: Database::open(&database_path(folder.path())).unwrap(),
+            database: database.clone(),
             images: images.clone(),
+            volumes: volumes.clone(),
+            networks,
             launcher: launcher.clone(),
             boot: boot.to_owned(),
             cpus: 2,
+            events: events.clone(),
         };
         let containers = Containers::open(ground, held).await.unwrap();
-        Self { containers, launcher, images, folder }
+        Self { containers, launcher, images, volumes, events, folder }
     }
 }

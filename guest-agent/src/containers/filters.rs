@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use cove_proto::v1::{ContainerStatus, StringList};
+use cove_proto::v1::{ContainerStatus, HealthStatus, StringList};
 use regex_lite::Regex;
 
-use super::{index::View, record::Record};
+use super::{index::View, mounts, record::Record};
 
 /// Why a filter makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,17 @@ pub enum FilterError {
         /// The value.
         value: String,
     },
+    /// A time that is none.
+    #[error("failed to parse value as time or duration: {0:?}")]
+    Time(String),
+    /// More than one time.
+    #[error("more than one until filter specified")]
+    TwoTimes,
+    /// No such verdict of health.
+    #[error(
+        "invalid filter 'health={0}': invalid value for health ({0}): must be one of none, starting, healthy, unhealthy"
+    )]
+    Health(String),
     /// `before` or `since` a container that is not there.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
@@ -37,16 +48,18 @@ pub(super) struct Lookups<'a> {
 /// Filters, ready to be asked.
 #[derive(Debug, Default)]
 pub(super) struct Filters {
-    statuses: Option<Vec<ContainerStatus>>,
+    statuses: Option<Vec<Status>>,
+    verdicts: Option<Vec<HealthStatus>>,
     exit_codes: Option<Vec<i32>>,
     ids: Option<Vec<Pattern>>,
     names: Option<Vec<Pattern>>,
     labels: Vec<(String, Option<String>)>,
     networks: Option<Vec<String>>,
     images: Option<Vec<String>>,
+    volumes: Option<Vec<String>>,
     created_before: Option<i64>,
     created_since: Option<i64>,
-    /// A filter that nothing matches: what it asks about does not exist here yet (volumes, ports, health checks).
+    /// A filter that nothing matches: what it asks about does not exist here yet (ports).
     nothing: bool,
 }
 
@@ -71,9 +84,10 @@ impl Filters {
             "ancestor" => self.images = Some(values.iter().filter_map(|value| (lookups.image_id)(value)).collect()),
             "before" => self.created_before = each(values, created(lookups))?.into_iter().min(),
             "since" => self.created_since = each(values, created(lookups))?.into_iter().max(),
-            "health" => self.nothing |= each(values, has_health)?.iter().all(|has| *has),
+            "health" => self.verdicts = Some(each(values, verdict)?),
             "is-task" => self.nothing |= each(values, is_task)?.iter().all(|is| *is),
-            "volume" | "publish" | "expose" => self.nothing |= !values.is_empty(),
+            "volume" => self.volumes = Some(values.to_vec()),
+            "publish" | "expose" => self.nothing |= !values.is_empty(),
             "isolation" => self.nothing |= !values.iter().any(|value| value.is_empty() || value == "default"),
             unknown => return Err(FilterError::Unknown(unknown.to_owned())),
         }
@@ -91,7 +105,8 @@ impl Filters {
             patterns.as_ref().is_none_or(|patterns| patterns.iter().any(|p| texts.iter().any(|text| p.matches(text))))
         };
         !self.nothing
-            && self.statuses.as_ref().is_none_or(|statuses| statuses.contains(&record.state.status()))
+            && self.statuses.as_ref().is_none_or(|statuses| statuses.contains(&Status::of(view)))
+            && self.verdicts.as_ref().is_none_or(|verdicts| verdicts.contains(&view.verdict()))
             && self.exit_codes.as_ref().is_none_or(|codes| has_exited_with(record, codes))
             && any(&self.ids, &[&record.id])
             && any(&self.names, &[&record.name, &format!("/{}", record.name)])
@@ -101,6 +116,7 @@ impl Filters {
             })
             && self.networks.as_ref().is_none_or(|networks| networks.iter().any(|name| name == network(record)))
             && self.images.as_ref().is_none_or(|images| images.contains(&record.image_id))
+            && self.volumes.as_ref().is_none_or(|volumes| volumes.iter().any(|asked| mounts::matches(record, asked)))
             && self.created_before.is_none_or(|before| record.created_at < before)
             && self.created_since.is_none_or(|since| record.created_at > since)
     }
@@ -110,16 +126,29 @@ fn each<T>(values: &[String], parse: impl Fn(&str) -> Result<T, FilterError>) ->
     values.iter().map(|value| parse(value)).collect()
 }
 
-fn status(value: &str) -> Result<ContainerStatus, FilterError> {
+/// A state, as `ps` tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Restarting,
+    Other(ContainerStatus),
+}
+
+impl Status {
+    fn of(view: &View) -> Self {
+        if view.is_restarting() { Self::Restarting } else { Self::Other(view.status()) }
+    }
+}
+
+fn status(value: &str) -> Result<Status, FilterError> {
+    let other = |status| Ok(Status::Other(status));
     match value {
-        "created" => Ok(ContainerStatus::Created),
-        "running" => Ok(ContainerStatus::Running),
-        "paused" => Ok(ContainerStatus::Paused),
-        // No container is restarting by itself yet.
-        "restarting" => Ok(ContainerStatus::Unspecified),
-        "removing" => Ok(ContainerStatus::Removing),
-        "exited" => Ok(ContainerStatus::Exited),
-        "dead" => Ok(ContainerStatus::Dead),
+        "created" => other(ContainerStatus::Created),
+        "running" => other(ContainerStatus::Running),
+        "paused" => other(ContainerStatus::Paused),
+        "restarting" => Ok(Status::Restarting),
+        "removing" => other(ContainerStatus::Removing),
+        "exited" => other(ContainerStatus::Exited),
+        "dead" => other(ContainerStatus::Dead),
         value => Err(FilterError::Invalid { key: "status", value: value.to_owned() }),
     }
 }
@@ -128,12 +157,13 @@ fn exit_code(value: &str) -> Result<i32, FilterError> {
     value.parse().map_err(|_| FilterError::Invalid { key: "exited", value: value.to_owned() })
 }
 
-/// Whether a value of `health` asks for a health check; no container has one yet.
-fn has_health(value: &str) -> Result<bool, FilterError> {
+fn verdict(value: &str) -> Result<HealthStatus, FilterError> {
     match value {
-        "none" => Ok(false),
-        "starting" | "healthy" | "unhealthy" => Ok(true),
-        value => Err(FilterError::Invalid { key: "health", value: value.to_owned() }),
+        "none" => Ok(HealthStatus::Unspecified),
+        "starting" => Ok(HealthStatus::Starting),
+        "healthy" => Ok(HealthStatus::Healthy),
+        "unhealthy" => Ok(HealthStatus::Unhealthy),
+        value => Err(FilterError::Health(value.to_owned())),
     }
 }
 
@@ -149,7 +179,8 @@ fn created(lookups: &Lookups<'_>) -> impl Fn(&str) -> Result<i64, FilterError> {
     |value| (lookups.created_at)(value).ok_or_else(|| FilterError::NoSuchContainer(value.to_owned()))
 }
 
-fn label(value: &str) -> (String, Option<String>) {
+/// "name=value", or a name alone, which any value matches.
+pub(super) fn label(value: &str) -> (String, Option<String>) {
     match value.split_once('=') {
         Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
         None => (value.to_owned(), None),

@@ -60,10 +60,7 @@ impl Folders {
     /// Frees what a discarded folder takes.
     pub(super) fn free(&self, id: &str) -> Result<(), ContainersError> {
         let path = self.0.join(REMOVED).join(id);
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path)(error)),
-            _ => Ok(()),
-        }
+        crate::disk::free(&path).map_err(failed("remove", &path))
     }
 
     /// Ids of the folders that are there, and of those on their way out.

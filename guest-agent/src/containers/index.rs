@@ -10,7 +10,14 @@ use std::{
 
 use tokio::sync::{mpsc, watch};
 
-use super::{actor::Command, error::ContainersError, program::Program, record::Record};
+use cove_proto::v1;
+
+use super::{
+    actor::Command,
+    error::ContainersError,
+    program::Program,
+    record::{Phase, Record},
+};
 use crate::logs::Log;
 
 /// A container, to those who deal with it. Its task owns its state; this is the way to the task, and what it last said.
@@ -36,8 +43,38 @@ pub struct View {
     pub record: Record,
     /// Its first process, while it runs.
     pub program: Option<Arc<dyn Program>>,
+    /// Whether its processes are frozen.
+    pub paused: bool,
+    /// How healthy it is; `None` when nothing checks it.
+    pub health: Option<v1::Health>,
     /// Whether it is removed.
     pub gone: bool,
+}
+
+impl View {
+    /// The state, in the words of the API.
+    #[must_use]
+    pub fn status(&self) -> v1::ContainerStatus {
+        if self.paused { v1::ContainerStatus::Paused } else { self.record.state.status() }
+    }
+
+    /// Whether its restart policy starts it again in a moment.
+    #[must_use]
+    pub fn is_restarting(&self) -> bool {
+        self.record.state.phase == Phase::Restarting
+    }
+
+    /// Whether it runs, or will in a moment.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.program.is_some() || self.is_restarting()
+    }
+
+    /// How healthy it is.
+    #[must_use]
+    pub fn verdict(&self) -> v1::HealthStatus {
+        self.health.as_ref().map_or(v1::HealthStatus::Unspecified, v1::Health::status)
+    }
 }
 
 impl Entry {
@@ -67,7 +104,12 @@ impl Entry {
     /// # Errors
     /// If it does not run.
     pub fn running(&self) -> Result<Arc<dyn Program>, ContainersError> {
-        self.now().program.clone().ok_or_else(|| ContainersError::NotRunning(self.id.clone()))
+        let view = self.now();
+        match &view.program {
+            Some(program) => Ok(Arc::clone(program)),
+            None if view.is_restarting() => Err(ContainersError::Restarting(self.id.clone())),
+            None => Err(ContainersError::NotRunning(self.id.clone())),
+        }
     }
 
     /// Notes that an exec runs in it, until the guard is dropped.
@@ -95,6 +137,14 @@ impl Entry {
 pub struct ExecGuard {
     entry: Arc<Entry>,
     exec_id: String,
+}
+
+impl ExecGuard {
+    /// The container.
+    #[must_use]
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
 }
 
 impl Drop for ExecGuard {

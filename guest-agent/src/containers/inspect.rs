@@ -4,7 +4,8 @@ use prost_types::Timestamp;
 
 use cove_proto::v1;
 
-use super::{Containers, ContainersError, Entry, View, blocking, folder, launch};
+use super::{Containers, ContainersError, Entry, View, blocking, folder, launch, mounts, namespaces};
+use crate::networks::{Networks, SUBNET};
 
 impl Containers {
     /// Says all about a container.
@@ -48,20 +49,46 @@ impl Containers {
             files: Some(launch::files(&folder)),
             writable_bytes,
             rootfs_bytes,
+            mounts: mounts::points(&self.0.volumes, record),
+            networks: networks(&self.0.networks, view),
         })
     }
+}
+
+/// The network that it is or was on itself, and its place there as long as it runs.
+fn networks(networks: &Networks, view: &View) -> Vec<v1::NetworkEndpoint> {
+    let record = &view.record;
+    let has_run = view.program.is_some() || record.state.started_at != 0;
+    let Some(name) = namespaces::network_name(&record.spec).filter(|_| has_run) else {
+        return Vec::new();
+    };
+    let mut shown = v1::NetworkEndpoint {
+        network: name.to_owned(),
+        network_id: networks.id(name).to_owned(),
+        ..Default::default()
+    };
+    if let Some(endpoint) = networks.endpoint(&record.id) {
+        shown.endpoint_id.clone_from(&endpoint.id);
+        shown.mac_address = endpoint.hardware_text();
+        shown.ipv4_address = endpoint.address.to_string();
+        shown.ipv4_prefix_length = SUBNET.prefix.into();
+        shown.ipv4_gateway = SUBNET.gateway().to_string();
+    }
+    vec![shown]
 }
 
 fn state(view: &View) -> v1::ContainerState {
     let state = &view.record.state;
     v1::ContainerState {
-        status: state.status().into(),
+        status: view.status().into(),
         pid: view.program.as_ref().map_or(0, |program| program.pid()),
         exit_code: state.exit_code,
         oom_killed: state.oom_killed || view.program.as_ref().is_some_and(|program| program.oom_killed()),
         error: state.error.clone(),
         started_at: timestamp(state.started_at),
         finished_at: timestamp(state.finished_at),
+        health: view.health.clone(),
+        restarting: view.is_restarting(),
     }
 }
 

@@ -1,9 +1,15 @@
 //! From a container's record to what it takes to start its program.
 
+use std::sync::Arc;
+
 use cove_proto::v1;
 
 use super::{etc, folder::Folder, limits, merge, record::Record, spec::SpecError};
-use crate::processes::launch::{ContainerLaunch, EtcFiles, Network, ProcessSpec, Seccomp, StdioSpec};
+use crate::{
+    container_init::reaper,
+    processes::launch::{ContainerLaunch, EtcFiles, Network, ProcessSpec, Seccomp, Shared, StdioSpec},
+    seccomp::custom::Profile,
+};
 
 /// Docker's size of /dev/shm.
 const SHM_BYTES: u64 = 64 * 1024 * 1024;
@@ -48,7 +54,8 @@ fn guest_hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// What it takes to start a container from these layers, the highest first.
+/// What it takes to start a container from these layers, the highest first, but for what it shares and what has to be
+/// looked for in the guest.
 pub(super) fn container(
     record: &Record,
     folder: &Folder,
@@ -73,13 +80,22 @@ pub(super) fn container(
         read_only_paths: values(&security.read_only_paths),
         shm_bytes: spec.shm_bytes,
         privileged: security.privileged,
+        mounts: Vec::new(),
+        namespace: None,
+        shared: Shared::default(),
+        sysctls: Vec::new(),
+        init: has_init(spec),
+        devices: Vec::new(),
+        device_rules: Vec::new(),
+        writable_cgroups: security.writable_cgroups.unwrap_or(security.privileged),
         process: first_process(record, &security)?,
     })
 }
 
 fn first_process(record: &Record, security: &v1::Security) -> Result<ProcessSpec, SpecError> {
     let spec = &record.spec;
-    let mut args = vec![record.path.clone()];
+    let mut args = if has_init(spec) { vec![reaper::PATH.to_owned(), "--".to_owned()] } else { Vec::new() };
+    args.push(record.path.clone());
     args.extend(record.args.iter().cloned());
     let stdio = if spec.tty {
         terminal(spec.terminal.as_ref())
@@ -91,13 +107,19 @@ fn first_process(record: &Record, security: &v1::Security) -> Result<ProcessSpec
         env: merge::environment(spec, &spec.hostname, spec.tty),
         working_dir: working_dir(&spec.working_dir),
         user: spec.user.clone(),
+        groups: spec.group_add.clone(),
         stdio,
         capabilities: limits::capabilities(spec)?,
         no_new_privileges: security.no_new_privileges,
-        seccomp: seccomp(security),
+        seccomp: seccomp(security)?,
         rlimits: limits::rlimits(&spec.ulimits),
         oom_score_adj: spec.resources.as_ref().map_or(0, |resources| resources.oom_score_adj),
     })
+}
+
+/// With the processes of others, a container has the init of others.
+fn has_init(spec: &v1::ContainerSpec) -> bool {
+    spec.init && matches!(spec.pid_mode.as_str(), "" | "private")
 }
 
 /// A further process of a container.
@@ -120,18 +142,22 @@ pub(super) fn further_process(
         env: merge::override_env(merge::environment(spec, &spec.hostname, exec.tty), &exec.env),
         working_dir: working_dir(&or(&exec.working_dir, &spec.working_dir)),
         user: or(&exec.user, &spec.user),
+        groups: spec.group_add.clone(),
         stdio,
         capabilities: if privileged { crate::capabilities::ALL } else { limits::capabilities(spec)? },
         no_new_privileges: security.no_new_privileges,
-        seccomp: if privileged { Seccomp::ControlChannelOnly } else { seccomp(&security) },
+        seccomp: if privileged { Seccomp::ControlChannelOnly } else { seccomp(&security)? },
         rlimits: limits::rlimits(&spec.ulimits),
         oom_score_adj: spec.resources.as_ref().map_or(0, |resources| resources.oom_score_adj),
     })
 }
 
-fn seccomp(security: &v1::Security) -> Seccomp {
+fn seccomp(security: &v1::Security) -> Result<Seccomp, SpecError> {
+    if !security.seccomp_json.is_empty() {
+        return Ok(Seccomp::Custom(Arc::new(Profile::parse(&security.seccomp_json)?)));
+    }
     let unconfined = security.seccomp() == v1::SeccompProfile::Unconfined;
-    if security.privileged || unconfined { Seccomp::ControlChannelOnly } else { Seccomp::Default }
+    Ok(if security.privileged || unconfined { Seccomp::ControlChannelOnly } else { Seccomp::Default })
 }
 
 fn terminal(size: Option<&v1::TerminalSize>) -> StdioSpec {

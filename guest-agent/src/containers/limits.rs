@@ -53,7 +53,7 @@ fn with_prefix(name: &str) -> String {
     if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") }
 }
 
-/// The limits of a container's cgroup.
+/// The limits of a container's cgroup, but for those of single devices, which have to be looked for.
 #[must_use]
 pub(super) fn resources(asked: &v1::Resources) -> Resources {
     let positive = |value: i64| u64::try_from(value).ok().filter(|value| *value > 0);
@@ -67,10 +67,13 @@ pub(super) fn resources(asked: &v1::Resources) -> Resources {
         cpu_max,
         cpu_shares: positive(asked.cpu_shares),
         cpuset_cpus: Some(asked.cpuset_cpus.clone()).filter(|cpus| !cpus.is_empty()),
+        cpuset_mems: Some(asked.cpuset_mems.clone()).filter(|nodes| !nodes.is_empty()),
         memory_bytes: positive(asked.memory_bytes),
         swap_bytes: positive(asked.memory_bytes).and_then(|memory| swap(memory, asked.memory_swap_bytes)),
         memory_reservation_bytes: positive(asked.memory_reservation_bytes),
         pids: positive(asked.pids_limit),
+        io_weight: Some(u64::from(asked.io_weight)).filter(|weight| *weight > 0),
+        io: Vec::new(),
     }
 }
 

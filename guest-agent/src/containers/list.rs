@@ -39,7 +39,7 @@ impl Containers {
         let stopped_too = wanted.all || wanted.limit > 0 || filters.include_stopped();
         let mut found: Vec<(Arc<Entry>, Arc<View>)> =
             self.all().into_iter().map(|entry| (Arc::clone(&entry), entry.now())).collect();
-        found.retain(|(_, view)| !view.gone && (stopped_too || view.program.is_some()) && filters.matches(view));
+        found.retain(|(_, view)| !view.gone && (stopped_too || view.is_active()) && filters.matches(view));
         found.sort_by_key(|(_, view)| std::cmp::Reverse(view.record.created_at));
         if wanted.limit > 0 {
             found.truncate(wanted.limit);

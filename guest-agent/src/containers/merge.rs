@@ -1,9 +1,9 @@
 //! What a container is: what its creator says over what its image says, by moby's rules.
 
-use cove_proto::v1::{ContainerSpec, StringList};
+use cove_proto::v1::{ContainerSpec, Healthcheck, StringList};
 
 use super::spec::SpecError;
-use crate::images::ImageConfig;
+use crate::images::{ImageConfig, ImageHealthcheck};
 
 /// PATH where neither creator nor image says one.
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -15,6 +15,12 @@ pub fn merge(mut spec: ContainerSpec, image: &ImageConfig) -> ContainerSpec {
     merge_env(&mut spec.env, &image.env);
     for (name, value) in &image.labels {
         spec.labels.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    merge_healthcheck(&mut spec.healthcheck, image.healthcheck.as_ref());
+    for path in &image.volumes {
+        if !spec.anonymous_volumes.contains(path) {
+            spec.anonymous_volumes.push(path.clone());
+        }
     }
     fill(&mut spec.user, &image.user);
     fill(&mut spec.working_dir, &image.working_dir);
@@ -42,6 +48,27 @@ fn merge_command(spec: &mut ContainerSpec, image: &ImageConfig) {
 fn merge_env(env: &mut Vec<String>, image: &[String]) {
     let own: Vec<String> = env.iter().map(|entry| key(entry).to_owned()).collect();
     env.extend(image.iter().filter(|entry| !own.iter().any(|known| known == key(entry))).cloned());
+}
+
+/// What the creator does not say of the check is the image's.
+fn merge_healthcheck(own: &mut Option<Healthcheck>, image: Option<&ImageHealthcheck>) {
+    let Some(image) = image else { return };
+    let own = own.get_or_insert_default();
+    let or = |own: &mut i64, image: i64| {
+        if *own == 0 {
+            *own = image;
+        }
+    };
+    if own.test.is_empty() {
+        own.test.clone_from(&image.test);
+    }
+    or(&mut own.interval_nanos, image.interval);
+    or(&mut own.timeout_nanos, image.timeout);
+    or(&mut own.start_period_nanos, image.start_period);
+    or(&mut own.start_interval_nanos, image.start_interval);
+    if own.retries == 0 {
+        own.retries = u32::try_from(image.retries).unwrap_or(0);
+    }
 }
 
 fn key(entry: &str) -> &str {
@@ -153,6 +180,21 @@ mod tests {
         assert_eq!((merged.labels["l"].as_str(), merged.labels["m"].as_str()), ("own", "image"));
         assert_eq!((merged.user.as_str(), merged.working_dir.as_str()), ("1000", "/srv"));
         assert_eq!(merged.stop_signal, "SIGQUIT");
+    }
+
+    #[test]
+    fn what_the_creator_does_not_say_of_the_check_is_the_images() {
+        let test = words(&["CMD", "check"]);
+        let healthcheck = Some(ImageHealthcheck { test, interval: 5, retries: 4, ..ImageHealthcheck::default() });
+        let image = ImageConfig { healthcheck, ..ImageConfig::default() };
+        let merged = |own| merge(ContainerSpec { healthcheck: own, ..ContainerSpec::default() }, &image).healthcheck;
+        let from_image = merged(None).unwrap();
+        assert_eq!((from_image.test, from_image.interval_nanos), (words(&["CMD", "check"]), 5));
+        let own = Healthcheck { interval_nanos: 7, ..Healthcheck::default() };
+        let both = merged(Some(own)).unwrap();
+        assert_eq!((both.test, both.interval_nanos, both.retries), (words(&["CMD", "check"]), 7, 4));
+        let none = Healthcheck { test: words(&["NONE"]), ..Healthcheck::default() };
+        assert_eq!(merged(Some(none)).unwrap().test, ["NONE"]);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Containers, as their users see them: what they are, their states, what is done with them.
 //!
 //! ```text
-//!                     start                    its program ends
-//!  create ──► created ──────► running ───────────────────────────► exited ──► (gone)
-//!                │               ▲                                   │ │ remove
-//!                │ remove        └───────────── start ───────────────┘ │
-//!                └──► (gone)                                           └► dead: the removal failed
+//!                     start          pause         its program ends
+//!  create ──► created ──────► running ◄──► paused ───────────────────► exited ──► (gone)
+//!                │               ▲ ▲                                   │ │ remove
+//!                │ remove        │ └─── restarting: after a while ◄────┤ │
+//!                └──► (gone)     └───────────── start ─────────────────┘ └► dead: the removal failed
 //! ```
 //!
 //! One task per container ([`actor`]) owns its state and carries out what changes it: start, kill, remove, rename, and the
@@ -15,22 +15,26 @@
 //! What the database says is made true when the agent starts ([`adopt`]): PID 1 knows what runs. A change is written before
 //! it shows; a start is written while it happens, and answered when both are done.
 //!
-//! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`inspect`],
-//!   [`resize`], [`top`], [`isolation`], [`attach`], [`output`].
-//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`launch`], [`etc`],
+//! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
+//!   [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
+//! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
+//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
+//!   [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`log`],
 //!   [`folder`], [`record`].
-//! * [`program`] — the seams to processes and images.
+//! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
 mod adopt;
 pub mod attach;
 mod create;
+mod devices;
 mod error;
 mod etc;
 #[cfg(test)]
 pub(crate) mod fake;
 mod filters;
 mod folder;
+mod health;
 mod index;
 mod inspect;
 mod isolation;
@@ -38,22 +42,35 @@ mod kill;
 mod launch;
 mod limits;
 pub mod list;
+mod log;
 pub mod merge;
+mod mounts;
+mod namespaces;
+mod oom;
 pub mod output;
+mod pause;
+mod probe;
 pub mod program;
+mod prune;
 mod record;
 mod remove;
 mod rename;
 mod resize;
 mod restart;
+mod restart_policy;
 pub mod signals;
 mod spec;
 mod start;
+mod stats;
 mod stop;
+mod sysctls;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod top;
+mod update;
 mod wait;
+pub mod watch;
 
 use std::{
     path::{Path, PathBuf},
@@ -64,6 +81,7 @@ use cove_proto::v1;
 
 pub(crate) use self::{
     actor::DRAIN,
+    error::volume_kind,
     inspect::{nanos, timestamp},
     isolation::namespaces,
     start::chain,
@@ -73,8 +91,10 @@ pub use self::{
     error::{ContainersError, Kind},
     filters::FilterError,
     index::{Entry, ExecGuard, View},
+    mounts::MountError,
+    prune::Pruned,
     record::{Phase, Record, State},
-    spec::SpecError,
+    spec::{SpecError, discard},
     wait::Waited,
 };
 use self::{
@@ -82,7 +102,7 @@ use self::{
     index::Index,
     program::{ImageSource, Launcher},
 };
-use crate::{processes::launch::ProcessSpec, state::Database};
+use crate::{events::Events, networks::Networks, processes::launch::ProcessSpec, state::Database, volumes::Volumes};
 
 /// What containers stand on.
 pub struct Ground {
@@ -92,12 +112,18 @@ pub struct Ground {
     pub database: Database,
     /// The images.
     pub images: Arc<dyn ImageSource>,
+    /// The volumes.
+    pub volumes: Volumes,
+    /// The networks.
+    pub networks: Networks,
     /// What starts processes.
     pub launcher: Arc<dyn Launcher>,
     /// Which boot of the machine this is.
     pub boot: String,
     /// How many CPUs the guest has.
     pub cpus: usize,
+    /// Where to tell what happens.
+    pub events: Events,
 }
 
 /// All containers; clones share them.
@@ -108,11 +134,18 @@ pub struct Containers(Arc<Engine>);
 pub(crate) struct Engine {
     database: Database,
     images: Arc<dyn ImageSource>,
+    volumes: Volumes,
+    networks: Networks,
     launcher: Arc<dyn Launcher>,
     folders: Folders,
     boot: String,
     cpus: usize,
+    events: Events,
     index: Mutex<Index>,
+    /// Counts what changed, see [`watch`].
+    changes: tokio::sync::watch::Sender<u64>,
+    /// Whether a prune is under way.
+    pruning: AtomicBool,
     shutting_down: AtomicBool,
 }
 
@@ -160,6 +193,11 @@ impl Containers {
 impl Engine {
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those who watch the list that it, or a state in it, is another.
+    fn changed(&self) {
+        self.changes.send_modify(|revision| *revision += 1);
     }
 }
 

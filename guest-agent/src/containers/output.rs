@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures::{Stream, StreamExt, stream};
 use tokio::time::{Duration, sleep};
 
-use super::{Containers, ContainersError, blocking};
+use super::{Containers, ContainersError, blocking, log};
 use crate::{
     clock,
     logs::{
@@ -55,6 +55,7 @@ impl Containers {
             return Err(ContainersError::NoStream);
         }
         let entry = self.find(container)?;
+        log::check_readable(&entry.now().record)?;
         let log = entry.log.clone();
         let (end, runs) = log.position();
         let (of, tail, since) = (log.clone(), wanted.tail, wanted.since);

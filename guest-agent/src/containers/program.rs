@@ -1,11 +1,12 @@
 //! The seams to what starts processes and to what keeps images, so that the rules of containers can be tested without a
 //! kernel that obeys: [`Launcher`] and [`Program`] for [`crate::processes`], [`ImageSource`] for [`crate::images`].
 
-use std::{error::Error, io, os::fd::OwnedFd, sync::Arc};
+use std::{error::Error, io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::{
+    cgroups::update::Change,
     images::{HeldImage, ImageStore, ImagesError},
     logs::Stream,
     processes::{
@@ -18,6 +19,11 @@ use crate::{
 pub trait Launcher: Send + Sync + 'static {
     /// Starts a container's first process; its program has been executed when this returns.
     fn start_container(&self, launch: ContainerLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>>;
+    /// Opens the files of an image, for reading. Blocks.
+    ///
+    /// # Errors
+    /// If they cannot be put together.
+    fn open_layers(&self, layers: &[PathBuf]) -> Result<OwnedFd, LaunchError>;
     /// Starts a further process.
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>>;
 }
@@ -50,10 +56,20 @@ pub trait Program: Send + Sync + std::fmt::Debug + 'static {
     fn signal(&self, signal: i32) -> Result<(), SignalError>;
     /// Kills it, and with a container's first process all others.
     fn kill_all(&self);
+    /// Kills it with all that it started, without those that left its session.
+    fn kill_session(&self);
+    /// Freezes all processes of its container, or lets them go on.
+    fn freeze(&self, freeze: bool) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>>;
+    /// Whether the processes of its container are frozen.
+    fn is_frozen(&self) -> bool;
+    /// Changes the limits of its container.
+    fn limit(&self, change: Change) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>>;
     /// Forgets it once it has ended.
     fn release(&self) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>>;
     /// Whether the kernel killed a process of the container for want of memory.
     fn oom_killed(&self) -> bool;
+    /// Waits until there were more such kills than `known`; `None` when nobody counts them any more.
+    fn oom_kills_beyond(&self, known: u64) -> BoxFuture<'_, Option<u64>>;
 }
 
 /// Keeps images. All calls block.
@@ -90,6 +106,10 @@ pub trait ImageSource: Send + Sync + 'static {
 impl Launcher for Processes {
     fn start_container(&self, launch: ContainerLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
         Processes::start_container(self, launch).map(|started| started.map(as_program)).boxed()
+    }
+
+    fn open_layers(&self, layers: &[PathBuf]) -> Result<OwnedFd, LaunchError> {
+        crate::rootfs::overlay::read_only(layers)
     }
 
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
@@ -147,6 +167,22 @@ impl Program for Process {
         Process::kill_all(self);
     }
 
+    fn kill_session(&self) {
+        Process::kill_session(self);
+    }
+
+    fn freeze(&self, freeze: bool) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        async move { Ok(Process::freeze(self, freeze).await?) }.boxed()
+    }
+
+    fn is_frozen(&self) -> bool {
+        Process::is_frozen(self)
+    }
+
+    fn limit(&self, change: Change) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        async move { Ok(Process::limit(self, change).await?) }.boxed()
+    }
+
     fn release(&self) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
         let process = self.clone();
         async move { Ok(Process::release(process).await?) }.boxed()
@@ -154,6 +190,10 @@ impl Program for Process {
 
     fn oom_killed(&self) -> bool {
         Process::oom_killed(self)
+    }
+
+    fn oom_kills_beyond(&self, known: u64) -> BoxFuture<'_, Option<u64>> {
+        Process::oom_kills_beyond(self, known).boxed()
     }
 }
 

@@ -70,6 +70,10 @@ pub enum Phase {
     Removing,
     /// A removal failed half-way.
     Dead,
+    /// Exited, and somebody wanted it to: it is not started again unless its policy is to start it always.
+    Stopped,
+    /// Exited; its restart policy starts it again in a moment.
+    Restarting,
 }
 
 impl State {
@@ -82,7 +86,7 @@ impl State {
             Phase::Dead => v1::ContainerStatus::Dead,
             // As with dockerd, what never started is created, also while it starts.
             Phase::Idle | Phase::Starting { .. } if self.started_at == 0 => v1::ContainerStatus::Created,
-            Phase::Idle | Phase::Starting { .. } => v1::ContainerStatus::Exited,
+            Phase::Idle | Phase::Starting { .. } | Phase::Stopped | Phase::Restarting => v1::ContainerStatus::Exited,
         }
     }
 

@@ -6,45 +6,65 @@ use std::sync::Arc;
 use super::{
     Containers, ContainersError,
     actor::{Actor, Command, Life},
-    blocking,
+    blocking, mounts,
     record::{CONTAINERS, Phase},
 };
 impl Containers {
-    /// Removes a container; with `force`, kills it first.
+    /// Removes a container; with `force`, kills it first; with `volumes`, those that were made for it without a name go
+    /// with it.
     ///
     /// # Errors
     /// If it runs and `force` is not given, or something of it stays.
-    pub async fn remove(&self, container: &str, force: bool) -> Result<(), ContainersError> {
-        self.find(container)?.ask(|reply| Command::Remove { force, reply }).await
+    pub async fn remove(&self, container: &str, force: bool, volumes: bool) -> Result<(), ContainersError> {
+        let entry = self.find(container)?;
+        let removed = entry.ask(|reply| Command::Remove { force, volumes, reply }).await;
+        removed.map_err(|error| match error {
+            ContainersError::Active(_) | ContainersError::RemovePaused => {
+                ContainersError::Remove { container: container.to_owned(), source: Box::new(error) }
+            }
+            other => other,
+        })
     }
 }
 
 impl Actor {
-    pub(super) async fn remove_on_request(&mut self, force: bool) -> (Result<(), ContainersError>, Life) {
+    pub(super) async fn remove_on_request(
+        &mut self,
+        force: bool,
+        volumes: bool,
+    ) -> (Result<(), ContainersError>, Life) {
         if let Some(running) = &self.running {
+            if !force && running.paused {
+                return (Err(ContainersError::RemovePaused), Life::Goes);
+            }
             if !force {
-                return (Err(ContainersError::RemoveRunning(self.record.name.clone())), Life::Goes);
+                return (Err(ContainersError::Active("running")), Life::Goes);
             }
             let program = Arc::clone(&running.program);
             program.kill_all();
             let status = program.wait().await;
-            self.settle(status).await;
+            self.settle(status, None).await;
+        } else if self.restart_at.is_some() && !force {
+            return (Err(ContainersError::Active("restarting")), Life::Goes);
         }
-        match self.remove().await {
+        self.restart_at = None;
+        match self.remove(volumes).await {
             Ok(()) => (Ok(()), Life::Ended),
             Err(error) => (Err(error), Life::Goes),
         }
     }
 
     /// Removes what does not run. After a failure it is dead, and may be removed again.
-    pub(super) async fn remove(&mut self) -> Result<(), ContainersError> {
+    pub(super) async fn remove(&mut self, volumes: bool) -> Result<(), ContainersError> {
         self.record.state.phase = Phase::Removing;
         self.publish();
         let (engine, id) = (Arc::clone(&self.engine), self.record.id.clone());
+        let record = self.record.clone();
         let removed = blocking(move || {
             engine.folders.discard(&id)?;
             engine.database.write_blocking(|changes| CONTAINERS.delete(changes, &id).map(drop))?;
-            Ok(engine.images.release(&id)?)
+            engine.images.release(&id)?;
+            mounts::release(&engine, &record, volumes)
         });
         if let Err(error) = removed.await {
             self.record.state.phase = Phase::Dead;
@@ -58,6 +78,7 @@ impl Actor {
         }
         self.engine.index().remove(&self.record.id);
         self.log.close();
+        self.tell("destroy");
         self.publish_end();
         self.notify_removed();
         let (engine, id) = (Arc::clone(&self.engine), self.record.id.clone());

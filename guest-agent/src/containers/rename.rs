@@ -38,6 +38,7 @@ impl Actor {
         }
         self.engine.index().give_back(&old);
         self.publish();
+        self.tell_with("rename", |event| event.with("oldName", format!("/{old}")));
         Ok(())
     }
 }

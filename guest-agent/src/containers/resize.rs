@@ -8,8 +8,11 @@ impl Containers {
     /// # Errors
     /// If the container does not run, or has no terminal.
     pub fn resize(&self, container: &str, rows: u32, columns: u32) -> Result<(), ContainersError> {
-        let program = self.find(container)?.running()?;
+        let entry = self.find(container)?;
+        let program = entry.running()?;
         let short = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
-        program.resize(short(rows), short(columns)).map_err(ContainersError::Resize)
+        program.resize(short(rows), short(columns)).map_err(ContainersError::Resize)?;
+        self.tell(&entry.now().record, "resize", |event| event.with("height", rows).with("width", columns));
+        Ok(())
     }
 }

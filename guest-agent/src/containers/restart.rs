@@ -17,10 +17,13 @@ impl Containers {
         let entry = self.find(container)?;
         let signal = stop::stop_signal(&entry, signal)?;
         let patience = stop::patience(&entry, timeout_seconds);
+        let this = self.clone();
         detached(async move {
             let _stays = entry.restart();
             stop::end(&entry, signal, patience).await?;
-            entry.ask(Command::Start).await.map(drop)
+            entry.ask(Command::Start).await?;
+            this.tell(&entry.now().record, "restart", |event| event);
+            Ok(())
         })
         .await
     }

@@ -5,11 +5,17 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     Containers, ContainersError, Engine,
     actor::{Actor, Command, Life, Running},
-    blocking, etc, launch,
+    blocking, devices, etc, launch, log, mounts, namespaces,
     program::Program,
     record::{Phase, Record},
+    restart_policy::Restarts,
+    sysctls,
 };
-use crate::processes::{LaunchError, error::LaunchFailure};
+use crate::processes::{
+    LaunchError,
+    error::LaunchFailure,
+    launch::{ContainerLaunch, Network},
+};
 
 /// What dockerd and runc put before the reason, in the order in which they pass it on.
 const BEFORE_REASON: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: \
@@ -27,7 +33,10 @@ impl Containers {
 
 impl Actor {
     pub(super) async fn start(&mut self) -> (Result<bool, ContainersError>, Life) {
-        if self.running.is_some() {
+        if self.running.as_ref().is_some_and(|running| running.paused) {
+            return (Err(ContainersError::StartPaused), Life::Goes);
+        }
+        if self.running.is_some() || self.restart_at.is_some() {
             return (Ok(true), Life::Goes);
         }
         if matches!(self.record.state.phase, Phase::Removing | Phase::Dead) {
@@ -36,6 +45,8 @@ impl Actor {
         if self.engine.shutting_down.load(Ordering::SeqCst) {
             return (Err(ContainersError::ShuttingDown), Life::Goes);
         }
+        self.restarts = Restarts::default();
+        self.record.restart_count = 0;
         match self.launch().await {
             Ok(program) => {
                 self.started(program);
@@ -49,10 +60,26 @@ impl Actor {
     }
 
     /// Starts the program and, meanwhile, writes down that it starts.
-    async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
-        let before = self.record.state.clone();
+    pub(super) async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
-        let launch = blocking(move || prepare(&engine, &record)).await?;
+        let started = match blocking(move || prepare(&engine, &record)).await {
+            Ok(launch) => {
+                let started = self.start_prepared(launch).await;
+                if started.is_err() {
+                    self.leave_mounts().await;
+                }
+                started
+            }
+            Err(error) => Err(error.into()),
+        };
+        if started.is_err() {
+            self.engine.networks.detach(&self.record.id);
+        }
+        started
+    }
+
+    async fn start_prepared(&mut self, launch: ContainerLaunch) -> Result<Arc<dyn Program>, Failed> {
+        let before = self.record.state.clone();
         self.record.state.phase = Phase::Starting { boot: self.engine.boot.clone() };
         let (saved, started) = tokio::join!(self.save(), self.engine.launcher.start_container(launch));
         self.record.state = before;
@@ -66,7 +93,7 @@ impl Actor {
         }
     }
 
-    fn started(&mut self, program: Arc<dyn Program>) {
+    pub(super) fn started(&mut self, program: Arc<dyn Program>) {
         let state = &mut self.record.state;
         state.phase = Phase::Running { boot: self.engine.boot.clone() };
         state.started_at = program.started_at_nanos();
@@ -74,11 +101,32 @@ impl Actor {
         state.error.clear();
         self.running = Some(Running::new(program, &self.log));
         self.engine.images.set_running(&self.record.id, true);
+        self.reset_health();
+        self.watch_for_oom();
         self.publish();
+        self.tell_network("connect");
+        self.tell("start");
     }
 
-    async fn failed_to_start(&mut self, failed: &Failed) -> Life {
+    /// What it saw beside its root file system it sees no more.
+    pub(super) async fn leave_mounts(&self) {
+        if self.record.spec.mounts.is_empty() {
+            return;
+        }
+        let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
+        let left = blocking(move || {
+            mounts::stopped(&engine, &record);
+            Ok(())
+        });
+        // It fails when the agent ends, and then the next one sees who runs.
+        let _ = left.await;
+    }
+
+    pub(super) async fn failed_to_start(&mut self, failed: &Failed) -> Life {
         let state = &mut self.record.state;
+        if state.phase == Phase::Restarting {
+            state.phase = Phase::Idle;
+        }
         state.exit_code = failed.exit_code;
         state.error = chain(&failed.error);
         self.end_log(Self::now()).await;
@@ -90,7 +138,7 @@ impl Actor {
         if !self.record.spec.auto_remove || self.restarting.load(Ordering::SeqCst) > 0 {
             return Life::Goes;
         }
-        match self.remove().await {
+        match self.remove(true).await {
             Ok(()) => Life::Ended,
             Err(error) => {
                 tracing::warn!(container = %self.record.id, error = &error as &dyn std::error::Error,
@@ -102,8 +150,8 @@ impl Actor {
 }
 
 /// Why a start failed.
-struct Failed {
-    error: ContainersError,
+pub(super) struct Failed {
+    pub(super) error: ContainersError,
     exit_code: i32,
 }
 
@@ -122,6 +170,8 @@ impl From<LaunchError> for Failed {
             LaunchError::Process(
                 LaunchFailure::UnknownUser { .. } | LaunchFailure::UnknownGroup { .. } | LaunchFailure::IdOutOfRange,
             ) => ContainersError::Program(reason),
+            // Nor before what it says of mounts, which it prepares itself.
+            LaunchError::Mount { .. } | LaunchError::Escape { .. } => ContainersError::Program(reason),
             LaunchError::Process(_) | LaunchError::NoProgram | LaunchError::Nul { .. } => {
                 ContainersError::Program(format!("{BEFORE_REASON}{reason}: unknown"))
             }
@@ -142,11 +192,30 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn prepare(engine: &Engine, record: &Record) -> Result<crate::processes::launch::ContainerLaunch, ContainersError> {
+fn prepare(engine: &Engine, record: &Record) -> Result<ContainerLaunch, ContainersError> {
+    log::check(record)?;
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
-    let etc = etc::write(&folder, &record.spec.hostname)?;
-    Ok(launch::container(record, &folder, image.layers, etc)?)
+    let (network, shared) = namespaces::shared(engine, record)?;
+    let attached = namespaces::is_bridged(&record.spec).then(|| engine.networks.attach(&record.id)).transpose()?;
+    let etc = match &shared.network {
+        Some(donor) => etc::files(&engine.folders.of(donor)),
+        None => {
+            let address = attached.as_ref().map(|attached| attached.endpoint.address);
+            etc::write(&folder, &record.spec, address, None)?
+        }
+    };
+    let mut launch = launch::container(record, &folder, image.layers, etc)?;
+    (launch.network, launch.shared) = (network, shared);
+    if let Some(namespace) = attached.and_then(|attached| attached.namespace) {
+        (launch.network, launch.namespace) = (Network::Ready, Some(Arc::new(namespace)));
+    }
+    launch.sysctls = sysctls::parameters(&record.spec).map_err(ContainersError::Sysctl)?;
+    (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
+    launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;
+    launch.mounts = mounts::launches(engine, record)?;
+    mounts::started(engine, record)?;
+    Ok(launch)
 }
 
 /// Ends a program that started although it may not.

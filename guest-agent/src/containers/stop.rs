@@ -4,7 +4,13 @@ use std::sync::{Arc, atomic::Ordering};
 
 use tokio::time::{Duration, timeout};
 
-use super::{Containers, ContainersError, Entry, actor::Command, detached, program::Program, signals};
+use super::{
+    Containers, ContainersError, Entry,
+    actor::{By, Command},
+    detached,
+    program::Program,
+    signals,
+};
 
 /// Docker's patience.
 const PATIENCE_SECONDS: i32 = 10;
@@ -62,7 +68,11 @@ pub(super) fn patience(entry: &Entry, asked: Option<i32>) -> Option<Duration> {
 
 /// Ends the run of a container; says whether there was none.
 pub(super) async fn end(entry: &Arc<Entry>, signal: i32, patience: Option<Duration>) -> Result<bool, ContainersError> {
-    let Some(program) = entry.now().program.clone() else { return Ok(true) };
+    let program = match find_run(entry, By::Stop).await? {
+        Found::Runs(program) => program,
+        Found::GivenUp => return Ok(false),
+        Found::Idle => return Ok(true),
+    };
     if send(entry, signal).await? || is_over(entry, &program, patience).await {
         return Ok(false);
     }
@@ -70,6 +80,29 @@ pub(super) async fn end(entry: &Arc<Entry>, signal: i32, patience: Option<Durati
         return Ok(false);
     }
     Err(ContainersError::Start(format!("container {} did not end within 10 seconds of SIGKILL", entry.id)))
+}
+
+/// What there is to end.
+pub(super) enum Found {
+    /// Its program.
+    Runs(Arc<dyn Program>),
+    /// It was about to be started again, and is not any more.
+    GivenUp,
+    /// Nothing.
+    Idle,
+}
+
+pub(super) async fn find_run(entry: &Entry, by: By) -> Result<Found, ContainersError> {
+    loop {
+        let view = entry.now();
+        match &view.program {
+            Some(program) => return Ok(Found::Runs(Arc::clone(program))),
+            None if !view.is_restarting() => return Ok(Found::Idle),
+            None if entry.ask(|reply| Command::GiveUpRestart { by, reply }).await? => return Ok(Found::GivenUp),
+            // It runs again, or has gone, meanwhile.
+            None => {}
+        }
+    }
 }
 
 /// Waits until this run is over (the container may start again meanwhile), for no longer than `patience`.
@@ -88,7 +121,7 @@ pub(super) async fn is_over(entry: &Entry, program: &Arc<dyn Program>, patience:
 
 /// Sends a signal; says whether there was nothing left to send it to.
 async fn send(entry: &Entry, signal: i32) -> Result<bool, ContainersError> {
-    match entry.ask(|reply| Command::Signal(signal, reply)).await {
+    match entry.ask(|reply| Command::Signal { signal, by: By::Stop, reply }).await {
         Ok(()) => Ok(false),
         Err(ContainersError::NotRunning(_) | ContainersError::NoSuchContainer(_)) => Ok(true),
         Err(error) => Err(error),

@@ -2,7 +2,10 @@
 
 mod attaching;
 mod lasting;
+mod life;
 mod listing;
+mod sharing;
+mod telling;
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -58,7 +61,7 @@ async fn a_container_is_created_runs_exits_and_is_removed() {
     let state = world.containers.inspect("web", false).await.unwrap().state.unwrap();
     assert_eq!((state.status(), state.pid, state.exit_code), (ContainerStatus::Exited, 0, 3));
     assert!(state.finished_at.is_some());
-    world.containers.remove("web", false).await.unwrap();
+    world.containers.remove("web", false, false).await.unwrap();
     assert!(program.released.load(Ordering::SeqCst));
     let error = world.containers.inspect("web", false).await.unwrap_err();
     assert_eq!((error.kind(), text(&error)), (Kind::NotFound, "No such container: web".to_owned()));
@@ -114,7 +117,7 @@ async fn a_name_in_use_is_a_conflict_in_dockers_words_and_leaves_nothing() {
     );
     let error = world.containers.create("a", spec()).await.unwrap_err();
     assert_eq!(text(&error), "Invalid container name (a), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
-    world.containers.remove("web", false).await.unwrap();
+    world.containers.remove("web", false, false).await.unwrap();
     world.containers.create("/web", spec()).await.unwrap();
 }
 
@@ -228,13 +231,13 @@ async fn signals_are_checked_and_need_a_run() {
 async fn what_runs_is_removed_only_by_force() {
     let world = World::new().await;
     let (_, program) = world.started("web", spec()).await;
-    let error = world.containers.remove("web", false).await.unwrap_err();
+    let error = world.containers.remove("web", false, false).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Conflict);
     assert_eq!(
         text(&error),
-        "cannot remove container \"/web\": container is running: stop the container before removing or force remove"
+        "cannot remove container \"web\": container is running: stop the container before removing or force remove"
     );
-    world.containers.remove("web", true).await.unwrap();
+    world.containers.remove("web", true, false).await.unwrap();
     assert_eq!(program.exited().unwrap().code, 137);
     assert!(world.containers.all().is_empty());
 }
@@ -338,7 +341,7 @@ async fn a_removal_that_fails_leaves_a_dead_container_that_can_be_removed_later(
     // Something of the same name is in the way.
     let in_the_way = world.folder.path().join("containers/.removed").join(&id);
     std::fs::create_dir_all(in_the_way.join("full")).unwrap();
-    let error = world.containers.remove("web", false).await.unwrap_err();
+    let error = world.containers.remove("web", false, false).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Internal);
     assert_eq!(removed.await.unwrap().error, text(&error));
     assert_eq!(world.status("web").await, ContainerStatus::Dead);
@@ -347,6 +350,6 @@ async fn a_removal_that_fails_leaves_a_dead_container_that_can_be_removed_later(
         "container is marked for removal and cannot be started"
     );
     std::fs::remove_dir_all(&in_the_way).unwrap();
-    world.containers.remove("web", false).await.unwrap();
+    world.containers.remove("web", false, false).await.unwrap();
     assert!(world.containers.find("web").is_err());
 }

@@ -12,8 +12,9 @@ impl Containers {
     /// # Errors
     /// If it does not run.
     pub async fn processes(&self, container: &str) -> Result<Vec<ContainerProcess>, ContainersError> {
-        let pid = self.find(container)?.running()?.pid();
-        blocking(move || {
+        let entry = self.find(container)?;
+        let pid = entry.running()?.pid();
+        let processes = blocking(move || {
             let cgroup = cgroup_of(pid)?;
             let clock = Clock::read();
             let mut processes: Vec<_> =
@@ -21,7 +22,9 @@ impl Containers {
             processes.sort_by_key(|process| process.pid);
             Ok(processes)
         })
-        .await
+        .await?;
+        self.tell(&entry.now().record, "top", |event| event);
+        Ok(processes)
     }
 }
 

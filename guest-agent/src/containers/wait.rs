@@ -42,7 +42,7 @@ impl Actor {
     pub(super) fn register(&mut self, condition: WaitCondition, reply: oneshot::Sender<oneshot::Receiver<Waited>>) {
         let (tell, told) = oneshot::channel();
         let now = matches!(condition, WaitCondition::Unspecified | WaitCondition::NotRunning);
-        if now && self.running.is_none() {
+        if now && self.running.is_none() && self.restart_at.is_none() {
             let _ = tell.send(Waited { exit_code: self.record.state.exit_code, error: String::new() });
         } else {
             self.waiters.retain(|(_, waiter)| !waiter.is_closed());

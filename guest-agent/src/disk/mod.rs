@@ -1,13 +1,17 @@
-//! The data disk: found by its serial, formatted when it is new, repaired when it was not left clean, mounted, and made
+//! The data disk: found where the VMM has put it, formatted when it is new, repaired when it was not left clean, mounted, and made
 //! larger when the host has made it larger.
 //!
 //! * [`find`] — which block device it is.
+//! * [`appear`] — waiting for it.
 //! * [`superblock`] — what is on it, read without mounting.
 //! * [`tools`] — mke2fs, e2fsck, resize2fs.
+//! * `free` — removing trees that containers have made.
 //!
 //! A disk that holds anything else than ext4 is never formatted: it is an error for the user to resolve.
 
+mod appear;
 mod find;
+mod free;
 mod superblock;
 mod tools;
 
@@ -15,16 +19,23 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::mount::{MountFlags, mount};
 
+use find::BlockDevice;
+pub use find::Place;
+pub(crate) use free::free;
 use superblock::{Content, Superblock};
+
+/// How long a bus may take to show its disks: it is milliseconds on a computer that is not overloaded.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the disk is and goes.
 #[derive(Debug, Clone)]
 pub struct DiskConfig {
-    /// Its serial, as the VMM gives it.
-    pub serial: String,
+    /// How it is told from others.
+    pub place: Place,
     /// Where it is mounted.
     pub mount_point: PathBuf,
     /// The kernel's list of block devices.
@@ -35,10 +46,19 @@ pub struct DiskConfig {
     pub tools: PathBuf,
 }
 
-impl Default for DiskConfig {
-    fn default() -> Self {
+impl DiskConfig {
+    /// Of this guest, as its VMM has booted it.
+    ///
+    /// # Errors
+    /// The kernel's command line cannot be read or says something about the disk that is not understood.
+    pub fn of_boot() -> Result<Self, DiskError> {
+        let path = Path::new("/proc/cmdline");
+        Ok(Self::with(Place::of_boot(&fs::read_to_string(path).map_err(at("read", path))?)?))
+    }
+
+    fn with(place: Place) -> Self {
         Self {
-            serial: "data".to_owned(),
+            place,
             mount_point: "/var/lib/cove".into(),
             sys_block: "/sys/block".into(),
             dev: "/dev".into(),
@@ -74,14 +94,20 @@ pub struct Space {
 /// Why there is no data disk.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
-    /// No block device has the serial.
-    #[error("no disk with the serial \"{serial}\" among {found:?}: was the machine started without its data disk")]
+    /// The VMM says something that is not understood.
+    #[error("the kernel argument {0} is neither serial:NAME nor scsi:CONTROLLER:CHANNEL:TARGET:NUMBER")]
+    Argument(String),
+    /// No block device is in its place.
+    #[error("no disk {place} among {found:?}: was the machine started without its data disk")]
     Missing {
         /// What was looked for.
-        serial: String,
-        /// The devices that there are, with their serials.
+        place: Place,
+        /// The devices that there are, with what they have there.
         found: Vec<String>,
     },
+    /// The kernel does not say which devices come.
+    #[error("wait for the data disk")]
+    Events(#[from] rustix::io::Errno),
     /// It holds something else.
     #[error(
         "the data disk {} holds something that is not ext4; it is left alone: remove its file on the host if it may be made anew",
@@ -130,7 +156,7 @@ pub enum DiskError {
 /// # Errors
 /// There is none, it holds something else, it is damaged, or it cannot be mounted.
 pub fn prepare(config: &DiskConfig) -> Result<DataDisk, DiskError> {
-    let found = find::by_serial(&config.sys_block, &config.serial)?;
+    let found = locate(config)?;
     let device = config.dev.join(&found.name);
     let tools = tools::Tools { folder: &config.tools, device: &device };
 
@@ -156,6 +182,21 @@ pub fn prepare(config: &DiskConfig) -> Result<DataDisk, DiskError> {
         tools.grow()?;
     }
     Ok(DataDisk { device, mount_point: config.mount_point.clone(), formatted, checked, grown })
+}
+
+/// A disk on a SCSI bus may have to be waited for, until it can be opened: the kernel shows it a moment before.
+fn locate(config: &DiskConfig) -> Result<BlockDevice, DiskError> {
+    let look = || find::find(&config.sys_block, &config.place);
+    if matches!(config.place, Place::Serial(_)) {
+        return look();
+    }
+    let events = appear::Events::of_the_kernel()?;
+    events.until(PATIENCE, || {
+        let found = look()?;
+        let device = config.dev.join(&found.name);
+        fs::File::open(&device).map_err(at("open", &device))?;
+        Ok(found)
+    })
 }
 
 impl DataDisk {
@@ -205,15 +246,28 @@ fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Dis
 mod tests {
     use super::*;
 
+    fn config(folder: &Path, place: Place) -> DiskConfig {
+        DiskConfig {
+            sys_block: folder.join("sys"),
+            dev: folder.to_owned(),
+            mount_point: folder.join("mnt"),
+            ..DiskConfig::with(place)
+        }
+    }
+
+    #[test]
+    fn a_disk_on_a_bus_is_found_where_it_can_be_opened() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let config = config(folder.path(), Place::of_boot("cove.data_disk=scsi:0:0:0:0").unwrap());
+        find::tests::scsi_disk(&config.sys_block, "sda", "0:0:0:0", "16\n");
+        fs::write(config.dev.join("sda"), "").unwrap();
+        assert_eq!(locate(&config).unwrap(), BlockDevice { name: "sda".to_owned(), bytes: 8192 });
+    }
+
     #[test]
     fn a_disk_that_holds_something_else_is_left_alone() {
         let folder = tempfile::TempDir::new().unwrap();
-        let config = DiskConfig {
-            sys_block: folder.path().join("sys"),
-            dev: folder.path().to_owned(),
-            mount_point: folder.path().join("mnt"),
-            ..DiskConfig::default()
-        };
+        let config = config(folder.path(), Place::Serial("data".to_owned()));
         fs::create_dir_all(config.sys_block.join("vda")).unwrap();
         fs::write(config.sys_block.join("vda/serial"), "data").unwrap();
         fs::write(config.sys_block.join("vda/size"), "16\n").unwrap();

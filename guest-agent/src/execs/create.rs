@@ -18,6 +18,9 @@ impl Execs {
     pub fn create(&self, container: &str, spec: ExecSpec) -> Result<String, ExecsError> {
         let entry = self.containers.find(container)?;
         entry.running()?;
+        if entry.now().paused {
+            return Err(ExecsError::Paused(container.to_owned()));
+        }
         if spec.args.first().is_none_or(String::is_empty) {
             return Err(ExecsError::NoCommand);
         }
@@ -25,6 +28,7 @@ impl Execs {
             return Err(ExecsError::Container(SpecError::Environment(wrong.clone()).into()));
         }
         let id = names::new_id()?;
+        let told = super::told("exec_create", &spec);
         let exec = Exec { id: id.clone(), container_id: entry.id.clone(), spec, phase: Mutex::new(Phase::Created) };
         let now = clock::now_nanos();
         let mut table = self.table();
@@ -34,6 +38,8 @@ impl Execs {
             Phase::Starting | Phase::Running(_) => true,
         });
         table.insert(id.clone(), Arc::new(exec));
+        drop(table);
+        self.containers.tell(&entry.now().record, &told, |event| event.with("execID", &id));
         Ok(id)
     }
 }

@@ -22,6 +22,9 @@ pub enum ExecsError {
     /// It ran.
     #[error("Error: Exec command {0} has already run")]
     AlreadyRun(String),
+    /// Nothing starts in what is paused.
+    #[error("Container {0} is paused, unpause the container before exec")]
+    Paused(String),
     /// It does not run.
     #[error("exec {0} is not running")]
     NotRunning(String),
@@ -37,6 +40,12 @@ pub enum ExecsError {
     /// The terminal did not take the size.
     #[error("cannot resize the terminal")]
     Resize(#[source] io::Error),
+    /// No such keys.
+    #[error("Invalid escape keys ({0}) provided")]
+    DetachKeys(String),
+    /// The client typed the keys that let go of a terminal.
+    #[error("read escape sequence")]
+    Detached,
     /// Its container.
     #[error(transparent)]
     Container(#[from] ContainersError),
@@ -51,8 +60,9 @@ impl ExecsError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NoSuchExec(_) => Kind::NotFound,
-            Self::NoCommand | Self::Program(_) => Kind::Invalid,
-            Self::AlreadyRunning(_) | Self::AlreadyRun(_) | Self::NotRunning(_) => Kind::Conflict,
+            Self::NoCommand | Self::Program(_) | Self::DetachKeys(_) => Kind::Invalid,
+            Self::AlreadyRunning(_) | Self::AlreadyRun(_) | Self::NotRunning(_) | Self::Paused(_) => Kind::Conflict,
+            Self::Detached => Kind::Detached,
             Self::Container(error) => error.kind(),
             Self::Start(_) | Self::Streams(_) | Self::Resize(_) | Self::Random(_) => Kind::Internal,
         }

@@ -34,6 +34,12 @@ pub struct Execs {
     table: Arc<Mutex<HashMap<String, Arc<Exec>>>>,
 }
 
+/// The action of an event, with the command as dockerd puts it there.
+fn told(action: &str, spec: &v1::ExecSpec) -> String {
+    let (program, arguments) = spec.args.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    format!("{action}: {program} {}", arguments.join(" "))
+}
+
 /// An exec.
 #[derive(Debug)]
 struct Exec {
@@ -91,6 +97,14 @@ impl Execs {
             pid,
             exit_code,
         })
+    }
+
+    /// Tells that the client of an exec has let go of its terminal.
+    pub fn let_go(&self, id: &str) {
+        let Ok(exec) = self.find(id) else { return };
+        if let Ok(entry) = self.containers.find(&exec.container_id) {
+            self.containers.tell(&entry.now().record, "exec_detach", |event| event.with("execID", id));
+        }
     }
 
     /// Sets the size of an exec's terminal.

@@ -9,7 +9,7 @@ use cove_proto::v1::TerminalSize;
 use super::{Exec, Execs, ExecsError, Phase, input::Input, pump};
 use crate::{
     clock,
-    containers::{ContainersError, Entry, ExecGuard, chain, program::Program},
+    containers::{Containers, ContainersError, Entry, ExecGuard, chain, program::Program},
     processes::{LaunchError, error::LaunchFailure, launch::ExecLaunch},
 };
 
@@ -37,6 +37,9 @@ impl Execs {
         let exec = self.find(id)?;
         let entry = self.containers.find(&exec.container_id)?;
         entry.running()?;
+        if entry.now().paused {
+            return Err(ExecsError::Paused(entry.id.clone()));
+        }
         exec.claim()?;
         let this = self.clone();
         let started = tokio::spawn(async move { this.launch(&exec, &entry, detach, size).await });
@@ -50,6 +53,8 @@ impl Execs {
         detach: bool,
         size: Option<TerminalSize>,
     ) -> Result<Started, ExecsError> {
+        let told = super::told("exec_start", &exec.spec);
+        self.containers.tell(&entry.now().record, &told, |event| event.with("execID", &exec.id));
         match self.executed(exec, entry, size).await {
             Ok(program) => self.connect(exec, entry, program, detach),
             Err(failed) => {
@@ -85,13 +90,14 @@ impl Execs {
         let input = if detach { Ok(None) } else { Input::of(&program) };
         let guard = entry.with_exec(&exec.id);
         let to = (!detach).then_some(to);
-        tokio::spawn(see_to_the_end(Arc::clone(exec), program, to, guard));
+        tokio::spawn(see_to_the_end(self.containers.clone(), Arc::clone(exec), program, to, guard));
         Ok(Started { output: (!detach).then_some(from), input: input? })
     }
 }
 
 /// Carries the output, and tells the end: first the exit code, then that there is no more output.
 async fn see_to_the_end(
+    containers: Containers,
     exec: Arc<Exec>,
     program: Arc<dyn Program>,
     to: Option<mpsc::Sender<pump::Output>>,
@@ -100,6 +106,8 @@ async fn see_to_the_end(
     let pumps = pump::outputs(&program, to.as_ref());
     let status = program.wait().await;
     exec.end(program.pid(), status.code);
+    let view = guard.entry().now();
+    containers.tell(&view.record, "exec_die", |event| event.with("execID", &exec.id).with("exitCode", status.code));
     drop(guard);
     pump::drain(pumps).await;
     drop(to);

@@ -45,6 +45,27 @@ pub struct ImageConfig {
     pub on_build: Vec<String>,
     /// Shell of shell-form instructions.
     pub shell: Option<Vec<String>>,
+    /// How to find out whether a container is healthy.
+    pub healthcheck: Option<ImageHealthcheck>,
+}
+
+/// How to find out whether a container is healthy; times in nanoseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageHealthcheck {
+    /// "NONE", "CMD" or "CMD-SHELL", and arguments.
+    #[serde(deserialize_with = "or_default")]
+    pub test: Vec<String>,
+    /// Between two checks.
+    pub interval: i64,
+    /// Until a check has failed.
+    pub timeout: i64,
+    /// After the start, in which failures do not count.
+    pub start_period: i64,
+    /// Between two checks in that time.
+    pub start_interval: i64,
+    /// Failures in a row.
+    pub retries: i64,
 }
 
 /// The document, as far as the store reads it. The bytes themselves are kept as they came.

@@ -53,7 +53,10 @@ impl ImageStore {
         let image = NewImage { config: document.as_bytes(), references: &references };
         installation.add(&spool, &image, &[LAYER])?;
         installation.commit(None)?;
-        Ok(Digest::of(document.as_bytes()).to_string())
+        let id = Digest::of(document.as_bytes()).to_string();
+        references.iter().for_each(|reference| self.tell("tag", &id, &reference.familiar()));
+        self.tell("import", &id, &id);
+        Ok(id)
     }
 
     fn platform(&self, text: &str) -> Result<Platform, ImagesError> {

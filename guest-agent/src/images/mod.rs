@@ -37,7 +37,7 @@ mod archives;
 mod tests;
 
 pub use catalogue::CatalogueError;
-pub use config::ImageConfig;
+pub use config::{ImageConfig, ImageHealthcheck};
 pub use digest::{Digest, DigestError};
 pub use error::{ImagesError, Kind};
 pub use hold::HeldImage;

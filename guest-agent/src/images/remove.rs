@@ -96,8 +96,10 @@ impl ImageStore {
             }
             Ok::<_, ImagesError>(record.layers)
         })?;
+        gone.iter().for_each(|_| self.tell("untag", &target.id, &target.id));
         let mut removed: Vec<Removed> = gone.iter().map(|reference| Removed::Untagged(reference.familiar())).collect();
         if delete {
+            self.tell("delete", &target.id, &target.id);
             removed.push(Removed::Deleted(target.id.clone()));
             let from_the_top: Vec<String> = layers.into_iter().rev().collect();
             removed.extend(self.remove_unneeded(&from_the_top)?.into_iter().map(Removed::Deleted));

@@ -46,7 +46,9 @@ impl ImageStore {
         let view = self.0.catalogue.read()?;
         let mut archive = Archive::default();
         let mut pins: Vec<Pin> = Vec::new();
-        for (id, references) in select(&view, images)? {
+        let selected = select(&view, images)?;
+        let ids: Vec<String> = selected.iter().map(|(id, _)| id.clone()).collect();
+        for (id, references) in selected {
             let record = view.image(&id)?.ok_or_else(|| ImagesError::NotFound(id.clone()))?;
             let config = view.config(&id)?.ok_or_else(|| ImagesError::NotFound(id.clone()))?;
             pins.push(self.pin(record.layers.clone()));
@@ -58,7 +60,9 @@ impl ImageStore {
             archive.add(config, layers, &references)?;
         }
         drop(view);
-        archive.write(self, out)
+        archive.write(self, out)?;
+        ids.iter().for_each(|id| self.tell("save", id, id));
+        Ok(())
     }
 }
 

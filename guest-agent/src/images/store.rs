@@ -19,6 +19,7 @@ use super::catalogue::{Catalogue, CatalogueError};
 use super::error::at;
 use super::layers::{TREE, remove_tree};
 use super::{ImagesError, Limits, Privilege};
+use crate::events::{Event, Events, Kind};
 
 /// Prefix of what is being made or removed.
 const TEMPORARY: &str = ".tmp-";
@@ -36,6 +37,8 @@ pub struct StoreConfig {
     pub privilege: Privilege,
     /// Architecture of the guest in Go's words.
     pub arch: String,
+    /// Where to tell what happens to images.
+    pub events: Events,
 }
 
 impl StoreConfig {
@@ -53,6 +56,7 @@ impl StoreConfig {
             limits: Limits::default(),
             privilege: Privilege::Full,
             arch: arch.to_owned(),
+            events: Events::default(),
         }
     }
 }
@@ -96,6 +100,11 @@ impl ImageStore {
             tracing::error!(archive = %archive.display(), error = &error as &dyn std::error::Error, "the built-in image cannot be loaded");
         }
         Ok(store)
+    }
+
+    /// Tells that something happened to an image.
+    pub(super) fn tell(&self, action: &str, id: &str, name: &str) {
+        self.0.config.events.publish(Event::new(Kind::Image, action, id).with("name", name));
     }
 
     pub(super) fn layers_folder(&self) -> PathBuf {

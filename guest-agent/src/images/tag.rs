@@ -16,7 +16,9 @@ impl ImageStore {
         self.0.catalogue.write(|change| {
             let record = change.image(&id)?.ok_or_else(|| ImagesError::NotFound(image.to_owned()))?;
             put_tag(change, &id, record, &reference)
-        })
+        })?;
+        self.tell("tag", &id, &reference.familiar());
+        Ok(())
     }
 }
 

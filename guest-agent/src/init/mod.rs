@@ -47,6 +47,13 @@ impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
     }
 }
 
+/// Whether the first process that executes this is the guest's, and not that of a container that found it as
+/// /proc/self/exe.
+#[must_use]
+pub fn is_wanted() -> bool {
+    std::process::id() == 1 && root::is_of_the_guest()
+}
+
 /// Runs PID 1. It returns only to say that there is no way to power off, which the kernel takes for a panic.
 #[must_use]
 pub fn run() -> ExitCode {

@@ -18,8 +18,9 @@ use rustix::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The most descriptors that one message carries: a container's five, and one for the memfd, with room to spare.
-const MAX_DESCRIPTORS: usize = 16;
+/// The most descriptors that one message carries, which is the kernel's own limit: a container's five, those of its mounts,
+/// and one for the memfd.
+pub const MAX_DESCRIPTORS: usize = 253;
 const MAX_INLINE: usize = 16 * 1024;
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 const INLINE: u8 = 0;
@@ -85,7 +86,12 @@ pub fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(M, 
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
         rustix::net::recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
-    })?;
+    });
+    let received = match received {
+        // The other end closed before it had read everything.
+        Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+        received => received?,
+    };
     let mut descriptors = Vec::new();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
@@ -142,6 +148,14 @@ fn invalid(what: &'static str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_is_one_with_words_unread_too() {
+        let (ours, theirs) = pair().unwrap();
+        Packet::new(&"unread".to_owned(), Vec::new()).unwrap().send(&ours).unwrap();
+        drop(theirs);
+        assert!(receive::<String>(&ours).unwrap().is_none());
+    }
 
     #[test]
     fn a_message_arrives_with_its_descriptors() {

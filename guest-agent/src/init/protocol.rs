@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::processes::{
     error::LaunchFailure,
-    launch::{ExitStatus, Network, ProcessSpec},
+    launch::{DeviceNode, ExitStatus, Network, ProcessSpec, Shared},
     process::Kind,
 };
 
@@ -66,9 +66,13 @@ pub enum Setup {
 }
 
 /// The first process of a container. Descriptors, in this order: cgroup folder, detached root file system, detached
-/// mounts of hostname, hosts, resolv.conf.
+/// mounts of hostname, hosts, resolv.conf; then those that it calls for: pidfds of the containers whose PID and IPC
+/// namespaces it shares, a pidfd of the one whose network it shares or the network namespace that was made ready, a detached mount for /dev/shm, one of this program as its init; then one for each of
+/// `mounts`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ContainerSetup {
+    /// What it sees beside its root file system, in the order in which that is attached.
+    pub mounts: Vec<MountSetup>,
     /// Host name.
     pub hostname: String,
     /// NIS domain name; empty for none.
@@ -83,8 +87,35 @@ pub struct ContainerSetup {
     pub read_only_paths: Vec<String>,
     /// Size of /dev/shm in bytes.
     pub shm_bytes: u64,
-    /// Whether it has all devices, and /sys and cgroups writable.
+    /// Whether it has all devices, and /sys writable.
     pub privileged: bool,
+    /// Whether it may write to its cgroup.
+    pub writable_cgroups: bool,
+    /// Namespaces that it shares.
+    pub shared: Shared,
+    /// Kernel parameters of its namespaces: path below /proc/sys, value.
+    pub sysctls: Vec<(String, String)>,
+    /// Whether Cove's init comes before its program.
+    pub init: bool,
+    /// Devices that it gets.
+    pub devices: Vec<DeviceNode>,
+}
+
+/// What is to be done with a detached mount.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MountSetup {
+    /// Where it is attached.
+    pub target: String,
+    /// What it is, for who reads an error.
+    pub source: String,
+    /// The path within that is attached instead of all; empty for all.
+    pub part: String,
+    /// Whether its root takes the mode of the folder that it is attached to, if that was there.
+    pub takes_mode: bool,
+    /// Whether it becomes read-only before it is attached.
+    pub read_only: bool,
+    /// Whether it passes on what is mounted below it.
+    pub shared: bool,
 }
 
 /// A further process of a container. Descriptors, in this order: cgroup folder, pidfd of the container's first process.

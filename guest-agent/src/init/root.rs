@@ -12,10 +12,16 @@ use std::{
     path::Path,
 };
 
-use rustix::mount::{MountFlags, mount, mount_move};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    mount::{MountAttrFlags, MountFlags, mount, mount_move},
+};
 
 use super::{BootError, Doing, console};
-use crate::sys::execute;
+use crate::{
+    rootfs::mounts,
+    sys::{execute, mount::set_attributes},
+};
 
 /// PID 1's argument on the way to stage two.
 pub(super) const SECOND_STAGE: &str = "supervise";
@@ -49,7 +55,26 @@ pub(super) fn move_off_the_initramfs() -> Result<Infallible, BootError> {
     mount_move(".", "/").doing("lay the new root over the old one")?;
     rustix::process::chroot(".").doing("make the new root the root")?;
     rustix::process::chdir("/").doing("enter the root")?;
+    protect_program()?;
     execute_second_stage()
+}
+
+/// Lays this program over itself, read-only. Whatever executes it from now on, PID 1, the agent, or what a container has
+/// executed by the name /proc/self/exe, cannot be written to through that name (CVE-2019-5736).
+fn protect_program() -> Result<(), BootError> {
+    let open = || open(PROGRAM, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let protect = || {
+        let copy = mounts::detached_copy(open()?)?;
+        set_attributes(&copy, MountAttrFlags::MOUNT_ATTR_RDONLY, false)?;
+        mounts::attach(copy, open()?)
+    };
+    protect().doing(format!("make {PROGRAM} read-only"))
+}
+
+/// Whether this is the guest: a container's root is never a file system in memory.
+pub(super) fn is_of_the_guest() -> bool {
+    const IN_MEMORY: [u64; 2] = [0x8584_58f6, 0x0102_1994]; // RAMFS_MAGIC and TMPFS_MAGIC of linux/magic.h
+    rustix::fs::statfs("/").is_ok_and(|facts| u64::try_from(facts.f_type).is_ok_and(|kind| IN_MEMORY.contains(&kind)))
 }
 
 fn execute_second_stage() -> Result<Infallible, BootError> {

@@ -7,16 +7,20 @@ use rustix::io::Errno;
 
 use super::{
     packet,
-    protocol::{Report, Setup, StartRequest},
+    protocol::{ContainerSetup, Report, Setup, StartRequest},
 };
 use crate::{
     container_init::{
         Newcomer, join,
-        steps::{self, PreparedMounts},
+        steps::{self, JoinedContainers, PreparedMounts},
         streams::{self, EngineEnds},
     },
     namespaces,
-    processes::{error::LaunchFailure, launch::ExitStatus, process::Kind},
+    processes::{
+        error::LaunchFailure,
+        launch::{ExitStatus, Network, SharedMemory, With},
+        process::Kind,
+    },
     sys::clone::{self, Options, Side},
 };
 
@@ -48,15 +52,18 @@ pub(super) fn spawn(request: StartRequest, descriptors: Vec<OwnedFd>) -> Result<
     let newcomer = Newcomer { process, filter, streams: theirs, status: their_status };
     let process = match setup {
         Setup::Container(setup) => {
-            let [cgroup, rootfs, hostname, hosts, resolv_conf] = exactly(descriptors)?;
-            let namespaces = namespaces::of_container(setup.network);
-            let options = Options { namespaces, cgroup: Some(cgroup.as_fd()), sibling: false };
-            match clone::clone(&options).map_err(|errno| step("make a process", errno))? {
-                Side::Parent { pid, pidfd } => Some((pid, pidfd)),
-                Side::Child => {
-                    let mounts = PreparedMounts { rootfs, etc: [hostname, hosts, resolv_conf] };
-                    steps::become_container(newcomer, &setup, mounts)
-                }
+            let Parts { cgroup, mounts, joined } = Parts::of(&setup, descriptors)?;
+            let namespaces = namespaces::of_container(setup.network, &setup.shared);
+            let options = match &joined.pid {
+                None => Options { namespaces, cgroup: Some(cgroup.as_fd()), sibling: false },
+                // Only children are born into another PID namespace, so a helper makes it, as it does an exec.
+                Some(_) => Options::default(),
+            };
+            match (clone::clone(&options).map_err(|errno| step("make a process", errno))?, &joined.pid) {
+                (Side::Parent { pid, pidfd }, None) => Some((pid, pidfd)),
+                (Side::Parent { .. }, Some(_)) => None,
+                (Side::Child, None) => steps::become_container(newcomer, &setup, mounts, &joined),
+                (Side::Child, Some(_)) => join::help_container(newcomer, &setup, mounts, &joined, &cgroup),
             }
         }
         Setup::Exec(_) => {
@@ -71,9 +78,41 @@ pub(super) fn spawn(request: StartRequest, descriptors: Vec<OwnedFd>) -> Result<
     Ok(Starting { sequence, id, kind, status, process, ends, failure: None, exit: None, abandoned: false })
 }
 
+/// The descriptors of a container's first process, by what they are.
+struct Parts {
+    cgroup: OwnedFd,
+    mounts: PreparedMounts,
+    joined: JoinedContainers,
+}
+
+impl Parts {
+    fn of(setup: &ContainerSetup, descriptors: Vec<OwnedFd>) -> Result<Self, LaunchFailure> {
+        let mut descriptors = descriptors.into_iter();
+        let mut next = || descriptors.next().ok_or_else(misread);
+        let cgroup = next()?;
+        let (rootfs, etc) = (next()?, [next()?, next()?, next()?]);
+        let mut next_if = |there: bool| there.then(&mut next).transpose();
+        let joined = JoinedContainers {
+            pid: next_if(matches!(setup.shared.pid, With::Container(_)))?,
+            ipc: next_if(matches!(setup.shared.ipc, With::Container(_)))?,
+            network: next_if(matches!(setup.network, Network::Joined | Network::Ready))?,
+        };
+        let shared = !matches!(setup.shared.memory, SharedMemory::Private | SharedMemory::Absent);
+        let (shared_memory, init) = (next_if(shared)?, next_if(setup.init)?);
+        let beside: Vec<_> = descriptors.collect();
+        if beside.len() != setup.mounts.len() {
+            return Err(misread());
+        }
+        Ok(Self { cgroup, mounts: PreparedMounts { rootfs, etc, beside, shared_memory, init }, joined })
+    }
+}
+
+fn misread() -> LaunchFailure {
+    LaunchFailure::Step { step: "read the request".into(), errno: libc::EBADMSG }
+}
+
 fn exactly<const N: usize>(descriptors: Vec<OwnedFd>) -> Result<[OwnedFd; N], LaunchFailure> {
-    let failure = |_| LaunchFailure::Step { step: "read the request".into(), errno: libc::EBADMSG };
-    descriptors.try_into().map_err(failure)
+    descriptors.try_into().map_err(|_| misread())
 }
 
 impl Starting {

@@ -41,19 +41,28 @@ pub fn pieces(entry: Entry) -> impl Iterator<Item = Piece> {
 pub struct Skip {
     lines: u64,
     began: [bool; 2],
+    /// Whether a long line is shown although its beginning is gone.
+    parts: bool,
 }
 
 impl Skip {
     /// Drops the first `lines` lines, and parts of lines that began before the first record.
     #[must_use]
     pub fn lines(lines: u64) -> Self {
-        Self { lines, began: [false; 2] }
+        Self { lines, began: [false; 2], parts: false }
     }
 
     /// Drops nothing.
     #[must_use]
     pub fn nothing() -> Self {
-        Self { lines: 0, began: [true; 2] }
+        Self { lines: 0, began: [true; 2], parts: true }
+    }
+
+    /// Drops what is left of a line whose beginning was rotated away. A line so long that it goes on behind the first
+    /// record is shown from there.
+    #[must_use]
+    pub fn rest_of_a_line() -> Self {
+        Self { lines: 0, began: [false; 2], parts: true }
     }
 
     /// Whether this piece is to be shown. Every piece has to be asked about, in order.
@@ -62,6 +71,8 @@ impl Skip {
         if !piece.continues {
             self.began[slot] = self.lines == 0;
             self.lines = self.lines.saturating_sub(1);
+        } else if self.parts && !piece.data.ends_with(b"\n") {
+            self.began[slot] = true;
         }
         self.began[slot]
     }

@@ -1,24 +1,34 @@
-//! What containers wrote to their standard streams: one file per container, which is also the buffer of attach.
+//! What containers wrote to their standard streams: files of one container, which are also the buffer of attach.
 //!
-//! The writer ([`Log`]) appends what it reads from the container's pipes and tells the readers how far the file goes. A
-//! reader ([`Reader`]) has its own descriptor and position, so a slow client delays nobody and loses nothing, and attach
-//! and logs see the same bytes in the same order. [`pump`] carries bytes from pipe to log; [`Tail`](tail) finds where the last
-//! lines begin; [`lines`] cuts chunks into entries.
+//! The writer ([`Log`]) appends what it reads from the container's pipes and tells the readers how far the log goes. A
+//! reader ([`Reader`]) has its own position, so a slow client delays nobody and loses nothing, and attach and logs see the
+//! same bytes in the same order. [`pump`] carries bytes from pipe to log; [`Tail`](tail) finds where the last lines begin;
+//! [`lines`] cuts chunks into entries.
 //!
-//! The file is a sequence of records ([`record`]): chunks as read, and one mark at the end of each run of the container,
+//! The log is a sequence of records ([`record`]): chunks as read, and one mark at the end of each run of the container,
 //! by which followers know when to stop. It is not synced: after a power cut the records that are whole are kept.
+//!
+//! A log with a limit ([`options`]) is rotated: the file that is written to is put beside the older ones ([`segment`]), and
+//! the oldest of them goes. An offset in the log stays what it was ([`extents`]). Records that no file takes (the disk is
+//! full, the driver is "none") lie in memory until those who are attached have read them, and a container that writes
+//! faster than they read has to wait, as it has when a file that they need would go. Without them nobody waits.
 
+pub mod attributes;
+mod extents;
 mod follow;
 pub mod lines;
+pub mod options;
 pub mod pump;
 mod record;
+mod segment;
 mod tail;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use self::{
-    follow::{Reader, Stop},
+    follow::{Attached, Reader, Stop},
+    options::Keeping,
     record::{Entry, Mark, Stream},
     tail::{Start, start_of},
     write::Log,

@@ -8,6 +8,8 @@
 
 use std::io;
 
+use super::segment::Source;
+
 /// Bytes of a header.
 pub(super) const HEADER: usize = 16;
 /// Bytes of a trailer.
@@ -101,8 +103,7 @@ impl Header {
 }
 
 /// The header at `offset`, if a whole record lies there within `end`.
-pub(super) fn header_at(file: &std::fs::File, offset: u64, end: u64) -> io::Result<Option<Header>> {
-    use std::os::unix::fs::FileExt;
+pub(super) fn header_at(file: &Source, offset: u64, end: u64) -> io::Result<Option<Header>> {
     if offset + (HEADER + TRAILER) as u64 > end {
         return Ok(None);
     }
@@ -118,8 +119,7 @@ pub(super) fn header_at(file: &std::fs::File, offset: u64, end: u64) -> io::Resu
 }
 
 /// The record that ends at `end`: where it begins, and its header.
-pub(super) fn header_before(file: &std::fs::File, end: u64) -> io::Result<Option<(u64, Header)>> {
-    use std::os::unix::fs::FileExt;
+pub(super) fn header_before(file: &Source, end: u64) -> io::Result<Option<(u64, Header)>> {
     if end < (HEADER + TRAILER) as u64 {
         return Ok(None);
     }

@@ -1,11 +1,10 @@
 //! Where to begin reading: the last lines, or the first record of a time. Walks the log backwards.
 
-use std::{fs::File, os::unix::fs::FileExt};
-
 use super::{
     Log, LogError,
     lines::Skip,
     record::{self, HEADER, Mark},
+    segment::Source,
 };
 
 /// Where to begin.
@@ -27,31 +26,40 @@ pub fn start_of(log: &Log, end: u64, tail: Option<u64>, since: Option<i64>) -> R
     if tail == Some(0) || end == 0 {
         return Ok(nothing(end));
     }
+    let all = Start { offset: 0, skip: Skip::rest_of_a_line() };
     if tail.is_none() && since.is_none() {
-        return Ok(nothing(0));
+        return Ok(all);
     }
-    let file = log.file()?;
-    let (mut at, mut lines) = (end, 0);
-    while let Some((offset, header)) = record::header_before(&file, at).map_err(LogError::Read)? {
-        if since.is_some_and(|since| header.time < since) {
-            // Lines that began before are dropped by their time, or not at all.
-            return Ok(nothing(at));
-        }
-        if let (Mark::Chunk { continues, .. }, Some(wanted)) = (header.mark, tail) {
-            lines += line_starts(&file, offset, header.length, continues)?;
-            if lines >= wanted {
-                return Ok(Start { offset, skip: Skip::lines(lines - wanted) });
+    let mut lines = 0;
+    let extents = log.extents().all();
+    for extent in extents.iter().rev().filter(|extent| extent.start < end) {
+        // Rotated away meanwhile, and everything before it.
+        let Some((source, from)) = extent.open().map_err(LogError::Read)? else { break };
+        let offset_of = |at: u64| extent.start + (at - from);
+        let mut at = from + (extent.end.min(end) - extent.start);
+        while at > from {
+            let before = record::header_before(&source, at).map_err(LogError::Read)?;
+            let (place, header) = before.ok_or(LogError::Damaged { offset: offset_of(at) })?;
+            if since.is_some_and(|since| header.time < since) {
+                // Lines that began before are dropped by their time, or not at all.
+                return Ok(nothing(offset_of(at)));
             }
+            if let (Mark::Chunk { continues, .. }, Some(wanted)) = (header.mark, tail) {
+                lines += line_starts(&source, place, header.length, continues)?;
+                if lines >= wanted {
+                    return Ok(Start { offset: offset_of(place), skip: Skip::lines(lines - wanted) });
+                }
+            }
+            at = place;
         }
-        at = offset;
     }
-    if at == 0 { Ok(nothing(0)) } else { Err(LogError::Damaged { offset: at }) }
+    Ok(all)
 }
 
 /// How many lines begin in a chunk.
-fn line_starts(file: &File, offset: u64, length: u32, continues: bool) -> Result<u64, LogError> {
+fn line_starts(source: &Source, offset: u64, length: u32, continues: bool) -> Result<u64, LogError> {
     let mut data = vec![0; length as usize];
-    file.read_exact_at(&mut data, offset + HEADER as u64).map_err(LogError::Read)?;
+    source.read_exact_at(&mut data, offset + HEADER as u64).map_err(LogError::Read)?;
     let Some((_, before)) = data.split_last() else { return Ok(0) };
     let pieces = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
     Ok(pieces - u64::from(continues))

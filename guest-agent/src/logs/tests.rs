@@ -1,5 +1,7 @@
 //! The log as its users see it: what goes in comes out, at any place and whenever one asks.
 
+mod rotation;
+
 use std::{io::Write, os::fd::OwnedFd};
 
 use super::{
@@ -32,7 +34,7 @@ impl Dice {
 
 fn log() -> (tempfile::TempDir, Log) {
     let folder = tempfile::tempdir().unwrap();
-    let log = Log::open(&folder.path().join("log")).unwrap();
+    let log = Log::open(&folder.path().join("log"), Keeping::default()).unwrap();
     (folder, log)
 }
 
@@ -185,7 +187,7 @@ async fn what_a_power_cut_left_of_the_last_record_is_cut_off() {
     let bytes = std::fs::read(&path).unwrap();
     for length in whole + 1..bytes.len() as u64 {
         std::fs::write(&path, &bytes[..length as usize]).unwrap();
-        let log = Log::open(&path).unwrap();
+        let log = Log::open(&path, Keeping::default()).unwrap();
         assert_eq!(log.end(), whole);
         log.append(Stream::Stdout, b"next\n", 3).unwrap();
         let entries = read(&log, 0, Stop::At(log.end())).await;
@@ -194,7 +196,7 @@ async fn what_a_power_cut_left_of_the_last_record_is_cut_off() {
     let mut zeros = bytes[..whole as usize].to_vec();
     zeros.extend([0; 5000]);
     std::fs::write(&path, &zeros).unwrap();
-    assert_eq!(Log::open(&path).unwrap().end(), whole);
+    assert_eq!(Log::open(&path, Keeping::default()).unwrap().end(), whole);
 }
 
 #[tokio::test]
@@ -202,7 +204,7 @@ async fn an_agent_that_takes_over_knows_that_a_line_is_unfinished() {
     let (folder, log) = log();
     log.append(Stream::Stdout, b"half a ", 1).unwrap();
     log.append(Stream::Stderr, b"whole\n", 2).unwrap();
-    let log = Log::open(&folder.path().join("log")).unwrap();
+    let log = Log::open(&folder.path().join("log"), Keeping::default()).unwrap();
     log.append(Stream::Stdout, b"line\n", 3).unwrap();
     log.append(Stream::Stderr, b"another\n", 3).unwrap();
     let continues: Vec<_> = lines_of(&log, None, None).await.iter().map(|piece| piece.continues).collect();
@@ -238,7 +240,7 @@ async fn a_pump_carries_a_pipe_into_the_log_to_the_last_byte() {
 #[tokio::test]
 async fn a_pump_whose_log_cannot_be_written_goes_on_reading() {
     let folder = tempfile::tempdir().unwrap();
-    let log = Log::open(&folder.path().join("missing/log")).unwrap();
+    let log = Log::open(&folder.path().join("missing/log"), Keeping::default()).unwrap();
     let (reading, mut writing) = std::io::pipe().unwrap();
     let writer = std::thread::spawn(move || writing.write_all(&vec![b'x'; 2_000_000]).unwrap());
     pump::pump(&OwnedFd::from(reading), Stream::Stdout, log.clone()).await.unwrap();

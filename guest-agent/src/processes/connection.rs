@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     error::LaunchError,
     process::{Process, Started, Stdio},
+    shared_memory,
 };
 use crate::{
     cgroups,
@@ -80,6 +81,7 @@ impl Processes {
         let adopted = task.adopt(&connection).await?;
         let alive: Vec<&str> = adopted.iter().map(Process::container_id).collect();
         cgroups::remove_all_but(&alive).await;
+        shared_memory::forget_all_but(&alive);
         tokio::spawn(task.run(inbox));
         Ok((Self { connection, filters: Arc::default() }, adopted))
     }

@@ -62,6 +62,14 @@ pub enum LaunchFailure {
         /// Why.
         errno: i32,
     },
+    /// A kernel parameter.
+    #[error("open /proc/sys/{path}: {}", errno_text(*.errno))]
+    Sysctl {
+        /// Below /proc/sys.
+        path: String,
+        /// Why.
+        errno: i32,
+    },
     /// Another step.
     #[error("{step}: {}", errno_text(*.errno))]
     Step {
@@ -102,7 +110,26 @@ pub enum LaunchError {
         #[source]
         source: io::Error,
     },
-    /// The container of an exec does not run (any more).
+    /// What a container is to see at a path lies elsewhere. moby's words.
+    #[error("path concatenation escapes the base directory, base: {}, subpath: {subpath}", .base.display())]
+    Escape {
+        /// The folder that it is to be in.
+        base: PathBuf,
+        /// As asked for.
+        subpath: String,
+    },
+    /// What a container is to see at a path could not be opened.
+    #[error("{what}: {}", errno_text(*.errno))]
+    Mount {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        errno: i32,
+    },
+    /// This program could not be made ready to be a container's init.
+    #[error("prepare the init of a container")]
+    Init(#[source] io::Error),
+    /// The container of an exec, or one whose namespaces are to be shared, does not run (any more).
     #[error("container {container_id} is not running")]
     NotRunning {
         /// Which one.
@@ -132,7 +159,11 @@ impl LaunchError {
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Process(LaunchFailure::NoEntry { errno: libc::EACCES, .. }) => 126,
-            Self::Process(LaunchFailure::NotFound { .. } | LaunchFailure::NoEntry { .. }) => 127,
+            Self::Process(
+                LaunchFailure::NotFound { .. }
+                | LaunchFailure::NoEntry { .. }
+                | LaunchFailure::Sysctl { errno: libc::ENOENT, .. },
+            ) => 127,
             Self::Process(LaunchFailure::Permission { .. } | LaunchFailure::IsDirectory { .. }) => 126,
             _ => 128,
         }

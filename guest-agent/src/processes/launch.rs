@@ -1,7 +1,9 @@
 //! What it takes to start a process of a container: everything resolved, nothing left to look up but what only the
 //! container's own root file system can say (users, the executable).
 
-use std::path::PathBuf;
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
+
+use crate::seccomp::custom::Profile;
 
 /// A container to start. Built by `containers::start`, carried out by [`super::Processes::start_container`].
 #[derive(Debug, Clone)]
@@ -34,8 +36,151 @@ pub struct ContainerLaunch {
     pub shm_bytes: u64,
     /// Whether it has all devices, and /sys and cgroups writable.
     pub privileged: bool,
+    /// What it sees beside its root file system, in the order in which that is attached.
+    pub mounts: Vec<MountLaunch>,
+    /// The network namespace that it lives in, with [`Network::Ready`].
+    pub namespace: Option<Arc<OwnedFd>>,
+    /// Namespaces that it shares.
+    pub shared: Shared,
+    /// Kernel parameters of its namespaces: path below /proc/sys, value.
+    pub sysctls: Vec<(String, String)>,
+    /// Whether Cove's init comes before its program.
+    pub init: bool,
+    /// Devices that it gets.
+    pub devices: Vec<DeviceNode>,
+    /// Devices that it may use beside the usual ones.
+    pub device_rules: Vec<DeviceRule>,
+    /// Whether it may write to its cgroup.
+    pub writable_cgroups: bool,
     /// Its first process.
     pub process: ProcessSpec,
+}
+
+/// What a container sees at a path.
+#[derive(Debug, Clone)]
+pub struct MountLaunch {
+    /// The path in the container; absolute.
+    pub target: String,
+    /// What it sees there.
+    pub source: MountSource,
+    /// Whether it cannot be written to, nor what is mounted below it.
+    pub read_only: bool,
+    /// Whether what is mounted below it in one of the container's mount namespaces shows in the others.
+    pub shared: bool,
+}
+
+/// What a container sees at a path.
+#[derive(Debug, Clone)]
+pub enum MountSource {
+    /// A folder of the guest, or what is at a path within it, which nothing leads out of.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The path within; empty for the folder itself.
+        subpath: String,
+    },
+    /// The files of an image, or what is at a path within them.
+    Layers {
+        /// Unpacked layers, the highest first.
+        layers: Vec<PathBuf>,
+        /// The path within; empty for all.
+        subpath: String,
+    },
+    /// Memory.
+    Memory(crate::rootfs::tmpfs::Tmpfs),
+}
+
+/// Namespaces that a container has in common with others. It has its own of the rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Shared {
+    /// Process ids.
+    pub pid: With,
+    /// System V IPC and POSIX message queues.
+    pub ipc: With,
+    /// The container whose network it has, with [`Network::Joined`].
+    pub network: Option<String>,
+    /// Whether it has the guest's host name.
+    pub uts: bool,
+    /// Whether it sees the guest's cgroups.
+    pub cgroup: bool,
+    /// What it has at /dev/shm.
+    pub memory: SharedMemory,
+}
+
+/// With whom a namespace is shared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum With {
+    /// With nobody.
+    #[default]
+    Nobody,
+    /// With the guest.
+    Guest,
+    /// With the container of this id.
+    Container(String),
+}
+
+/// What a container has at /dev/shm.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum SharedMemory {
+    /// A file system that nobody else can have.
+    #[default]
+    Private,
+    /// Nothing.
+    Absent,
+    /// A file system that other containers can have as well.
+    Shareable,
+    /// What the container of this id has.
+    Of(String),
+    /// What all have that share the guest's IPC namespace.
+    Guest,
+}
+
+/// A device node of a container.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DeviceNode {
+    /// Absolute path in the container.
+    pub path: String,
+    /// A block device, else a character device.
+    pub block: bool,
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Permissions.
+    pub mode: u32,
+    /// Owner and group.
+    pub owner: (u32, u32),
+}
+
+/// What a container may do with which devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceRule {
+    /// Which kind; any when `None`.
+    pub kind: Option<DeviceKind>,
+    /// Major number; any when `None`.
+    pub major: Option<u32>,
+    /// Minor number; any when `None`.
+    pub minor: Option<u32>,
+    /// What it may do: [`DeviceRule::MAKE`] and so on.
+    pub access: u8,
+}
+
+impl DeviceRule {
+    /// Make a node.
+    pub const MAKE: u8 = 1;
+    /// Open it for reading.
+    pub const READ: u8 = 2;
+    /// Open it for writing.
+    pub const WRITE: u8 = 4;
+}
+
+/// Kinds of devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// Block devices.
+    Block,
+    /// Character devices.
+    Character,
 }
 
 /// Files of the guest that are bind-mounted over the container's.
@@ -54,8 +199,12 @@ pub struct EtcFiles {
 pub enum Network {
     /// A namespace of its own with loopback.
     Loopback,
+    /// One that was made ready for it, [`ContainerLaunch::namespace`].
+    Ready,
     /// The guest's.
     Host,
+    /// Another container's, [`Shared::network`].
+    Joined,
 }
 
 /// Limits of a container's cgroup. `None` is the kernel's default, no limit.
@@ -67,6 +216,8 @@ pub struct Resources {
     pub cpu_shares: Option<u64>,
     /// cpuset.cpus.
     pub cpuset_cpus: Option<String>,
+    /// cpuset.mems.
+    pub cpuset_mems: Option<String>,
     /// memory.max in bytes.
     pub memory_bytes: Option<u64>,
     /// memory.swap.max in bytes: swap alone, unlike Docker's field.
@@ -75,6 +226,34 @@ pub struct Resources {
     pub memory_reservation_bytes: Option<u64>,
     /// pids.max.
     pub pids: Option<u64>,
+    /// Docker's blkio-weight, 10 to 1000; becomes io.weight.
+    pub io_weight: Option<u64>,
+    /// Limits for single block devices.
+    pub io: Vec<IoLimit>,
+}
+
+/// A limit for one block device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IoLimit {
+    /// Major and minor number.
+    pub device: (u32, u32),
+    /// What is limited.
+    pub what: IoKind,
+    /// How much.
+    pub limit: u64,
+}
+
+/// What can be limited of a block device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IoKind {
+    /// Bytes read per second.
+    ReadBytes,
+    /// Bytes written per second.
+    WrittenBytes,
+    /// Reads per second.
+    Reads,
+    /// Writes per second.
+    Writes,
 }
 
 /// A further process in a container that runs.
@@ -101,13 +280,16 @@ pub struct ProcessSpec {
     pub working_dir: String,
     /// "user", "uid", "user:group", "uid:gid", or empty for root; looked up in the container's /etc/passwd and /etc/group.
     pub user: String,
+    /// More groups: names or numbers.
+    pub groups: Vec<String>,
     /// Its standard streams.
     pub stdio: StdioSpec,
     /// The capabilities it is bounded by and, if root, has; bit n is capability n.
     pub capabilities: u64,
     /// PR_SET_NO_NEW_PRIVS.
     pub no_new_privileges: bool,
-    /// The system call filter.
+    /// The system call filter. PID 1 gets what it is compiled to.
+    #[serde(skip)]
     pub seccomp: Seccomp,
     /// setrlimit(2).
     pub rlimits: Vec<Rlimit>,
@@ -137,12 +319,15 @@ pub enum StdioSpec {
 }
 
 /// A system call filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Seccomp {
     /// Docker's default profile for the process's capabilities.
+    #[default]
     Default,
     /// None but for what keeps containers away from the control channel (AF_VSOCK).
     ControlChannelOnly,
+    /// One that the user wrote.
+    Custom(Arc<Profile>),
 }
 
 /// A limit of setrlimit(2).

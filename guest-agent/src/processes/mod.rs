@@ -5,13 +5,18 @@
 //! * [`launch`] — what it takes to start one; plain data.
 //! * [`connection`] — the one task that talks to PID 1; [`Processes`] is the handle to it.
 //! * [`start`] — from a launch to a request: cgroup, root file system, filter.
-//! * [`process`] — a process: streams, signals, its end.
+//! * [`beside`] — the same for what a container sees beside its root file system; `shared_memory` — for /dev/shm of
+//!   containers that share it.
+//! * [`process`] — a process: streams, signals, its end; [`kill_session`] — with all that it started.
 //! * [`error`] — why one could not be started, in Docker's words.
 
+mod beside;
 pub mod connection;
 pub mod error;
+mod kill_session;
 pub mod launch;
 pub mod process;
+mod shared_memory;
 pub mod start;
 
 pub use connection::{ConnectError, Processes};

@@ -9,9 +9,9 @@ use std::{
 use rustix::termios::Winsize;
 use tokio::sync::watch;
 
-use super::{connection::Connection, launch::ExitStatus};
+use super::{connection::Connection, kill_session::kill_session, launch::ExitStatus, shared_memory};
 use crate::{
-    cgroups::{self, CgroupError},
+    cgroups::{self, CgroupError, update::Change},
     sys::send_signal::send_signal,
 };
 
@@ -250,6 +250,35 @@ impl Process {
         }
     }
 
+    /// Kills it with all that it started and that is still of its session.
+    pub fn kill_session(&self) {
+        kill_session(self.container_id(), self.inner.pid);
+        // Its number may be another's by now; its pidfd is not.
+        drop(self.signal(libc::SIGKILL));
+    }
+
+    /// Freezes the processes of the container, or lets them go on.
+    ///
+    /// # Errors
+    /// When the kernel does not do it.
+    pub async fn freeze(&self, freeze: bool) -> Result<(), CgroupError> {
+        cgroups::freeze(self.container_id(), freeze).await
+    }
+
+    /// Whether the processes of the container are frozen.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        cgroups::is_frozen(self.container_id())
+    }
+
+    /// Changes the limits of the container.
+    ///
+    /// # Errors
+    /// When the kernel refuses one.
+    pub async fn limit(&self, change: Change) -> Result<(), CgroupError> {
+        cgroups::update::update(self.container_id(), change).await
+    }
+
     /// Forgets it, here and in PID 1; one that still runs is killed. Of a container, ends what is left and removes its
     /// cgroup. A container must be released before it is started again.
     ///
@@ -258,9 +287,18 @@ impl Process {
     pub async fn release(self) -> Result<(), ReleaseError> {
         self.inner.connection.release(&self.inner.id).await;
         match self.inner.kind {
-            Kind::Container => Ok(cgroups::remove(&self.inner.id).await?),
+            Kind::Container => {
+                shared_memory::forget(&self.inner.id);
+                Ok(cgroups::remove(&self.inner.id).await?)
+            }
             Kind::Exec { .. } => Ok(()),
         }
+    }
+
+    /// Waits until the kernel has killed more than `known` processes of the container for want of memory; `None` when its
+    /// cgroup is gone.
+    pub async fn oom_kills_beyond(&self, known: u64) -> Option<u64> {
+        cgroups::oom_kills_beyond(self.container_id(), known).await.ok()
     }
 
     /// Whether the kernel has killed a process of the container for want of memory in this run.

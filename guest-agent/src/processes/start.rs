@@ -8,13 +8,16 @@ use std::{
 use rustix::io::Errno;
 
 use super::{
+    beside,
     connection::Processes,
     error::{LaunchError, LaunchFailure},
-    launch::{ContainerLaunch, ExecLaunch, ProcessSpec},
+    launch::{ContainerLaunch, ExecLaunch, ProcessSpec, Shared, With},
     process::{Kind, Process},
+    shared_memory,
 };
 use crate::{
     cgroups,
+    container_init::reaper,
     init::protocol::{ContainerSetup, ExecSetup, Setup, StartRequest},
     rootfs::overlay,
 };
@@ -28,21 +31,43 @@ impl Processes {
         check(&launch.process)?;
         let id = launch.id.clone();
         let started = self.start_in_new_cgroup(launch).await;
-        if started.is_err()
-            && let Err(error) = cgroups::remove(&id).await
-        {
-            tracing::warn!(container = %id, %error, "the cgroup of a failed start stays behind");
+        if started.is_err() {
+            shared_memory::forget(&id);
+            if let Err(error) = cgroups::remove(&id).await {
+                tracing::warn!(container = %id, %error, "the cgroup of a failed start stays behind");
+            }
         }
         started
     }
 
     async fn start_in_new_cgroup(&self, launch: ContainerLaunch) -> Result<Process, LaunchError> {
-        let filter = self.filters.get(launch.process.seccomp, launch.process.capabilities);
+        let filter = self.filters.get(&launch.process.seccomp, launch.process.capabilities);
+        let mut joined = self.joined(&launch.shared).await?;
+        if let Some(namespace) = &launch.namespace {
+            // In the place of another container's.
+            joined.push(namespace.try_clone().map_err(LaunchError::Control)?);
+        }
         // Files and cgroups are quick, but they are files.
-        let prepared = tokio::task::spawn_blocking(move || prepare(launch)).await.map_err(|_| LaunchError::Gone)??;
+        let prepared =
+            tokio::task::spawn_blocking(move || prepare(launch, joined)).await.map_err(|_| LaunchError::Gone)??;
         let (id, setup, process, descriptors) = prepared;
         let setup = Setup::Container(Box::new(setup));
         self.connection.start(StartRequest { sequence: 0, id, setup, process, filter }, descriptors).await
+    }
+
+    /// The first processes of the containers whose namespaces are to be shared, in the order in which they are sent.
+    async fn joined(&self, shared: &Shared) -> Result<Vec<OwnedFd>, LaunchError> {
+        let container = |with: &With| match with {
+            With::Container(id) => Some(id.clone()),
+            With::Nobody | With::Guest => None,
+        };
+        let mut pidfds = Vec::new();
+        for id in [container(&shared.pid), container(&shared.ipc), shared.network.clone()].into_iter().flatten() {
+            let process = self.connection.find(&id).await.filter(|process| process.exited().is_none());
+            let process = process.ok_or(LaunchError::NotRunning { container_id: id })?;
+            pidfds.push(process.pidfd().try_clone().map_err(LaunchError::Control)?);
+        }
+        Ok(pidfds)
     }
 
     /// Starts a further process in a container that runs, and answers when its program has been executed.
@@ -80,7 +105,7 @@ impl Processes {
             sequence: 0,
             id: launch.id.clone(),
             setup: Setup::Exec(ExecSetup { container_id: launch.container_id.clone() }),
-            filter: self.filters.get(launch.process.seccomp, launch.process.capabilities),
+            filter: self.filters.get(&launch.process.seccomp, launch.process.capabilities),
             process: launch.process.clone(),
         };
         self.connection.start(request, vec![cgroup, pidfd]).await
@@ -90,13 +115,27 @@ impl Processes {
 type Prepared = (String, ContainerSetup, ProcessSpec, Vec<OwnedFd>);
 
 /// Makes what only a name is given of: the cgroup with its limits in force, the root file system, the files of /etc.
-fn prepare(launch: ContainerLaunch) -> Result<Prepared, LaunchError> {
-    let cgroup = cgroups::create(&launch.id, &launch.resources, launch.privileged)?;
+fn prepare(launch: ContainerLaunch, joined: Vec<OwnedFd>) -> Result<Prepared, LaunchError> {
+    let devices = (!launch.privileged).then_some(launch.device_rules.as_slice());
+    let cgroup = cgroups::create(&launch.id, &launch.resources, devices)?;
     let mut descriptors = vec![cgroup, overlay::mount(&launch.layers, &launch.upper, &launch.work)?];
     for path in [&launch.etc.hostname, &launch.etc.hosts, &launch.etc.resolv_conf] {
         descriptors.push(detached(path)?);
     }
+    descriptors.extend(joined);
+    let memory = shared_memory::prepare(&launch.id, &launch.shared.memory, launch.shm_bytes);
+    descriptors.extend(memory.map_err(|source| LaunchError::Rootfs { what: "share /dev/shm".into(), source })?);
+    if launch.init {
+        descriptors.push(reaper::prepare().map_err(|errno| LaunchError::Init(errno.into()))?);
+    }
+    let mut mounts = Vec::with_capacity(launch.mounts.len());
+    for mount in launch.mounts {
+        let (setup, descriptor) = beside::prepare(mount)?;
+        mounts.push(setup);
+        descriptors.push(descriptor);
+    }
     let setup = ContainerSetup {
+        mounts,
         hostname: launch.hostname,
         domainname: launch.domainname,
         network: launch.network,
@@ -105,6 +144,11 @@ fn prepare(launch: ContainerLaunch) -> Result<Prepared, LaunchError> {
         read_only_paths: launch.read_only_paths,
         shm_bytes: launch.shm_bytes,
         privileged: launch.privileged,
+        writable_cgroups: launch.writable_cgroups,
+        shared: launch.shared,
+        sysctls: launch.sysctls,
+        init: launch.init,
+        devices: launch.devices,
     };
     Ok((launch.id, setup, launch.process, descriptors))
 }
@@ -128,6 +172,7 @@ fn check(process: &ProcessSpec) -> Result<(), LaunchError> {
         ("an environment variable", nul(&process.env)),
         ("the working directory", process.working_dir.contains('\0')),
         ("the user", process.user.contains('\0')),
+        ("a group", nul(&process.groups)),
     ] {
         if found {
             return Err(LaunchError::Nul { what });

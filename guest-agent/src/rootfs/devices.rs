@@ -5,12 +5,13 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::{
-    fs::{CWD, Dir, FileType, Mode, OFlags, makedev, mknodat, openat, statat, symlinkat},
+    fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chownat, makedev, mknodat, openat, statat, symlinkat},
     io::Errno,
     mount::MountAttrFlags,
 };
 
 use super::{RootfsError, Step, mounts, target};
+use crate::processes::launch::DeviceNode;
 
 const NODES: [(&str, u32, u32); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
@@ -33,7 +34,7 @@ const HOST: [&str; 3] = ["hvc", "vport", "vsock"];
 ///
 /// # Errors
 /// When /dev of the image is no folder.
-pub fn mount(root: impl AsFd, shm_bytes: u64, privileged: bool) -> Result<(), RootfsError> {
+pub fn mount(root: impl AsFd, memory: Memory, privileged: bool) -> Result<(), RootfsError> {
     let options = [("mode", "755"), ("size", "65536k")];
     let dev = mounts::new("tmpfs", &options, MountAttrFlags::MOUNT_ATTR_NOSUID).step("mount tmpfs for /dev")?;
     for (name, major, minor) in NODES {
@@ -47,19 +48,67 @@ pub fn mount(root: impl AsFd, shm_bytes: u64, privileged: bool) -> Result<(), Ro
     }
     let place = target::plain_folder(root, "dev").step("open /dev")?;
     mounts::attach(&dev, place).step("mount tmpfs on /dev")?;
-    mount_below(&dev, shm_bytes)
+    mount_below(&dev)?;
+    mount_memory(&dev, memory)
 }
 
-fn mount_below(dev: &OwnedFd, shm_bytes: u64) -> Result<(), RootfsError> {
+/// What is at /dev/shm.
+#[derive(Debug)]
+pub enum Memory {
+    /// A file system of this size in bytes.
+    New(u64),
+    /// One that others have, too.
+    Shared(OwnedFd),
+    /// Nothing.
+    Absent,
+}
+
+fn mount_memory(dev: &OwnedFd, memory: Memory) -> Result<(), RootfsError> {
+    let mount = match memory {
+        Memory::New(bytes) => new_memory(bytes).step("mount tmpfs for /dev/shm")?,
+        Memory::Shared(mount) => mount,
+        Memory::Absent => return Ok(()),
+    };
+    let place = target::plain_folder(dev, "shm").step("open /dev/shm")?;
+    mounts::attach(mount, place).step("mount /dev/shm")
+}
+
+/// A file system for /dev/shm, attached nowhere.
+///
+/// # Errors
+/// What the kernel says.
+pub fn new_memory(bytes: u64) -> Result<OwnedFd, Errno> {
+    mounts::new("tmpfs", &[("mode", "1777"), ("size", &bytes.to_string())], mounts::inert())
+}
+
+/// Makes the devices that a container was given. What is at a path already stays, as runc leaves it.
+///
+/// # Errors
+/// What the kernel says.
+pub(crate) fn make(root: impl AsFd, nodes: &[DeviceNode]) -> Result<(), RootfsError> {
+    nodes.iter().try_for_each(|node| make_at(&root, node).step(format!("make {}", node.path)))
+}
+
+fn make_at(root: impl AsFd, node: &DeviceNode) -> Result<(), Errno> {
+    let (folder, name) = node.path.rsplit_once('/').unwrap_or(("", &node.path));
+    let folder = target::find_or_make(root, folder, target::Make::Folder)?;
+    let kind = if node.block { FileType::BlockDevice } else { FileType::CharacterDevice };
+    let mode = Mode::from_raw_mode(node.mode);
+    match mknodat(&folder, name, kind, mode, makedev(node.major, node.minor)) {
+        Ok(()) => {}
+        Err(Errno::EXIST) => return Ok(()),
+        Err(errno) => return Err(errno),
+    }
+    let (uid, gid) = (Uid::from_raw(node.owner.0), Gid::from_raw(node.owner.1));
+    chownat(&folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+}
+
+fn mount_below(dev: &OwnedFd) -> Result<(), RootfsError> {
     let terminals = [("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")];
     let no_programs = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let size = shm_bytes.to_string();
-    let memory = [("mode", "1777"), ("size", size.as_str())];
-    for (name, kind, options, attributes) in [
-        ("pts", "devpts", terminals.as_slice(), no_programs),
-        ("shm", "tmpfs", memory.as_slice(), mounts::inert()),
-        ("mqueue", "mqueue", &[], mounts::inert()),
-    ] {
+    for (name, kind, options, attributes) in
+        [("pts", "devpts", terminals.as_slice(), no_programs), ("mqueue", "mqueue", &[], mounts::inert())]
+    {
         let mount = mounts::new(kind, options, attributes).step(format!("mount {kind}"))?;
         let place = target::plain_folder(dev, name).step(format!("open /dev/{name}"))?;
         mounts::attach(mount, place).step(format!("mount {kind} on /dev/{name}"))?;
@@ -81,7 +130,7 @@ fn copy_nodes(dev: &OwnedFd) -> Result<(), Errno> {
         if !node || name.to_str().is_ok_and(is_withheld) {
             continue;
         }
-        let facts = statat(&guest, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+        let facts = statat(&guest, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let mode = Mode::from_raw_mode(facts.st_mode & 0o7777);
         mknodat(dev, name, FileType::from_raw_mode(facts.st_mode), mode, facts.st_rdev)?;
     }

@@ -7,9 +7,11 @@
 //! * [`mounts`] — the mount API, in the few forms used here.
 //! * [`target`] — finding and making places below a root.
 //! * [`system`] — /proc, /sys and cgroups. [`devices`] — /dev. [`etc`] — the files that the engine writes.
+//! * [`beside`] — volumes, memory and images that its creator asks for; [`tmpfs`] — the options of such memory.
 //! * [`masked_paths`] — what is hidden, and what is read-only.
 //! * [`pivot`] — making it the root.
 
+pub mod beside;
 pub mod devices;
 pub mod etc;
 pub mod masked_paths;
@@ -18,6 +20,7 @@ pub mod overlay;
 pub mod pivot;
 pub mod system;
 pub mod target;
+pub mod tmpfs;
 
 use rustix::io::Errno;
 

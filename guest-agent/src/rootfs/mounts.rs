@@ -46,6 +46,18 @@ pub fn detached_copy(of: impl AsFd) -> Result<OwnedFd, Errno> {
     open_tree(of, "", flags)
 }
 
+/// The same with all that is mounted below it.
+///
+/// # Errors
+/// What the kernel says.
+pub fn detached_tree(of: impl AsFd) -> Result<OwnedFd, Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(of, "", flags)
+}
+
 /// Attaches a mount on the place that a descriptor stands for, which no renaming in between can change.
 ///
 /// # Errors
@@ -60,11 +72,7 @@ pub fn attach(mount: impl AsFd, target: impl AsFd) -> Result<(), Errno> {
 /// # Errors
 /// What the kernel says.
 pub fn make_read_only(place: impl AsFd) -> Result<(), Errno> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH
-        | OpenTreeFlags::AT_RECURSIVE;
-    let copy = open_tree(&place, "", flags)?;
+    let copy = detached_tree(&place)?;
     set_attributes(&copy, MountAttrFlags::MOUNT_ATTR_RDONLY, true)?;
     attach(copy, place)
 }

@@ -18,19 +18,19 @@ pub fn mount_proc(root: impl AsFd) -> Result<OwnedFd, RootfsError> {
     Ok(proc)
 }
 
-/// Mounts /sys with the cgroup of the container as the whole hierarchy; both read-only unless it is privileged.
+/// Mounts /sys with the cgroup of the container as the whole hierarchy; each read-only unless it may be written to.
 ///
 /// # Errors
 /// When /sys of the image is no folder.
-pub fn mount_sys(root: impl AsFd, privileged: bool) -> Result<(), RootfsError> {
-    let mut attributes = mounts::inert();
-    if !privileged {
-        attributes |= MountAttrFlags::MOUNT_ATTR_RDONLY;
-    }
-    let sysfs = mounts::new("sysfs", &[], attributes).step("mount sysfs")?;
+pub fn mount_sys(root: impl AsFd, writable: bool, writable_cgroups: bool) -> Result<(), RootfsError> {
+    let attributes = |writable: bool| match writable {
+        true => mounts::inert(),
+        false => mounts::inert() | MountAttrFlags::MOUNT_ATTR_RDONLY,
+    };
+    let sysfs = mounts::new("sysfs", &[], attributes(writable)).step("mount sysfs")?;
     let place = target::plain_folder(root, "sys").step("open /sys")?;
     mounts::attach(&sysfs, place).step("mount sysfs on /sys")?;
-    let cgroups = mounts::new("cgroup2", &[], attributes).step("mount cgroup2")?;
+    let cgroups = mounts::new("cgroup2", &[], attributes(writable_cgroups)).step("mount cgroup2")?;
     let place = target::find(&sysfs, "fs/cgroup").step("open /sys/fs/cgroup")?;
     mounts::attach(cgroups, place).step("mount cgroup2 on /sys/fs/cgroup")
 }

@@ -22,6 +22,9 @@ use rustix::{
 /// As many symbolic links as the kernel follows itself.
 const MAX_LINKS: usize = 40;
 
+/// How often a lookup is tried during which somebody renames things: runc's patience.
+const MAX_TRIES: usize = 128;
+
 /// What is made where there is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Make {
@@ -38,6 +41,22 @@ pub enum Make {
 pub fn find(root: impl AsFd, path: impl AsRef<Path>) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     openat2(root, path.as_ref(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
+/// Opens what is at a path below `root`; a link that leads out of it is an error, not followed within.
+///
+/// # Errors
+/// EXDEV for such a link, ENOENT when there is nothing.
+pub fn find_beneath(root: impl AsFd, path: impl AsRef<Path>) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    for _ in 0..MAX_TRIES {
+        match openat2(&root, path.as_ref(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            // Something was renamed meanwhile, and the kernel cannot tell whether it mattered.
+            Err(Errno::AGAIN) => {}
+            found => return found,
+        }
+    }
+    Err(Errno::AGAIN)
 }
 
 /// Opens a folder right below `root` that is no symbolic link, and makes it if there is nothing: where the kernel's own
@@ -176,6 +195,18 @@ mod tests {
         std::fs::write(folder.path().join("file"), "").unwrap();
         assert_eq!(find_or_make(&root, "file/x", Make::File).unwrap_err(), Errno::NOTDIR);
         assert_eq!(find(&root, "nothing").unwrap_err(), Errno::NOENT);
+    }
+
+    #[test]
+    fn beneath_a_root_a_link_may_lead_anywhere_but_out() {
+        let (folder, root) = root();
+        std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        symlink("a/b", folder.path().join("inside")).unwrap();
+        assert!(same(find_beneath(&root, "inside").unwrap(), &folder.path().join("a/b")));
+        for (name, goal) in [("up", "a/../.."), ("absolute", "/etc"), ("magic", "/proc/self/root")] {
+            symlink(goal, folder.path().join(name)).unwrap();
+            assert_eq!(find_beneath(&root, name).unwrap_err(), Errno::XDEV, "{name}");
+        }
     }
 
     #[test]

@@ -10,13 +10,14 @@ use cove_proto::v1::{
     ListProcessesRequest, ListProcessesResponse, RemoveContainerRequest, RemoveContainerResponse,
     RenameContainerRequest, RenameContainerResponse, ResizeContainerRequest, ResizeContainerResponse,
     RestartContainerRequest, RestartContainerResponse, StartContainerRequest, StartContainerResponse,
-    StopContainerRequest, StopContainerResponse, WaitContainerRequest, WaitContainerResponse,
-    attach_container_request::Message,
+    StopContainerRequest, StopContainerResponse, WaitContainerRequest, WaitContainerResponse, WatchContainersRequest,
+    WatchContainersResponse, attach_container_request::Message,
 };
 
 use super::error::missing;
 use crate::{
-    containers::{Containers, attach, list, nanos, output, timestamp},
+    containers::{self, Containers, ContainersError, Pruned, attach, list, nanos, output, timestamp, watch},
+    detach_keys::DetachKeys,
     logs::Stream as Source,
 };
 
@@ -40,15 +41,19 @@ type Sent<T> = BoxStream<'static, Result<T, Status>>;
 impl v1::containers_server::Containers for ContainersService {
     type AttachContainerStream = Sent<AttachContainerResponse>;
     type WaitContainerStream = Sent<WaitContainerResponse>;
+    type WatchContainersStream = Sent<WatchContainersResponse>;
     type GetContainerLogsStream = Sent<GetContainerLogsResponse>;
+    type GetContainerStatsStream = Sent<v1::GetContainerStatsResponse>;
 
     async fn create_container(
         &self,
         request: Request<CreateContainerRequest>,
     ) -> Result<Response<CreateContainerResponse>, Status> {
         let CreateContainerRequest { name, spec } = request.into_inner();
-        let id = self.containers.create(&name, spec.ok_or_else(|| missing("a spec"))?).await?;
-        Ok(Response::new(CreateContainerResponse { id, warnings: Vec::new() }))
+        let mut spec = spec.ok_or_else(|| missing("a spec"))?;
+        let warnings = containers::discard(&mut spec);
+        let id = self.containers.create(&name, spec).await?;
+        Ok(Response::new(CreateContainerResponse { id, warnings }))
     }
 
     async fn start_container(
@@ -73,6 +78,7 @@ impl v1::containers_server::Containers for ContainersService {
             stderr: open.stderr,
             logs: open.logs,
             stream: open.stream,
+            detach_keys: Some(detach_keys(&open.detach_keys)?),
         };
         let attach::Attached { output, input } = self.containers.attach(&open.container, wanted)?;
         if let Some(input) = input {
@@ -104,6 +110,17 @@ impl v1::containers_server::Containers for ContainersService {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let containers = self.containers.list(list::Wanted { all, limit, filters, sizes }).await?;
         Ok(Response::new(ListContainersResponse { containers }))
+    }
+
+    async fn watch_containers(
+        &self,
+        request: Request<WatchContainersRequest>,
+    ) -> Result<Response<Self::WatchContainersStream>, Status> {
+        let WatchContainersRequest { all, after_revision } = request.into_inner();
+        let lists = self.containers.watch(all, after_revision);
+        let lists =
+            lists.map_ok(|watch::Change { containers, revision }| WatchContainersResponse { containers, revision });
+        Ok(Response::new(lists.map_err(Status::from).boxed()))
     }
 
     async fn get_container(
@@ -146,9 +163,8 @@ impl v1::containers_server::Containers for ContainersService {
         &self,
         request: Request<RemoveContainerRequest>,
     ) -> Result<Response<RemoveContainerResponse>, Status> {
-        // Containers have no volumes yet, so there are none to remove with them.
-        let RemoveContainerRequest { container, force, volumes: _ } = request.into_inner();
-        self.containers.remove(&container, force).await?;
+        let RemoveContainerRequest { container, force, volumes } = request.into_inner();
+        self.containers.remove(&container, force, volumes).await?;
         Ok(Response::new(RemoveContainerResponse {}))
     }
 
@@ -184,12 +200,14 @@ impl v1::containers_server::Containers for ContainersService {
             until: request.until.as_ref().map(nanos),
             tail: request.tail_lines,
         };
+        let attributes = self.containers.log_attributes(&request.container)?;
         let pieces = self.containers.output(&request.container, wanted).await?;
-        let lines = pieces.map_ok(|piece| GetContainerLogsResponse {
+        let lines = pieces.map_ok(move |piece| GetContainerLogsResponse {
             stream: stream_of(piece.stream),
             data: piece.data.into(),
             time: timestamp(piece.time),
             continues: piece.continues,
+            attributes: attributes.clone().into_iter().collect(),
         });
         Ok(Response::new(lines.map_err(Status::from).boxed()))
     }
@@ -208,6 +226,53 @@ impl v1::containers_server::Containers for ContainersService {
     ) -> Result<Response<GetIsolationResponse>, Status> {
         Ok(Response::new(self.containers.isolation(&request.into_inner().container).await?))
     }
+
+    async fn pause_container(
+        &self,
+        request: Request<v1::PauseContainerRequest>,
+    ) -> Result<Response<v1::PauseContainerResponse>, Status> {
+        self.containers.pause(&request.into_inner().container).await?;
+        Ok(Response::new(v1::PauseContainerResponse {}))
+    }
+
+    async fn unpause_container(
+        &self,
+        request: Request<v1::UnpauseContainerRequest>,
+    ) -> Result<Response<v1::UnpauseContainerResponse>, Status> {
+        self.containers.unpause(&request.into_inner().container).await?;
+        Ok(Response::new(v1::UnpauseContainerResponse {}))
+    }
+
+    async fn update_container(
+        &self,
+        request: Request<v1::UpdateContainerRequest>,
+    ) -> Result<Response<v1::UpdateContainerResponse>, Status> {
+        let v1::UpdateContainerRequest { container, resources, restart_policy } = request.into_inner();
+        self.containers.update(&container, resources.unwrap_or_default(), restart_policy).await?;
+        Ok(Response::new(v1::UpdateContainerResponse { warnings: Vec::new() }))
+    }
+
+    async fn prune_containers(
+        &self,
+        request: Request<v1::PruneContainersRequest>,
+    ) -> Result<Response<v1::PruneContainersResponse>, Status> {
+        let Pruned { ids, freed_bytes } = self.containers.prune(request.into_inner().filters).await?;
+        Ok(Response::new(v1::PruneContainersResponse { ids, freed_bytes }))
+    }
+
+    async fn get_container_stats(
+        &self,
+        request: Request<v1::GetContainerStatsRequest>,
+    ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
+        let v1::GetContainerStatsRequest { container, once } = request.into_inner();
+        let stats = self.containers.stats(&container, once)?;
+        Ok(Response::new(stats.map_err(Status::from).boxed()))
+    }
+}
+
+/// The keys that let go of a terminal.
+fn detach_keys(asked: &str) -> Result<DetachKeys, ContainersError> {
+    DetachKeys::parse(asked).ok_or_else(|| ContainersError::DetachKeys(asked.to_owned()))
 }
 
 /// Carries a client's input to a container until either ends. A client that is lost has ended its input.

@@ -3,17 +3,20 @@
 use tonic::{Code, Status};
 
 use crate::{
-    containers::{ContainersError, Kind, chain},
+    containers::{ContainersError, Kind, chain, volume_kind},
     execs::ExecsError,
+    volumes::VolumesError,
 };
 
 fn code(kind: Kind) -> Code {
     match kind {
         Kind::NotFound => Code::NotFound,
         Kind::Invalid => Code::InvalidArgument,
+        Kind::Unsupported => Code::Unimplemented,
         Kind::Conflict => Code::FailedPrecondition,
         Kind::NameInUse => Code::AlreadyExists,
         Kind::Full => Code::ResourceExhausted,
+        Kind::Detached => Code::Aborted,
         Kind::Unavailable => Code::Unavailable,
         Kind::Internal => Code::Internal,
     }
@@ -28,6 +31,12 @@ impl From<ContainersError> for Status {
 impl From<ExecsError> for Status {
     fn from(error: ExecsError) -> Self {
         Self::new(code(error.kind()), chain(&error))
+    }
+}
+
+impl From<VolumesError> for Status {
+    fn from(error: VolumesError) -> Self {
+        Self::new(code(volume_kind(&error)), chain(&error))
     }
 }
 

@@ -2,6 +2,9 @@
 
 pub mod containers;
 mod error;
+pub mod events;
 pub mod execs;
 pub mod guest;
 pub mod images;
+pub mod networks;
+pub mod volumes;

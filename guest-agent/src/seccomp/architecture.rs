@@ -20,6 +20,16 @@ impl Architecture {
         if cfg!(target_arch = "aarch64") { &[Self::Aarch64] } else { &[Self::X86_64, Self::I386] }
     }
 
+    /// By libseccomp's word for it.
+    pub(super) fn by_word(word: &str) -> Option<Self> {
+        match word {
+            "SCMP_ARCH_X86_64" => Some(Self::X86_64),
+            "SCMP_ARCH_X86" => Some(Self::I386),
+            "SCMP_ARCH_AARCH64" => Some(Self::Aarch64),
+            _ => None,
+        }
+    }
+
     /// AUDIT_ARCH_*, as the kernel tells it to a filter.
     #[must_use]
     pub fn audit_number(self) -> u32 {

@@ -1,6 +1,6 @@
-//! Conditions on an argument of a system call.
+//! Conditions on an argument of a system call: [`Condition`] of Docker's profile, [`Comparison`] of one that the user wrote.
 //!
-//! They look at the low 32 bits alone, which is all that the kernel takes of these arguments (an int, an unsigned int,
+//! Docker's look at the low 32 bits alone, which is all that the kernel takes of these arguments (an int, an unsigned int,
 //! the low half of clone's flags). A comparison of all 64 would let `socket(0x1_0000_0028, ...)` through, which the kernel
 //! takes for 40.
 
@@ -24,6 +24,36 @@ pub(super) enum Test {
     Above(u32),
     /// Without any of these bits.
     NoneOf(u32),
+}
+
+/// What happens if all comparisons hold: a rule of a profile that the user wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Branch {
+    pub(super) all: Vec<Comparison>,
+    /// SECCOMP_RET_*.
+    pub(super) answer: u32,
+}
+
+/// A comparison of all 64 bits of an argument, as libseccomp makes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Comparison {
+    /// Which argument, 0 to 5.
+    pub(super) argument: u32,
+    pub(super) operator: Operator,
+    pub(super) value: u64,
+}
+
+/// How an argument is compared with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operator {
+    NotEqual,
+    Below,
+    AtMost,
+    Equal,
+    AtLeast,
+    Above,
+    /// Equal in these bits.
+    MaskedEqual(u64),
 }
 
 impl Condition {

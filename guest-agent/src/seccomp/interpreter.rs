@@ -20,6 +20,10 @@ pub(super) fn run(program: &[Instruction], architecture: u32, number: u32, argum
                 accumulator = load(operand);
                 continue;
             }
+            compile::AND => {
+                accumulator &= operand;
+                continue;
+            }
             compile::JUMP => {
                 at += operand as usize;
                 continue;

@@ -7,7 +7,7 @@
 
 use super::{
     architecture::Architecture,
-    condition::{Condition, Test},
+    condition::{Branch, Condition, Test},
 };
 use crate::capabilities;
 
@@ -20,6 +20,8 @@ pub(super) enum Action {
     Fail(u16),
     /// It goes ahead if any condition holds, else fails with EPERM.
     AllowIf(&'static [Condition]),
+    /// What the first branch that holds says, else this: SECCOMP_RET_*.
+    First(Vec<Branch>, u32),
 }
 
 /// When a group of names is allowed.

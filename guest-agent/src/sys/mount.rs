@@ -11,6 +11,19 @@ use rustix::{io::Errno, mount::MountAttrFlags};
 /// What the kernel says.
 pub fn set_attributes(mount: impl AsFd, attributes: MountAttrFlags, recursive: bool) -> Result<(), Errno> {
     let change = libc::mount_attr { attr_set: u64::from(attributes.bits()), attr_clr: 0, propagation: 0, userns_fd: 0 };
+    set(mount, change, recursive)
+}
+
+/// Makes a mount one of a group that passes on to each other what is mounted below them.
+///
+/// # Errors
+/// What the kernel says; EINVAL for a mount that is attached nowhere.
+pub fn make_shared(mount: impl AsFd, recursive: bool) -> Result<(), Errno> {
+    let change = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: libc::MS_SHARED, userns_fd: 0 };
+    set(mount, change, recursive)
+}
+
+fn set(mount: impl AsFd, change: libc::mount_attr, recursive: bool) -> Result<(), Errno> {
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the path is a string that ends with NUL, the structure is the kernel's and of the size given.
     super::checked(unsafe {

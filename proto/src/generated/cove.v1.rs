@@ -39,7 +39,7 @@ pub struct MachineStatus {
     /// When the state began.
     #[prost(message, optional, tag = "5")]
     pub since: ::core::option::Option<::prost_types::Timestamp>,
-    /// Grows by one with each change, for as long as the daemon lives.
+    /// Grows by one with each change. A later daemon's are larger than an earlier one's; 2^53 is never reached.
     #[prost(uint64, tag = "6")]
     pub revision: u64,
     /// How the last run ended; unspecified before the first.
@@ -134,16 +134,48 @@ pub struct GuestImage {
 /// Asks to watch the machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchMachineRequest {
-    /// Skip states up to this revision; 0 asks for the present state first.
+    /// Go on after this revision: each state since then is sent, once. If it is 0, or of an earlier daemon, or too many states
+    /// ago, the present state comes first.
     #[prost(uint64, tag = "1")]
     pub after_revision: u64,
+    /// Measure what the machine uses, so often, while it runs: between 100 ms and an hour. Nothing is measured if absent.
+    #[prost(message, optional, tag = "2")]
+    pub resources_every: ::core::option::Option<::prost_types::Duration>,
 }
-/// One state of the machine.
+/// One state of the machine, or what it uses.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchMachineResponse {
-    /// The state.
+    /// The state, if it has changed.
     #[prost(message, optional, tag = "1")]
     pub status: ::core::option::Option<MachineStatus>,
+    /// What the machine uses, if that has been measured.
+    #[prost(message, optional, tag = "2")]
+    pub resources: ::core::option::Option<MachineResources>,
+}
+/// What a running machine uses. The guest's own books, but for the disk's place on the host.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MachineResources {
+    /// Number of CPUs.
+    #[prost(uint32, tag = "1")]
+    pub cpus: u32,
+    /// How long all CPUs together have worked since the boot: twice a second for two busy CPUs.
+    #[prost(message, optional, tag = "2")]
+    pub cpu_time: ::core::option::Option<::prost_types::Duration>,
+    /// Memory in bytes.
+    #[prost(uint64, tag = "3")]
+    pub memory_bytes: u64,
+    /// Memory available without swapping, in bytes.
+    #[prost(uint64, tag = "4")]
+    pub memory_available_bytes: u64,
+    /// Size of the data disk in bytes.
+    #[prost(uint64, tag = "5")]
+    pub disk_bytes: u64,
+    /// Free bytes of the data disk.
+    #[prost(uint64, tag = "6")]
+    pub disk_free_bytes: u64,
+    /// What the data disk takes on the host, in bytes.
+    #[prost(uint64, tag = "7")]
+    pub disk_used_bytes: u64,
 }
 /// Asks to start the machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -177,6 +209,115 @@ pub struct StopMachineResponse {
     /// Whether it was stopped before the call.
     #[prost(bool, tag = "2")]
     pub already_stopped: bool,
+}
+/// Asks to restart the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestartMachineRequest {
+    /// How long the containers and the agent get before force is used; the settings' value if absent.
+    #[prost(message, optional, tag = "1")]
+    pub grace: ::core::option::Option<::prost_types::Duration>,
+}
+/// The machine runs again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestartMachineResponse {
+    /// Its state.
+    #[prost(message, optional, tag = "1")]
+    pub status: ::core::option::Option<MachineStatus>,
+}
+/// How large the machine is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MachineSettings {
+    /// Number of virtual CPUs.
+    #[prost(uint32, tag = "1")]
+    pub cpus: u32,
+    /// Memory in bytes, a multiple of 1 MiB.
+    #[prost(uint64, tag = "2")]
+    pub memory_bytes: u64,
+    /// Size of the data disk in bytes, a multiple of 1 MiB. The disk never shrinks.
+    #[prost(uint64, tag = "3")]
+    pub disk_bytes: u64,
+    /// How many seconds containers get to stop before they are killed.
+    #[prost(uint64, tag = "4")]
+    pub grace_seconds: u64,
+}
+/// What the settings may be on this host.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SettingsLimits {
+    /// The most CPUs; the least is one.
+    #[prost(uint32, tag = "1")]
+    pub max_cpus: u32,
+    /// The least memory in bytes.
+    #[prost(uint64, tag = "2")]
+    pub min_memory_bytes: u64,
+    /// The most memory in bytes.
+    #[prost(uint64, tag = "3")]
+    pub max_memory_bytes: u64,
+    /// The smallest disk in bytes; what it is already, once it is made.
+    #[prost(uint64, tag = "4")]
+    pub min_disk_bytes: u64,
+    /// The largest disk in bytes.
+    #[prost(uint64, tag = "5")]
+    pub max_disk_bytes: u64,
+    /// The longest grace in seconds.
+    #[prost(uint64, tag = "6")]
+    pub max_grace_seconds: u64,
+}
+/// Asks for the settings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSettingsRequest {}
+/// The settings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSettingsResponse {
+    /// What the next start uses; the defaults if the file cannot be used.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<MachineSettings>,
+    /// What they are where nobody says otherwise.
+    #[prost(message, optional, tag = "2")]
+    pub defaults: ::core::option::Option<MachineSettings>,
+    /// What they may be.
+    #[prost(message, optional, tag = "3")]
+    pub limits: ::core::option::Option<SettingsLimits>,
+    /// Why the file of the settings cannot be used; empty if it can. The machine does not start before this is mended.
+    #[prost(string, tag = "4")]
+    pub problem: ::prost::alloc::string::String,
+    /// The file.
+    #[prost(string, tag = "5")]
+    pub path: ::prost::alloc::string::String,
+    /// Free bytes on the host where the data disk lies.
+    #[prost(uint64, tag = "6")]
+    pub host_disk_free_bytes: u64,
+    /// Whether the machine runs with other values than these.
+    #[prost(bool, tag = "7")]
+    pub restart_needed: bool,
+}
+/// Asks to change the settings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateSettingsRequest {
+    /// Number of virtual CPUs.
+    #[prost(uint32, optional, tag = "1")]
+    pub cpus: ::core::option::Option<u32>,
+    /// Memory in bytes, a multiple of 1 MiB.
+    #[prost(uint64, optional, tag = "2")]
+    pub memory_bytes: ::core::option::Option<u64>,
+    /// Size of the data disk in bytes, a multiple of 1 MiB, not less than it is.
+    #[prost(uint64, optional, tag = "3")]
+    pub disk_bytes: ::core::option::Option<u64>,
+    /// How many seconds containers get to stop before they are killed.
+    #[prost(uint64, optional, tag = "4")]
+    pub grace_seconds: ::core::option::Option<u64>,
+    /// Start from the defaults instead of the file: the way out of a file that cannot be used.
+    #[prost(bool, tag = "5")]
+    pub reset: bool,
+}
+/// The settings are written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateSettingsResponse {
+    /// What the next start uses.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<MachineSettings>,
+    /// Whether the machine runs with other values than these.
+    #[prost(bool, tag = "2")]
+    pub restart_needed: bool,
 }
 /// Asks for the console.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -496,7 +637,8 @@ pub mod machine_client {
                 .insert(GrpcMethod::new("cove.v1.Machine", "GetMachine"));
             self.inner.unary(req, path, codec).await
         }
-        /// Sends the state at once and then each change of it, until the client hangs up. A phase of a start is a change.
+        /// Sends the state at once and then each change of it, until the client hangs up: phases of a start, failures. On request
+        /// it says what the machine uses, too. INVALID_ARGUMENT: it was asked to say so too often or too seldom.
         pub async fn watch_machine(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchMachineRequest>,
@@ -571,6 +713,83 @@ pub mod machine_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("cove.v1.Machine", "StopMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Stops the machine, if it runs, and starts it: what changed in the settings takes effect. Answers as StartMachine does.
+        pub async fn restart_machine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RestartMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RestartMachineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Machine/RestartMachine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Machine", "RestartMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says how large the machine is, and what it may be.
+        pub async fn get_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Machine/GetSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Machine", "GetSettings"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes what is given and leaves the rest. The next start uses it.
+        /// INVALID_ARGUMENT: a value is out of range; nothing is changed.
+        /// FAILED_PRECONDITION: the file of the settings cannot be used, and no reset was asked for; or the disk would shrink.
+        pub async fn update_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Machine/UpdateSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Machine", "UpdateSettings"));
             self.inner.unary(req, path, codec).await
         }
         /// Sends what the machine's kernel and PID 1 wrote to the console.
@@ -651,7 +870,8 @@ pub mod machine_server {
             >
             + std::marker::Send
             + 'static;
-        /// Sends the state at once and then each change of it, until the client hangs up. A phase of a start is a change.
+        /// Sends the state at once and then each change of it, until the client hangs up: phases of a start, failures. On request
+        /// it says what the machine uses, too. INVALID_ARGUMENT: it was asked to say so too often or too seldom.
         async fn watch_machine(
             &self,
             request: tonic::Request<super::WatchMachineRequest>,
@@ -675,6 +895,32 @@ pub mod machine_server {
             request: tonic::Request<super::StopMachineRequest>,
         ) -> std::result::Result<
             tonic::Response<super::StopMachineResponse>,
+            tonic::Status,
+        >;
+        /// Stops the machine, if it runs, and starts it: what changed in the settings takes effect. Answers as StartMachine does.
+        async fn restart_machine(
+            &self,
+            request: tonic::Request<super::RestartMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RestartMachineResponse>,
+            tonic::Status,
+        >;
+        /// Says how large the machine is, and what it may be.
+        async fn get_settings(
+            &self,
+            request: tonic::Request<super::GetSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSettingsResponse>,
+            tonic::Status,
+        >;
+        /// Changes what is given and leaves the rest. The next start uses it.
+        /// INVALID_ARGUMENT: a value is out of range; nothing is changed.
+        /// FAILED_PRECONDITION: the file of the settings cannot be used, and no reset was asked for; or the disk would shrink.
+        async fn update_settings(
+            &self,
+            request: tonic::Request<super::UpdateSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateSettingsResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the GetConsole method.
@@ -956,6 +1202,141 @@ pub mod machine_server {
                     };
                     Box::pin(fut)
                 }
+                "/cove.v1.Machine/RestartMachine" => {
+                    #[allow(non_camel_case_types)]
+                    struct RestartMachineSvc<T: Machine>(pub Arc<T>);
+                    impl<
+                        T: Machine,
+                    > tonic::server::UnaryService<super::RestartMachineRequest>
+                    for RestartMachineSvc<T> {
+                        type Response = super::RestartMachineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RestartMachineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Machine>::restart_machine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RestartMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Machine/GetSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSettingsSvc<T: Machine>(pub Arc<T>);
+                    impl<
+                        T: Machine,
+                    > tonic::server::UnaryService<super::GetSettingsRequest>
+                    for GetSettingsSvc<T> {
+                        type Response = super::GetSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Machine>::get_settings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Machine/UpdateSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateSettingsSvc<T: Machine>(pub Arc<T>);
+                    impl<
+                        T: Machine,
+                    > tonic::server::UnaryService<super::UpdateSettingsRequest>
+                    for UpdateSettingsSvc<T> {
+                        type Response = super::UpdateSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Machine>::update_settings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/cove.v1.Machine/GetConsole" => {
                     #[allow(non_camel_case_types)]
                     struct GetConsoleSvc<T: Machine>(pub Arc<T>);
@@ -1148,6 +1529,9 @@ pub struct GetGuestResponse {
     /// Namespaces of the agent, for comparing with those of a container.
     #[prost(message, repeated, tag = "19")]
     pub namespaces: ::prost::alloc::vec::Vec<Namespace>,
+    /// How long all CPUs together have worked since the boot.
+    #[prost(message, optional, tag = "20")]
+    pub cpu_time: ::core::option::Option<::prost_types::Duration>,
 }
 /// One namespace of a process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1720,9 +2104,79 @@ pub struct ContainerSpec {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
+    /// What it sees beside its root file system; at most one for each path.
+    #[prost(message, repeated, tag = "23")]
+    pub mounts: ::prost::alloc::vec::Vec<Mount>,
+    /// Paths that get a volume of their own, filled with what the image has there, unless something is mounted there;
+    /// added to the image's.
+    #[prost(string, repeated, tag = "24")]
+    pub anonymous_volumes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Containers whose volumes it gets as well: "id", "id:ro" or "id:rw".
+    #[prost(string, repeated, tag = "25")]
+    pub volumes_from: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What happens when its program ends.
+    #[prost(message, optional, tag = "26")]
+    pub restart_policy: ::core::option::Option<RestartPolicy>,
+    /// How to find out whether it is healthy; the image's when absent.
+    #[prost(message, optional, tag = "27")]
+    pub healthcheck: ::core::option::Option<Healthcheck>,
+    /// "private", "shareable", "host", "none" or "container:ID"; private when empty.
+    #[prost(string, tag = "28")]
+    pub ipc_mode: ::prost::alloc::string::String,
+    /// "private", "host" or "container:ID"; private when empty.
+    #[prost(string, tag = "29")]
+    pub pid_mode: ::prost::alloc::string::String,
+    /// "private" or "host"; private when empty.
+    #[prost(string, tag = "30")]
+    pub uts_mode: ::prost::alloc::string::String,
+    /// "private" or "host"; private when empty.
+    #[prost(string, tag = "31")]
+    pub cgroupns_mode: ::prost::alloc::string::String,
+    /// "host": no user namespace, even where the engine makes them. Empty: as the engine does.
+    #[prost(string, tag = "32")]
+    pub userns_mode: ::prost::alloc::string::String,
+    /// Whether an init of Cove's own is the first process and reaps what its program leaves behind.
+    #[prost(bool, tag = "33")]
+    pub init: bool,
+    /// More groups, by name or number.
+    #[prost(string, repeated, tag = "34")]
+    pub group_add: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Kernel parameters of its namespaces: "net.ipv4.ip_forward" → "1".
+    #[prost(map = "string, string", tag = "35")]
+    pub sysctls: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Name servers, instead of the engine's.
+    #[prost(string, repeated, tag = "36")]
+    pub dns_servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Lines of options in /etc/resolv.conf.
+    #[prost(string, repeated, tag = "37")]
+    pub dns_options: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Domains in which short names are looked for.
+    #[prost(string, repeated, tag = "38")]
+    pub dns_search: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// "name:address" lines of /etc/hosts.
+    #[prost(string, repeated, tag = "39")]
+    pub extra_hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Notes for OCI tools.
+    #[prost(map = "string, string", tag = "40")]
+    pub annotations: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Where its output goes; json-file without options when absent.
+    #[prost(message, optional, tag = "41")]
+    pub log_config: ::core::option::Option<LogConfig>,
+    /// Devices of the guest that it gets.
+    #[prost(message, repeated, tag = "42")]
+    pub devices: ::prost::alloc::vec::Vec<DeviceMapping>,
+    /// Rules for devices in the words of cgroups: "c 1:3 rwm".
+    #[prost(string, repeated, tag = "43")]
+    pub device_cgroup_rules: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// What a container may use. Zero means no limit unless said otherwise.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Resources {
     /// CPU time per second, in billionths of a CPU: 1500000000 is one and a half CPUs.
     #[prost(int64, tag = "1")]
@@ -1754,6 +2208,177 @@ pub struct Resources {
     /// Added to the score by which the kernel chooses what to kill when memory is short, -1000 to 1000.
     #[prost(int32, tag = "10")]
     pub oom_score_adj: i32,
+    /// Memory nodes that it may use, "0".
+    #[prost(string, tag = "11")]
+    pub cpuset_mems: ::prost::alloc::string::String,
+    /// How much the kernel prefers swapping to dropping caches, 0 to 100; the kernel's when absent.
+    #[prost(uint32, optional, tag = "12")]
+    pub memory_swappiness: ::core::option::Option<u32>,
+    /// Relative weight of its disk traffic, 10 to 1000; the kernel's when 0.
+    #[prost(uint32, tag = "13")]
+    pub io_weight: u32,
+    /// Weights for single devices.
+    #[prost(message, repeated, tag = "14")]
+    pub io_device_weights: ::prost::alloc::vec::Vec<IoDeviceLimit>,
+    /// Bytes per second that it may read.
+    #[prost(message, repeated, tag = "15")]
+    pub io_read_bytes_per_second: ::prost::alloc::vec::Vec<IoDeviceLimit>,
+    /// Bytes per second that it may write.
+    #[prost(message, repeated, tag = "16")]
+    pub io_write_bytes_per_second: ::prost::alloc::vec::Vec<IoDeviceLimit>,
+    /// Reads per second.
+    #[prost(message, repeated, tag = "17")]
+    pub io_reads_per_second: ::prost::alloc::vec::Vec<IoDeviceLimit>,
+    /// Writes per second.
+    #[prost(message, repeated, tag = "18")]
+    pub io_writes_per_second: ::prost::alloc::vec::Vec<IoDeviceLimit>,
+}
+/// A limit for one block device.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IoDeviceLimit {
+    /// Path of the device in the guest, "/dev/vda".
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// The limit.
+    #[prost(uint64, tag = "2")]
+    pub limit: u64,
+}
+/// A device that a container gets.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeviceMapping {
+    /// Path in the guest.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// Path in the container; as in the guest when empty.
+    #[prost(string, tag = "2")]
+    pub target: ::prost::alloc::string::String,
+    /// Of "r", "w" and "m"; "rwm" when empty.
+    #[prost(string, tag = "3")]
+    pub permissions: ::prost::alloc::string::String,
+}
+/// What a container sees at a path.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Mount {
+    /// What kind.
+    #[prost(enumeration = "MountKind", tag = "1")]
+    pub kind: i32,
+    /// Name of a volume, or reference of an image; a volume without a name is made and goes with the container.
+    #[prost(string, tag = "2")]
+    pub source: ::prost::alloc::string::String,
+    /// Path in the container.
+    #[prost(string, tag = "3")]
+    pub target: ::prost::alloc::string::String,
+    /// Whether it cannot be written to, nor what is mounted below it.
+    #[prost(bool, tag = "4")]
+    pub read_only: bool,
+    /// Folder within the volume or the image that is mounted.
+    #[prost(string, tag = "5")]
+    pub subpath: ::prost::alloc::string::String,
+    /// Do not fill an empty volume with what the image has at the path.
+    #[prost(bool, tag = "6")]
+    pub no_copy: bool,
+    /// Size in bytes, of a tmpfs; no limit when 0.
+    #[prost(uint64, tag = "7")]
+    pub tmpfs_size_bytes: u64,
+    /// Permissions of a tmpfs's root, of a tmpfs; 01777 when 0.
+    #[prost(uint32, tag = "8")]
+    pub tmpfs_mode: u32,
+    /// Options of a tmpfs beside these: "noexec", "uid=1000".
+    #[prost(string, repeated, tag = "9")]
+    pub tmpfs_options: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// "rprivate", "private", "rshared", "shared", "rslave" or "slave"; "rprivate" when empty.
+    #[prost(string, tag = "10")]
+    pub propagation: ::prost::alloc::string::String,
+    /// Driver of a volume that is made for this; "local" when empty.
+    #[prost(string, tag = "11")]
+    pub volume_driver: ::prost::alloc::string::String,
+    /// Options for the driver.
+    #[prost(map = "string, string", tag = "12")]
+    pub volume_options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Labels of a volume that is made for this.
+    #[prost(map = "string, string", tag = "13")]
+    pub volume_labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// What happens when a program ends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestartPolicy {
+    /// Which.
+    #[prost(enumeration = "RestartPolicyKind", tag = "1")]
+    pub kind: i32,
+    /// How often it is restarted at most, with ON_FAILURE; 0 for no limit.
+    #[prost(uint32, tag = "2")]
+    pub maximum_retry_count: u32,
+}
+/// How to find out whether a container is healthy.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Healthcheck {
+    /// Docker's words: empty for the image's, "NONE", "CMD" and a program with its arguments, "CMD-SHELL" and a line for
+    /// the shell.
+    #[prost(string, repeated, tag = "1")]
+    pub test: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Nanoseconds between two checks; 30 s when 0, as the others are the image's or dockerd's defaults.
+    #[prost(int64, tag = "2")]
+    pub interval_nanos: i64,
+    /// Nanoseconds until a check has failed; 30 s when 0.
+    #[prost(int64, tag = "3")]
+    pub timeout_nanos: i64,
+    /// Failures in a row until it is unhealthy; 3 when 0.
+    #[prost(uint32, tag = "4")]
+    pub retries: u32,
+    /// Nanoseconds after the start in which failures do not count.
+    #[prost(int64, tag = "5")]
+    pub start_period_nanos: i64,
+    /// Nanoseconds between two checks in that time; 5 s when 0.
+    #[prost(int64, tag = "6")]
+    pub start_interval_nanos: i64,
+}
+/// How healthy a container is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Health {
+    /// The verdict.
+    #[prost(enumeration = "HealthStatus", tag = "1")]
+    pub status: i32,
+    /// Failures in a row.
+    #[prost(uint32, tag = "2")]
+    pub failing_streak: u32,
+    /// The last five checks, the oldest first.
+    #[prost(message, repeated, tag = "3")]
+    pub log: ::prost::alloc::vec::Vec<HealthResult>,
+}
+/// A check.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HealthResult {
+    /// When it began.
+    #[prost(message, optional, tag = "1")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it ended.
+    #[prost(message, optional, tag = "2")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Its exit code; -1 if it took too long or could not be run.
+    #[prost(int32, tag = "3")]
+    pub exit_code: i32,
+    /// The first 4096 bytes that it wrote.
+    #[prost(bytes = "vec", tag = "4")]
+    pub output: ::prost::alloc::vec::Vec<u8>,
+}
+/// Where a container's output goes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LogConfig {
+    /// "json-file", "local" or "none"; "json-file" when empty.
+    #[prost(string, tag = "1")]
+    pub driver: ::prost::alloc::string::String,
+    /// Options in dockerd's words: "max-size" → "10m".
+    #[prost(map = "string, string", tag = "2")]
+    pub options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
 }
 /// What a container may do.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1782,6 +2407,15 @@ pub struct Security {
     /// Paths that are read-only in the container; Docker's when absent.
     #[prost(message, optional, tag = "8")]
     pub read_only_paths: ::core::option::Option<StringList>,
+    /// A filter of one's own in Docker's JSON, instead of one of those above.
+    #[prost(string, tag = "9")]
+    pub seccomp_json: ::prost::alloc::string::String,
+    /// What --security-opt said, as it was said, for those who inspect.
+    #[prost(string, repeated, tag = "10")]
+    pub options: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether it may write to its cgroup; if it is privileged when absent.
+    #[prost(bool, optional, tag = "11")]
+    pub writable_cgroups: ::core::option::Option<bool>,
 }
 /// A limit of setrlimit(2).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1807,7 +2441,7 @@ pub struct TerminalSize {
     pub columns: u32,
 }
 /// How a container is.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ContainerState {
     /// The state.
     #[prost(enumeration = "ContainerStatus", tag = "1")]
@@ -1830,6 +2464,12 @@ pub struct ContainerState {
     /// When the last run ended.
     #[prost(message, optional, tag = "7")]
     pub finished_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How healthy it is; absent when nothing checks it.
+    #[prost(message, optional, tag = "8")]
+    pub health: ::core::option::Option<Health>,
+    /// Whether its restart policy starts it again in a moment.
+    #[prost(bool, tag = "9")]
+    pub restarting: bool,
 }
 /// A container.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1873,6 +2513,65 @@ pub struct Container {
     /// Bytes of all its layers; absent unless asked for.
     #[prost(uint64, optional, tag = "13")]
     pub rootfs_bytes: ::core::option::Option<u64>,
+    /// What is mounted in it, with the names of the volumes that were made for it.
+    #[prost(message, repeated, tag = "14")]
+    pub mounts: ::prost::alloc::vec::Vec<MountPoint>,
+    /// Its networks.
+    #[prost(message, repeated, tag = "15")]
+    pub networks: ::prost::alloc::vec::Vec<NetworkEndpoint>,
+}
+/// What is mounted in a container.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MountPoint {
+    /// What kind.
+    #[prost(enumeration = "MountKind", tag = "1")]
+    pub kind: i32,
+    /// Name of the volume.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Where it is in the guest.
+    #[prost(string, tag = "3")]
+    pub source: ::prost::alloc::string::String,
+    /// Path in the container.
+    #[prost(string, tag = "4")]
+    pub target: ::prost::alloc::string::String,
+    /// Driver of the volume.
+    #[prost(string, tag = "5")]
+    pub driver: ::prost::alloc::string::String,
+    /// What the client said of its mode, "ro" or "z".
+    #[prost(string, tag = "6")]
+    pub mode: ::prost::alloc::string::String,
+    /// Whether it can be written to.
+    #[prost(bool, tag = "7")]
+    pub read_write: bool,
+    /// As in Mount.
+    #[prost(string, tag = "8")]
+    pub propagation: ::prost::alloc::string::String,
+}
+/// A container's place in a network.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkEndpoint {
+    /// Name of the network.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+    /// Id of the network.
+    #[prost(string, tag = "2")]
+    pub network_id: ::prost::alloc::string::String,
+    /// Id of the endpoint.
+    #[prost(string, tag = "3")]
+    pub endpoint_id: ::prost::alloc::string::String,
+    /// "02:42:ac:11:00:02".
+    #[prost(string, tag = "4")]
+    pub mac_address: ::prost::alloc::string::String,
+    /// "172.17.0.2".
+    #[prost(string, tag = "5")]
+    pub ipv4_address: ::prost::alloc::string::String,
+    /// 16.
+    #[prost(uint32, tag = "6")]
+    pub ipv4_prefix_length: u32,
+    /// "172.17.0.1".
+    #[prost(string, tag = "7")]
+    pub ipv4_gateway: ::prost::alloc::string::String,
 }
 /// Paths in the guest.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1968,6 +2667,9 @@ pub struct AttachOpen {
     /// Whether to go on with what is written from now on; without it the call ends after the logs.
     #[prost(bool, tag = "6")]
     pub stream: bool,
+    /// Keys typed at a terminal that let go of it, "ctrl-p,ctrl-q" when empty; the call then ends with ABORTED.
+    #[prost(string, tag = "7")]
+    pub detach_keys: ::prost::alloc::string::String,
 }
 /// No more standard input comes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2025,6 +2727,26 @@ pub struct ListContainersResponse {
     /// The newest first.
     #[prost(message, repeated, tag = "1")]
     pub containers: ::prost::alloc::vec::Vec<Container>,
+}
+/// Asks to watch the list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchContainersRequest {
+    /// Those that do not run as well.
+    #[prost(bool, tag = "1")]
+    pub all: bool,
+    /// Skip lists up to this revision; 0 asks for the present list first.
+    #[prost(uint64, tag = "2")]
+    pub after_revision: u64,
+}
+/// The list, after a change.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchContainersResponse {
+    /// The newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub containers: ::prost::alloc::vec::Vec<Container>,
+    /// Grows with each change. A later agent's are larger than an earlier one's; 2^53 is never reached.
+    #[prost(uint64, tag = "2")]
+    pub revision: u64,
 }
 /// Asks for one container.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2121,6 +2843,204 @@ pub struct RenameContainerRequest {
 /// It has the new name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RenameContainerResponse {}
+/// Asks to pause a container.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseContainerRequest {
+    /// Which one.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+}
+/// It is paused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseContainerResponse {}
+/// Asks to let a container go on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnpauseContainerRequest {
+    /// Which one.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+}
+/// It goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnpauseContainerResponse {}
+/// Asks for other limits.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateContainerRequest {
+    /// Which one.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Limits; what is 0 or absent stays as it is.
+    #[prost(message, optional, tag = "2")]
+    pub resources: ::core::option::Option<Resources>,
+    /// Restart policy; stays as it is when absent.
+    #[prost(message, optional, tag = "3")]
+    pub restart_policy: ::core::option::Option<RestartPolicy>,
+}
+/// It has them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateContainerResponse {
+    /// What was ignored or adjusted.
+    #[prost(string, repeated, tag = "1")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Asks to remove what does not run.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneContainersRequest {
+    /// Only those that match every key, by any value of it. Keys: until label label!.
+    #[prost(map = "string, message", tag = "1")]
+    pub filters: ::std::collections::HashMap<::prost::alloc::string::String, StringList>,
+}
+/// They are gone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PruneContainersResponse {
+    /// Their ids.
+    #[prost(string, repeated, tag = "1")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Bytes that their writable layers took.
+    #[prost(uint64, tag = "2")]
+    pub freed_bytes: u64,
+}
+/// Asks what a container uses.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetContainerStatsRequest {
+    /// Which one.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Once, at once; else each second.
+    #[prost(bool, tag = "2")]
+    pub once: bool,
+}
+/// What a container uses. Counters count from its start.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetContainerStatsResponse {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Its name.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// When it was looked at.
+    #[prost(message, optional, tag = "3")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether it runs.
+    #[prost(bool, tag = "4")]
+    pub running: bool,
+    /// CPU.
+    #[prost(message, optional, tag = "5")]
+    pub cpu: ::core::option::Option<CpuStats>,
+    /// Memory.
+    #[prost(message, optional, tag = "6")]
+    pub memory: ::core::option::Option<MemoryStats>,
+    /// Block devices.
+    #[prost(message, repeated, tag = "7")]
+    pub io: ::prost::alloc::vec::Vec<IoStats>,
+    /// Processes and threads now.
+    #[prost(uint64, tag = "8")]
+    pub pids: u64,
+    /// How many there may be; 0 for no limit.
+    #[prost(uint64, tag = "9")]
+    pub pids_limit: u64,
+    /// Network interfaces, by name.
+    #[prost(map = "string, message", tag = "10")]
+    pub networks: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        NetworkStats,
+    >,
+}
+/// Use of the CPU.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CpuStats {
+    /// Time of all its processes.
+    #[prost(uint64, tag = "1")]
+    pub usage_nanos: u64,
+    /// In programs.
+    #[prost(uint64, tag = "2")]
+    pub user_nanos: u64,
+    /// In the kernel.
+    #[prost(uint64, tag = "3")]
+    pub system_nanos: u64,
+    /// CPU time of the whole guest, idle time included.
+    #[prost(uint64, tag = "4")]
+    pub guest_nanos: u64,
+    /// CPUs of the guest that are on.
+    #[prost(uint32, tag = "5")]
+    pub online_cpus: u32,
+    /// Periods in which a quota was in force.
+    #[prost(uint64, tag = "6")]
+    pub periods: u64,
+    /// Periods in which the quota was used up.
+    #[prost(uint64, tag = "7")]
+    pub throttled_periods: u64,
+    /// Time for which it was held back.
+    #[prost(uint64, tag = "8")]
+    pub throttled_nanos: u64,
+}
+/// Use of memory.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MemoryStats {
+    /// Bytes now, caches included.
+    #[prost(uint64, tag = "1")]
+    pub usage_bytes: u64,
+    /// The most that there may be; the guest's memory when there is no limit.
+    #[prost(uint64, tag = "2")]
+    pub limit_bytes: u64,
+    /// Numbers of memory.stat, in the kernel's words.
+    #[prost(map = "string, uint64", tag = "3")]
+    pub details: ::std::collections::HashMap<::prost::alloc::string::String, u64>,
+    /// How often a limit stood in the way.
+    #[prost(uint64, tag = "4")]
+    pub failures: u64,
+}
+/// Use of a block device.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IoStats {
+    /// Major number.
+    #[prost(uint64, tag = "1")]
+    pub major: u64,
+    /// Minor number.
+    #[prost(uint64, tag = "2")]
+    pub minor: u64,
+    /// Bytes read.
+    #[prost(uint64, tag = "3")]
+    pub read_bytes: u64,
+    /// Bytes written.
+    #[prost(uint64, tag = "4")]
+    pub written_bytes: u64,
+    /// Reads.
+    #[prost(uint64, tag = "5")]
+    pub reads: u64,
+    /// Writes.
+    #[prost(uint64, tag = "6")]
+    pub writes: u64,
+}
+/// Use of a network interface.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkStats {
+    /// Bytes that came in.
+    #[prost(uint64, tag = "1")]
+    pub received_bytes: u64,
+    /// Packets that came in.
+    #[prost(uint64, tag = "2")]
+    pub received_packets: u64,
+    /// Errors on the way in.
+    #[prost(uint64, tag = "3")]
+    pub receive_errors: u64,
+    /// Packets that were dropped on the way in.
+    #[prost(uint64, tag = "4")]
+    pub receive_dropped: u64,
+    /// Bytes that went out.
+    #[prost(uint64, tag = "5")]
+    pub sent_bytes: u64,
+    /// Packets that went out.
+    #[prost(uint64, tag = "6")]
+    pub sent_packets: u64,
+    /// Errors on the way out.
+    #[prost(uint64, tag = "7")]
+    pub send_errors: u64,
+    /// Packets that were dropped on the way out.
+    #[prost(uint64, tag = "8")]
+    pub send_dropped: u64,
+}
 /// Asks for another size of the terminal.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResizeContainerRequest {
@@ -2160,7 +3080,7 @@ pub struct GetContainerLogsRequest {
     pub tail_lines: ::core::option::Option<u64>,
 }
 /// A line of the log, or a part of a long one.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetContainerLogsResponse {
     /// Which stream.
     #[prost(enumeration = "StdioStream", tag = "1")]
@@ -2174,6 +3094,12 @@ pub struct GetContainerLogsResponse {
     /// Whether it goes on the line of the entry before it on this stream.
     #[prost(bool, tag = "4")]
     pub continues: bool,
+    /// What the log's options want said with each line: labels, environment and tag.
+    #[prost(map = "string, string", tag = "5")]
+    pub attributes: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
 }
 /// Asks for the processes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2257,6 +3183,121 @@ pub struct GetIsolationResponse {
     /// Whether a system call filter is in force.
     #[prost(bool, tag = "9")]
     pub seccomp: bool,
+}
+/// Kinds of mounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MountKind {
+    /// Not said.
+    Unspecified = 0,
+    /// A volume.
+    Volume = 1,
+    /// Memory.
+    Tmpfs = 2,
+    /// The files of an image.
+    Image = 3,
+}
+impl MountKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MOUNT_KIND_UNSPECIFIED",
+            Self::Volume => "MOUNT_KIND_VOLUME",
+            Self::Tmpfs => "MOUNT_KIND_TMPFS",
+            Self::Image => "MOUNT_KIND_IMAGE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MOUNT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "MOUNT_KIND_VOLUME" => Some(Self::Volume),
+            "MOUNT_KIND_TMPFS" => Some(Self::Tmpfs),
+            "MOUNT_KIND_IMAGE" => Some(Self::Image),
+            _ => None,
+        }
+    }
+}
+/// Kinds of restart policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RestartPolicyKind {
+    /// Not said: NO.
+    Unspecified = 0,
+    /// It stays as it ended.
+    No = 1,
+    /// It is started again, until it is stopped; after a boot of the machine in any case.
+    Always = 2,
+    /// As ALWAYS, but one that was stopped stays stopped after a boot.
+    UnlessStopped = 3,
+    /// It is started again when its exit code is not 0.
+    OnFailure = 4,
+}
+impl RestartPolicyKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RESTART_POLICY_KIND_UNSPECIFIED",
+            Self::No => "RESTART_POLICY_KIND_NO",
+            Self::Always => "RESTART_POLICY_KIND_ALWAYS",
+            Self::UnlessStopped => "RESTART_POLICY_KIND_UNLESS_STOPPED",
+            Self::OnFailure => "RESTART_POLICY_KIND_ON_FAILURE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RESTART_POLICY_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "RESTART_POLICY_KIND_NO" => Some(Self::No),
+            "RESTART_POLICY_KIND_ALWAYS" => Some(Self::Always),
+            "RESTART_POLICY_KIND_UNLESS_STOPPED" => Some(Self::UnlessStopped),
+            "RESTART_POLICY_KIND_ON_FAILURE" => Some(Self::OnFailure),
+            _ => None,
+        }
+    }
+}
+/// Verdicts of health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HealthStatus {
+    /// Nothing checks it.
+    Unspecified = 0,
+    /// No check has succeeded yet.
+    Starting = 1,
+    /// The last check succeeded.
+    Healthy = 2,
+    /// Too many checks in a row failed.
+    Unhealthy = 3,
+}
+impl HealthStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HEALTH_STATUS_UNSPECIFIED",
+            Self::Starting => "HEALTH_STATUS_STARTING",
+            Self::Healthy => "HEALTH_STATUS_HEALTHY",
+            Self::Unhealthy => "HEALTH_STATUS_UNHEALTHY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HEALTH_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "HEALTH_STATUS_STARTING" => Some(Self::Starting),
+            "HEALTH_STATUS_HEALTHY" => Some(Self::Healthy),
+            "HEALTH_STATUS_UNHEALTHY" => Some(Self::Unhealthy),
+            _ => None,
+        }
+    }
 }
 /// Which system call filter a container gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2622,6 +3663,32 @@ pub mod containers_client {
                 .insert(GrpcMethod::new("cove.v1.Containers", "ListContainers"));
             self.inner.unary(req, path, codec).await
         }
+        /// Sends the list at once and then the whole list again after each change of it or of a container's state, until the
+        /// client hangs up. A client that does not keep up misses lists between, never the last one.
+        pub async fn watch_containers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchContainersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchContainersResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Containers/WatchContainers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Containers", "WatchContainers"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Says all about one container.
         pub async fn get_container(
             &mut self,
@@ -2771,6 +3838,132 @@ pub mod containers_client {
             req.extensions_mut()
                 .insert(GrpcMethod::new("cove.v1.Containers", "RenameContainer"));
             self.inner.unary(req, path, codec).await
+        }
+        /// Freezes all processes of a container. FAILED_PRECONDITION: it does not run, or is paused.
+        pub async fn pause_container(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PauseContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PauseContainerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Containers/PauseContainer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Containers", "PauseContainer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets them go on. FAILED_PRECONDITION: it is not paused.
+        pub async fn unpause_container(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UnpauseContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnpauseContainerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Containers/UnpauseContainer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Containers", "UnpauseContainer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes limits and the restart policy, while it runs as well.
+        pub async fn update_container(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateContainerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Containers/UpdateContainer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Containers", "UpdateContainer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes the containers that do not run. INVALID_ARGUMENT: an unknown filter.
+        pub async fn prune_containers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PruneContainersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneContainersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Containers/PruneContainers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Containers", "PruneContainers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sends what a container uses: once, or each second until it is removed or the client hangs up. Of a container that
+        /// does not run all numbers are 0.
+        pub async fn get_container_stats(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetContainerStatsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::GetContainerStatsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Containers/GetContainerStats",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Containers", "GetContainerStats"));
+            self.inner.server_streaming(req, path, codec).await
         }
         /// Sets the size of the terminal. FAILED_PRECONDITION: it does not run.
         pub async fn resize_container(
@@ -2940,6 +4133,21 @@ pub mod containers_server {
             tonic::Response<super::ListContainersResponse>,
             tonic::Status,
         >;
+        /// Server streaming response type for the WatchContainers method.
+        type WatchContainersStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchContainersResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends the list at once and then the whole list again after each change of it or of a container's state, until the
+        /// client hangs up. A client that does not keep up misses lists between, never the last one.
+        async fn watch_containers(
+            &self,
+            request: tonic::Request<super::WatchContainersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchContainersStream>,
+            tonic::Status,
+        >;
         /// Says all about one container.
         async fn get_container(
             &self,
@@ -2986,6 +4194,56 @@ pub mod containers_server {
             request: tonic::Request<super::RenameContainerRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RenameContainerResponse>,
+            tonic::Status,
+        >;
+        /// Freezes all processes of a container. FAILED_PRECONDITION: it does not run, or is paused.
+        async fn pause_container(
+            &self,
+            request: tonic::Request<super::PauseContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PauseContainerResponse>,
+            tonic::Status,
+        >;
+        /// Lets them go on. FAILED_PRECONDITION: it is not paused.
+        async fn unpause_container(
+            &self,
+            request: tonic::Request<super::UnpauseContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnpauseContainerResponse>,
+            tonic::Status,
+        >;
+        /// Changes limits and the restart policy, while it runs as well.
+        async fn update_container(
+            &self,
+            request: tonic::Request<super::UpdateContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateContainerResponse>,
+            tonic::Status,
+        >;
+        /// Removes the containers that do not run. INVALID_ARGUMENT: an unknown filter.
+        async fn prune_containers(
+            &self,
+            request: tonic::Request<super::PruneContainersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneContainersResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the GetContainerStats method.
+        type GetContainerStatsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::GetContainerStatsResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends what a container uses: once, or each second until it is removed or the client hangs up. Of a container that
+        /// does not run all numbers are 0.
+        async fn get_container_stats(
+            &self,
+            request: tonic::Request<super::GetContainerStatsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::GetContainerStatsStream>,
             tonic::Status,
         >;
         /// Sets the size of the terminal. FAILED_PRECONDITION: it does not run.
@@ -3339,6 +4597,53 @@ pub mod containers_server {
                     };
                     Box::pin(fut)
                 }
+                "/cove.v1.Containers/WatchContainers" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchContainersSvc<T: Containers>(pub Arc<T>);
+                    impl<
+                        T: Containers,
+                    > tonic::server::ServerStreamingService<
+                        super::WatchContainersRequest,
+                    > for WatchContainersSvc<T> {
+                        type Response = super::WatchContainersResponse;
+                        type ResponseStream = T::WatchContainersStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchContainersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Containers>::watch_containers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchContainersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/cove.v1.Containers/GetContainer" => {
                     #[allow(non_camel_case_types)]
                     struct GetContainerSvc<T: Containers>(pub Arc<T>);
@@ -3605,6 +4910,234 @@ pub mod containers_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Containers/PauseContainer" => {
+                    #[allow(non_camel_case_types)]
+                    struct PauseContainerSvc<T: Containers>(pub Arc<T>);
+                    impl<
+                        T: Containers,
+                    > tonic::server::UnaryService<super::PauseContainerRequest>
+                    for PauseContainerSvc<T> {
+                        type Response = super::PauseContainerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PauseContainerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Containers>::pause_container(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PauseContainerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Containers/UnpauseContainer" => {
+                    #[allow(non_camel_case_types)]
+                    struct UnpauseContainerSvc<T: Containers>(pub Arc<T>);
+                    impl<
+                        T: Containers,
+                    > tonic::server::UnaryService<super::UnpauseContainerRequest>
+                    for UnpauseContainerSvc<T> {
+                        type Response = super::UnpauseContainerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UnpauseContainerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Containers>::unpause_container(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UnpauseContainerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Containers/UpdateContainer" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateContainerSvc<T: Containers>(pub Arc<T>);
+                    impl<
+                        T: Containers,
+                    > tonic::server::UnaryService<super::UpdateContainerRequest>
+                    for UpdateContainerSvc<T> {
+                        type Response = super::UpdateContainerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateContainerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Containers>::update_container(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateContainerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Containers/PruneContainers" => {
+                    #[allow(non_camel_case_types)]
+                    struct PruneContainersSvc<T: Containers>(pub Arc<T>);
+                    impl<
+                        T: Containers,
+                    > tonic::server::UnaryService<super::PruneContainersRequest>
+                    for PruneContainersSvc<T> {
+                        type Response = super::PruneContainersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PruneContainersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Containers>::prune_containers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PruneContainersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Containers/GetContainerStats" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetContainerStatsSvc<T: Containers>(pub Arc<T>);
+                    impl<
+                        T: Containers,
+                    > tonic::server::ServerStreamingService<
+                        super::GetContainerStatsRequest,
+                    > for GetContainerStatsSvc<T> {
+                        type Response = super::GetContainerStatsResponse;
+                        type ResponseStream = T::GetContainerStatsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetContainerStatsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Containers>::get_container_stats(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetContainerStatsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -3945,6 +5478,9 @@ pub struct ExecOpen {
     /// Size of the terminal; the exec's when absent.
     #[prost(message, optional, tag = "3")]
     pub terminal: ::core::option::Option<TerminalSize>,
+    /// As in AttachOpen.
+    #[prost(string, tag = "4")]
+    pub detach_keys: ::prost::alloc::string::String,
 }
 /// From the program to the client.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5463,6 +6999,1515 @@ pub mod images_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "cove.v1.Images";
     impl<T> tonic::server::NamedService for ImagesServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// A volume.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Volume {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// "local".
+    #[prost(string, tag = "2")]
+    pub driver: ::prost::alloc::string::String,
+    /// Where it is in the guest.
+    #[prost(string, tag = "3")]
+    pub mountpoint: ::prost::alloc::string::String,
+    /// When it was made.
+    #[prost(message, optional, tag = "4")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Labels.
+    #[prost(map = "string, string", tag = "5")]
+    pub labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Options of the driver.
+    #[prost(map = "string, string", tag = "6")]
+    pub options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Whether it was made without a name.
+    #[prost(bool, tag = "7")]
+    pub anonymous: bool,
+    /// Bytes in it; absent unless asked for.
+    #[prost(uint64, optional, tag = "8")]
+    pub bytes: ::core::option::Option<u64>,
+    /// How many containers use it.
+    #[prost(uint32, tag = "9")]
+    pub containers: u32,
+}
+/// Asks for a volume.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateVolumeRequest {
+    /// Its name; made up when empty.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// "local", also when empty.
+    #[prost(string, tag = "2")]
+    pub driver: ::prost::alloc::string::String,
+    /// Options of the driver: "type" → "tmpfs", "device" → "tmpfs", "o" → "size=100m".
+    #[prost(map = "string, string", tag = "3")]
+    pub options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Labels.
+    #[prost(map = "string, string", tag = "4")]
+    pub labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// The volume is there.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateVolumeResponse {
+    /// All about it.
+    #[prost(message, optional, tag = "1")]
+    pub volume: ::core::option::Option<Volume>,
+}
+/// Asks for the list.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListVolumesRequest {
+    /// Only those that match every key, by any value of it. Keys: dangling driver label name.
+    #[prost(map = "string, message", tag = "1")]
+    pub filters: ::std::collections::HashMap<::prost::alloc::string::String, StringList>,
+    /// Fill in the sizes, which takes time.
+    #[prost(bool, tag = "2")]
+    pub sizes: bool,
+}
+/// The list.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListVolumesResponse {
+    /// By name.
+    #[prost(message, repeated, tag = "1")]
+    pub volumes: ::prost::alloc::vec::Vec<Volume>,
+}
+/// Asks for one volume.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetVolumeRequest {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+/// The volume.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetVolumeResponse {
+    /// All about it.
+    #[prost(message, optional, tag = "1")]
+    pub volume: ::core::option::Option<Volume>,
+}
+/// Asks to remove a volume.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveVolumeRequest {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// It is no error if there is none.
+    #[prost(bool, tag = "2")]
+    pub force: bool,
+}
+/// It is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveVolumeResponse {}
+/// Asks to remove what is not used.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneVolumesRequest {
+    /// Only those that match every key, by any value of it. Keys: all label label!. Without all=true only those that were
+    /// made without a name.
+    #[prost(map = "string, message", tag = "1")]
+    pub filters: ::std::collections::HashMap<::prost::alloc::string::String, StringList>,
+}
+/// They are gone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PruneVolumesResponse {
+    /// Their names.
+    #[prost(string, repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Bytes that were in them.
+    #[prost(uint64, tag = "2")]
+    pub freed_bytes: u64,
+}
+/// Generated client implementations.
+pub mod volumes_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Volumes: folders that outlive containers. Implemented in the agent.
+    #[derive(Debug, Clone)]
+    pub struct VolumesClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> VolumesClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> VolumesClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            VolumesClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Makes a volume, or says what the one of that name is. INVALID_ARGUMENT: a name or an option that cannot be.
+        /// ALREADY_EXISTS: one of that name has another driver or other options.
+        pub async fn create_volume(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateVolumeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateVolumeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Volumes/CreateVolume",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Volumes", "CreateVolume"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists volumes by name. INVALID_ARGUMENT: an unknown filter.
+        pub async fn list_volumes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListVolumesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListVolumesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Volumes/ListVolumes",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Volumes", "ListVolumes"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says all about one.
+        pub async fn get_volume(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetVolumeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetVolumeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Volumes/GetVolume",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Volumes", "GetVolume"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes a volume and what is in it. FAILED_PRECONDITION: a container uses it.
+        pub async fn remove_volume(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveVolumeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveVolumeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Volumes/RemoveVolume",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Volumes", "RemoveVolume"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes the volumes that no container uses. INVALID_ARGUMENT: an unknown filter.
+        pub async fn prune_volumes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PruneVolumesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneVolumesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Volumes/PruneVolumes",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Volumes", "PruneVolumes"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod volumes_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with VolumesServer.
+    #[async_trait]
+    pub trait Volumes: std::marker::Send + std::marker::Sync + 'static {
+        /// Makes a volume, or says what the one of that name is. INVALID_ARGUMENT: a name or an option that cannot be.
+        /// ALREADY_EXISTS: one of that name has another driver or other options.
+        async fn create_volume(
+            &self,
+            request: tonic::Request<super::CreateVolumeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateVolumeResponse>,
+            tonic::Status,
+        >;
+        /// Lists volumes by name. INVALID_ARGUMENT: an unknown filter.
+        async fn list_volumes(
+            &self,
+            request: tonic::Request<super::ListVolumesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListVolumesResponse>,
+            tonic::Status,
+        >;
+        /// Says all about one.
+        async fn get_volume(
+            &self,
+            request: tonic::Request<super::GetVolumeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetVolumeResponse>,
+            tonic::Status,
+        >;
+        /// Removes a volume and what is in it. FAILED_PRECONDITION: a container uses it.
+        async fn remove_volume(
+            &self,
+            request: tonic::Request<super::RemoveVolumeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveVolumeResponse>,
+            tonic::Status,
+        >;
+        /// Removes the volumes that no container uses. INVALID_ARGUMENT: an unknown filter.
+        async fn prune_volumes(
+            &self,
+            request: tonic::Request<super::PruneVolumesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneVolumesResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Volumes: folders that outlive containers. Implemented in the agent.
+    #[derive(Debug)]
+    pub struct VolumesServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> VolumesServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for VolumesServer<T>
+    where
+        T: Volumes,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Volumes/CreateVolume" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateVolumeSvc<T: Volumes>(pub Arc<T>);
+                    impl<
+                        T: Volumes,
+                    > tonic::server::UnaryService<super::CreateVolumeRequest>
+                    for CreateVolumeSvc<T> {
+                        type Response = super::CreateVolumeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateVolumeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Volumes>::create_volume(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateVolumeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Volumes/ListVolumes" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListVolumesSvc<T: Volumes>(pub Arc<T>);
+                    impl<
+                        T: Volumes,
+                    > tonic::server::UnaryService<super::ListVolumesRequest>
+                    for ListVolumesSvc<T> {
+                        type Response = super::ListVolumesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListVolumesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Volumes>::list_volumes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListVolumesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Volumes/GetVolume" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetVolumeSvc<T: Volumes>(pub Arc<T>);
+                    impl<T: Volumes> tonic::server::UnaryService<super::GetVolumeRequest>
+                    for GetVolumeSvc<T> {
+                        type Response = super::GetVolumeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetVolumeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Volumes>::get_volume(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetVolumeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Volumes/RemoveVolume" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveVolumeSvc<T: Volumes>(pub Arc<T>);
+                    impl<
+                        T: Volumes,
+                    > tonic::server::UnaryService<super::RemoveVolumeRequest>
+                    for RemoveVolumeSvc<T> {
+                        type Response = super::RemoveVolumeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveVolumeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Volumes>::remove_volume(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveVolumeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Volumes/PruneVolumes" => {
+                    #[allow(non_camel_case_types)]
+                    struct PruneVolumesSvc<T: Volumes>(pub Arc<T>);
+                    impl<
+                        T: Volumes,
+                    > tonic::server::UnaryService<super::PruneVolumesRequest>
+                    for PruneVolumesSvc<T> {
+                        type Response = super::PruneVolumesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PruneVolumesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Volumes>::prune_volumes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PruneVolumesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for VolumesServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Volumes";
+    impl<T> tonic::server::NamedService for VolumesServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// A network.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Network {
+    /// Its name: "bridge", "host", "none".
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// 64 hexadecimal digits.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+    /// "bridge", "host", "null".
+    #[prost(string, tag = "3")]
+    pub driver: ::prost::alloc::string::String,
+    /// The addresses that containers get, "172.17.0.0/16"; empty if they get none.
+    #[prost(string, tag = "4")]
+    pub ipv4_subnet: ::prost::alloc::string::String,
+    /// Where they reach each other's networks, "172.17.0.1".
+    #[prost(string, tag = "5")]
+    pub ipv4_gateway: ::prost::alloc::string::String,
+    /// The kernel's name of the bridge, "docker0".
+    #[prost(string, tag = "6")]
+    pub device: ::prost::alloc::string::String,
+    /// Who is on it now, by name of the container.
+    #[prost(message, repeated, tag = "7")]
+    pub containers: ::prost::alloc::vec::Vec<NetworkContainer>,
+    /// When it was made: with the data disk.
+    #[prost(message, optional, tag = "8")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A container on a network.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkContainer {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Its name.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Id of its endpoint.
+    #[prost(string, tag = "3")]
+    pub endpoint_id: ::prost::alloc::string::String,
+    /// "02:42:ac:11:00:02".
+    #[prost(string, tag = "4")]
+    pub mac_address: ::prost::alloc::string::String,
+    /// "172.17.0.2/16".
+    #[prost(string, tag = "5")]
+    pub ipv4_address: ::prost::alloc::string::String,
+}
+/// Asks for the networks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNetworksRequest {}
+/// The networks.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNetworksResponse {
+    /// By name.
+    #[prost(message, repeated, tag = "1")]
+    pub networks: ::prost::alloc::vec::Vec<Network>,
+}
+/// Asks for one network.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetNetworkRequest {
+    /// Name, id or the beginning of an id.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+}
+/// One network.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetNetworkResponse {
+    /// All about it.
+    #[prost(message, optional, tag = "1")]
+    pub network: ::core::option::Option<Network>,
+}
+/// Generated client implementations.
+pub mod networks_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Networks of containers: the three that are always there. Implemented in the agent.
+    #[derive(Debug, Clone)]
+    pub struct NetworksClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> NetworksClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> NetworksClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            NetworksClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Lists networks by name.
+        pub async fn list_networks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNetworksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNetworksResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/ListNetworks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "ListNetworks"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says all about one, by its name, its id or the beginning of its id. NOT_FOUND: there is none.
+        pub async fn get_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/GetNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "GetNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod networks_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with NetworksServer.
+    #[async_trait]
+    pub trait Networks: std::marker::Send + std::marker::Sync + 'static {
+        /// Lists networks by name.
+        async fn list_networks(
+            &self,
+            request: tonic::Request<super::ListNetworksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNetworksResponse>,
+            tonic::Status,
+        >;
+        /// Says all about one, by its name, its id or the beginning of its id. NOT_FOUND: there is none.
+        async fn get_network(
+            &self,
+            request: tonic::Request<super::GetNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetNetworkResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Networks of containers: the three that are always there. Implemented in the agent.
+    #[derive(Debug)]
+    pub struct NetworksServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> NetworksServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for NetworksServer<T>
+    where
+        T: Networks,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Networks/ListNetworks" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListNetworksSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::ListNetworksRequest>
+                    for ListNetworksSvc<T> {
+                        type Response = super::ListNetworksResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListNetworksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::list_networks(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListNetworksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Networks/GetNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetNetworkSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::GetNetworkRequest>
+                    for GetNetworkSvc<T> {
+                        type Response = super::GetNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::get_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for NetworksServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Networks";
+    impl<T> tonic::server::NamedService for NetworksServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Asks for events.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchEventsRequest {
+    /// From this time; from now when absent.
+    #[prost(message, optional, tag = "1")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Until this time; without an end when absent.
+    #[prost(message, optional, tag = "2")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only those that match every key, by any value of it. Keys: container event image label network type volume scope
+    /// daemon.
+    #[prost(map = "string, message", tag = "3")]
+    pub filters: ::std::collections::HashMap<::prost::alloc::string::String, StringList>,
+}
+/// An event.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchEventsResponse {
+    /// "container", "image", "volume" or "network".
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+    /// In dockerd's words: "create", "start", "die", "exec_create: sh".
+    #[prost(string, tag = "2")]
+    pub action: ::prost::alloc::string::String,
+    /// Id of what it happened to.
+    #[prost(string, tag = "3")]
+    pub actor_id: ::prost::alloc::string::String,
+    /// Its name, image, labels, exit code and the like, in dockerd's words.
+    #[prost(map = "string, string", tag = "4")]
+    pub attributes: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// When.
+    #[prost(message, optional, tag = "5")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Generated client implementations.
+pub mod events_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What happens to containers, images, volumes and networks. Implemented in the agent.
+    #[derive(Debug, Clone)]
+    pub struct EventsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> EventsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> EventsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            EventsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Sends what happened since a time, then what happens, until a time or until the client hangs up. The last 256 events of this
+        /// boot of the machine are kept. INVALID_ARGUMENT: an unknown filter.
+        pub async fn watch_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchEventsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Events/WatchEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Events", "WatchEvents"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod events_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with EventsServer.
+    #[async_trait]
+    pub trait Events: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the WatchEvents method.
+        type WatchEventsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchEventsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends what happened since a time, then what happens, until a time or until the client hangs up. The last 256 events of this
+        /// boot of the machine are kept. INVALID_ARGUMENT: an unknown filter.
+        async fn watch_events(
+            &self,
+            request: tonic::Request<super::WatchEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchEventsStream>,
+            tonic::Status,
+        >;
+    }
+    /// What happens to containers, images, volumes and networks. Implemented in the agent.
+    #[derive(Debug)]
+    pub struct EventsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> EventsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for EventsServer<T>
+    where
+        T: Events,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Events/WatchEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchEventsSvc<T: Events>(pub Arc<T>);
+                    impl<
+                        T: Events,
+                    > tonic::server::ServerStreamingService<super::WatchEventsRequest>
+                    for WatchEventsSvc<T> {
+                        type Response = super::WatchEventsResponse;
+                        type ResponseStream = T::WatchEventsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Events>::watch_events(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for EventsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Events";
+    impl<T> tonic::server::NamedService for EventsServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -86,6 +86,8 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     let _use = world.alone();
     let survivor = Survivor::start(world)?;
     let agent = fact(world, "/guest/agent_pid")?;
+    let address = ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "survivor"];
+    let before = world.says(&address)?;
 
     let id = world.says(&["create", "--privileged", "--name", "killer", BUSYBOX, "sleep", "1000"])?;
     world.docker(&["start", "killer"])?.ok()?;
@@ -100,6 +102,15 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
         ensure!(Instant::now() < until, "no other agent than process {agent}");
     }
 
+    // Its address is still its own.
+    ensure!(world.says(&address)? == before, "another address than {before}");
+    let beside = format!("hostname -i | grep -vx {before} && ping -c 1 {before}");
+    world.says(&["run", "--rm", BUSYBOX, "sh", "-c", &beside])?;
+
+    // What the dead agent told is not lost either.
+    let asked = ["events", "--since", "1h", "--until", "0s", "--filter", "container=survivor"];
+    let told = world.says(&[&asked[..], &["--filter", "event=start", "--format", "{{.Action}}"]].concat())?;
+    ensure!(told.ends_with("start"), "events were lost: {told}");
     world.docker(&["rm", "-f", "killer"])?.ok()?;
     survivor.runs_on()
 }

@@ -1,13 +1,18 @@
 //! What a container may use: memory, processes, CPU.
 
 use anyhow::{Context as _, Result, ensure};
-use cove_tests::{image::BUSYBOX, world::World};
+use cove_tests::{command::Watched, image::BUSYBOX, world::World};
 
 crate::tests![
     a_container_that_takes_too_much_memory_is_killed_and_says_so,
+    a_kill_for_want_of_memory_is_told_though_the_container_goes_on,
     a_fork_bomb_stops_at_the_limit,
     the_cpu_limit_is_the_kernels,
     the_memory_limit_is_the_kernels,
+    memory_nodes_are_as_asked,
+    the_limits_of_disks_are_the_kernels,
+    what_the_kernel_lacks_is_discarded_with_dockers_warning,
+    what_cannot_be_had_is_refused_in_dockers_words,
 ];
 
 fn a_container_that_takes_too_much_memory_is_killed_and_says_so(world: &World) -> Result<()> {
@@ -27,6 +32,20 @@ fn a_container_that_takes_too_much_memory_is_killed_and_says_so(world: &World) -
     Ok(())
 }
 
+fn a_kill_for_want_of_memory_is_told_though_the_container_goes_on(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let since = world.says(&["info", "--format", "{{.SystemTime}}"])?;
+    let script = "tail /dev/zero; echo went on; exec sleep 1000";
+    world.says(&["run", "-d", "--name", "tough", "-m", "32m", BUSYBOX, "sh", "-c", script])?;
+    world.log_line("tough", "went on")?;
+    let asked = ["events", "--since", &since, "--filter", "container=tough", "--filter", "event=oom"];
+    Watched::start(world.docker_command(&asked))?.line("container oom")?;
+    let state = world.says(&["inspect", "-f", "{{.State.OOMKilled}} {{.State.Status}}", "tough"])?;
+    ensure!(state == "true running", "{state}");
+    world.docker(&["rm", "-f", "tough"])?.ok()?;
+    Ok(())
+}
+
 fn a_fork_bomb_stops_at_the_limit(world: &World) -> Result<()> {
     let _use = world.shared();
     // The shells that cannot fork end, so the bomb burns down; the first process stays to be looked at.
@@ -43,6 +62,7 @@ fn a_fork_bomb_stops_at_the_limit(world: &World) -> Result<()> {
 
 fn the_cpu_limit_is_the_kernels(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let said = world.says(&["run", "--rm", "--cpus", "0.5", BUSYBOX, "cat", "/sys/fs/cgroup/cpu.max"])?;
     ensure!(said == "50000 100000", "{said}");
     Ok(())
@@ -50,9 +70,68 @@ fn the_cpu_limit_is_the_kernels(world: &World) -> Result<()> {
 
 fn the_memory_limit_is_the_kernels(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.needs_cgroup_v2()?;
     let files = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max";
     let said = world.says(&["run", "--rm", "-m", "64m", "--pids-limit", "77", BUSYBOX, "sh", "-c", files])?;
     let mut lines = said.lines();
     ensure!(lines.next().context("nothing")? == "67108864" && lines.next() == Some("77"), "{said}");
+    Ok(())
+}
+
+fn memory_nodes_are_as_asked(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.needs_cgroup_v2()?;
+    let said = world.says(&["run", "--rm", "--cpuset-mems", "0", BUSYBOX, "cat", "/sys/fs/cgroup/cpuset.mems"])?;
+    ensure!(said == "0", "{said}");
+    let refused = world.docker(&["run", "--rm", "--cpuset-mems", "1023", BUSYBOX, "true"])?.exits(125)?;
+    refused.complains("Requested memory nodes are not available - requested 1023, available: 0")?;
+    Ok(())
+}
+
+fn the_limits_of_disks_are_the_kernels(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.needs_cgroup_v2()?;
+    let options = [
+        "--device-read-bps=/dev/vda:1mb",
+        "--device-write-bps=/dev/vda:2mb",
+        "--device-read-iops=/dev/vda:30",
+        "--device-write-iops=/dev/vda:40",
+    ];
+    let said = world.says(&[&["run", "--rm"], &options[..], &[BUSYBOX, "cat", "/sys/fs/cgroup/io.max"]].concat())?;
+    let (_, limits) = said.split_once(' ').context("no device")?;
+    ensure!(limits == "rbps=1048576 wbps=2097152 riops=30 wiops=40", "{said}");
+    let weight = ["run", "--rm", "--blkio-weight", "500", BUSYBOX, "cat", "/sys/fs/cgroup/io.weight"];
+    ensure!(world.says(&weight)? == "default 4950", "another weight");
+    let missing = world.docker(&["run", "--rm", "--device-read-bps", "/dev/nosuch:1mb", BUSYBOX, "true"])?;
+    missing.exits(127)?.complains("stat /dev/nosuch: no such file or directory")?;
+    Ok(())
+}
+
+fn what_the_kernel_lacks_is_discarded_with_dockers_warning(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.needs_cgroup_v2()?;
+    for (option, words) in [
+        ("--memory-swappiness=10", "Memory swappiness discarded."),
+        ("--blkio-weight-device=/dev/vda:100", "Weight-device discarded."),
+        ("--oom-kill-disable", "OomKillDisable discarded."),
+    ] {
+        world.docker(&["run", "--rm", option, BUSYBOX, "true"])?.ok()?.complains(words)?;
+    }
+    Ok(())
+}
+
+fn what_cannot_be_had_is_refused_in_dockers_words(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.needs_cgroup_v2()?;
+    for (option, words) in [
+        ("--storage-opt=size=1G", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
+        ("--ip=1.2.3.4", "user specified IP address is supported on user defined networks only"),
+        ("--ip6=2001:db8::1", "user specified IP address is supported on user defined networks only"),
+        ("--network-alias=x", "network-scoped aliases are only supported for user-defined networks"),
+        ("--blkio-weight=5", "Range of blkio weight is from 10 to 1000"),
+        ("--cgroup-parent=/elsewhere", "--cgroup-parent is not supported by this version of Cove yet"),
+    ] {
+        world.docker(&["run", "--rm", option, BUSYBOX, "true"])?.exits(125)?.complains(words)?;
+    }
     Ok(())
 }

@@ -69,11 +69,11 @@ fn an_unknown_image_is_said_to_be_unknown(world: &World) -> Result<()> {
 
 fn what_is_not_supported_is_refused_by_its_name(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.only_cove();
     for (options, named) in [
         (&["-v", "/etc:/host"][..], "/etc"),
         (&["-p", "8080:80"], "publish"),
-        (&["--restart", "always"], "restart"),
-        (&["--device", "/dev/null"], "device"),
+        (&["--cgroup-parent", "/x"], "cgroup-parent"),
     ] {
         let arguments = [&["run", "--rm", "--name", "unsupported"], options, &[BUSYBOX, "true"]].concat();
         let refused = world.docker(&arguments)?.exits(125)?;
@@ -151,8 +151,12 @@ fn a_full_data_disk_refuses_and_recovers(world: &World) -> Result<()> {
     other.docker_with(&["load"], &archive)?.ok()?;
     // First what can be had without writing, then the rest.
     let fill = "for m in 512 256 128 64 32 16 8; do fallocate -l ${m}M /fill.$m; done; cat /dev/zero > /rest";
-    // Exit code 1 is the shell's word for the write that failed; what it says about it has no room on the disk either.
-    other.docker(&["run", "--name", "filler", BUSYBOX, "sh", "-c", fill])?.exits(1)?;
+    // Exit code 1 is the shell's word for the write that failed; what it says about it reaches who is attached, though the
+    // log has no room on the disk either.
+    other
+        .docker(&["run", "--name", "filler", BUSYBOX, "sh", "-c", fill])?
+        .exits(1)?
+        .complains("No space left on device")?;
 
     let before = other.docker(&["images", "-aq", "--no-trunc"])?.ok()?.stdout;
     let large = image::root_tar(&[("large", vec![7; 32 << 20], 0o644)])?;

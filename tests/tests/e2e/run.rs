@@ -52,6 +52,7 @@ fn a_program_that_cannot_be_executed_is_126(world: &World) -> Result<()> {
 
 fn what_the_engine_refuses_is_125(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.only_cove();
     world.docker(&["run", "--rm", "--network", "container:nosuch", BUSYBOX, "true"])?.exits(125)?;
     world.docker(&["run", "--rm", "-v", "/etc:/host", BUSYBOX, "true"])?.exits(125)?;
     Ok(())
@@ -83,6 +84,7 @@ fn standard_error_stays_apart_from_standard_output(world: &World) -> Result<()> 
 
 fn the_first_image_says_where_it_runs(world: &World) -> Result<()> {
     let _use = world.shared();
+    world.only_cove();
     let said = world.says(&["run", "--rm", "--memory", "64m", "cove/hello"])?;
     for part in ["Hello from Cove", "6.12"] {
         ensure!(said.contains(part), "no {part:?} in\n{said}");

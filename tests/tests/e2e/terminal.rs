@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::net::UnixStream},
     process::{Child, Command},
     sync::mpsc,
     thread,
@@ -26,6 +26,9 @@ crate::tests![
     a_terminal_has_the_size_of_the_users_and_follows_it,
     cove_run_gives_a_terminal_too,
     without_a_terminal_there_is_none,
+    keys_let_go_of_a_container_that_runs_on,
+    the_daemon_knows_the_keys_too,
+    cove_lets_go_by_keys,
 ];
 
 fn a_terminal_has_the_size_of_the_users_and_follows_it(world: &World) -> Result<()> {
@@ -44,6 +47,96 @@ fn without_a_terminal_there_is_none(world: &World) -> Result<()> {
     ensure!(said == "none", "{said}");
     let refused = world.docker(&["run", "-it", "--rm", BUSYBOX, "true"])?;
     ensure!(refused.code() != 0, "docker took a pipe for a terminal\n{refused}");
+    Ok(())
+}
+
+fn keys_let_go_of_a_container_that_runs_on(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let mut terminal = Terminal::start(world.docker_command(&["run", "-it", "--name", "left", BUSYBOX, "sh"]), 24, 80)?;
+    terminal.wait_for("# ", Instant::now() + DEADLINE)?;
+    terminal.send("\x10\x11")?;
+    terminal.end()?;
+    ensure!(world.says(&["inspect", "-f", "{{.State.Running}}", "left"])? == "true", "it went with its client");
+    // Keys of one's own, for attach, start and exec.
+    for arguments in [
+        &["attach", "--detach-keys", "ctrl-a", "left"][..],
+        &["start", "-ai", "--detach-keys", "ctrl-a", "left"],
+        &["exec", "-it", "--detach-keys", "ctrl-a", "left", "sh"],
+    ] {
+        if arguments[0] == "start" {
+            world.docker(&["kill", "left"])?.ok()?;
+            world.says(&["wait", "left"])?;
+        }
+        let mut terminal = Terminal::start(world.docker_command(arguments), 24, 80)?;
+        terminal.ask_until("echo he''re", "here")?;
+        terminal.send("\x01")?;
+        terminal.end()?;
+        ensure!(world.says(&["inspect", "-f", "{{.State.Running}}", "left"])? == "true", "it ended: {arguments:?}");
+    }
+    world.docker(&["rm", "-f", "left"])?.ok()?;
+    Ok(())
+}
+
+/// Without a client that looks for them: what a library sends.
+fn the_daemon_knows_the_keys_too(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.says(&["run", "-dit", "--name", "kept-keys", BUSYBOX, "sh"])?;
+    let attach = "/v1.51/containers/kept-keys/attach?stream=1&stdin=1&stdout=1&detachKeys=ctrl-x,y";
+    ends_with_keys(world, attach, "", b"\x18y")?;
+    let body = r#"{"Cmd":["sh"],"Tty":true,"AttachStdin":true,"AttachStdout":true,"DetachKeys":"ctrl-x"}"#;
+    let made = ask(world, "/v1.51/containers/kept-keys/exec", body)?;
+    let (_, id) = made.split_once("{\"Id\":\"").context("no id")?;
+    let start = format!("/v1.51/exec/{}/start", &id[..64]);
+    ends_with_keys(world, &start, r#"{"Detach":false,"Tty":true}"#, b"\x18")?;
+    ensure!(world.says(&["inspect", "-f", "{{len .ExecIDs}}", "kept-keys"])? == "1", "the exec went with its client");
+    let refused = ask(world, "/v1.51/containers/kept-keys/attach?stream=1&stdin=1&detachKeys=nonsense", "")?;
+    ensure!(refused.contains(" 400 ") && refused.contains("Invalid detach keys (nonsense) provided"), "{refused}");
+    world.docker(&["rm", "-f", "kept-keys"])?.ok()?;
+    Ok(())
+}
+
+/// Sends a request and keys, and waits for the end of the connection.
+fn ends_with_keys(world: &World, path: &str, body: &str, keys: &[u8]) -> Result<()> {
+    let mut stream = request(world, path, body, "Connection: Upgrade\r\nUpgrade: tcp\r\n")?;
+    stream.write_all(keys)?;
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).with_context(|| format!("{path} goes on"))?;
+    ensure!(said.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&said));
+    Ok(())
+}
+
+fn ask(world: &World, path: &str, body: &str) -> Result<String> {
+    let mut said = Vec::new();
+    request(world, path, body, "Connection: close\r\n")?.read_to_end(&mut said)?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}
+
+fn request(world: &World, path: &str, body: &str, headers: &str) -> Result<UnixStream> {
+    let mut stream = UnixStream::connect(world.socket("docker"))?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    let length = body.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: d\r\n{headers}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )?;
+    Ok(stream)
+}
+
+fn cove_lets_go_by_keys(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let run = ["run", "-it", "--name", "cove-left", "--detach-keys", "ctrl-a,b", BUSYBOX, "sh"];
+    let mut terminal = Terminal::start(world.cove_command(&run), 24, 80)?;
+    terminal.ask_until("echo he''re", "here")?;
+    terminal.send("\x01b")?;
+    terminal.wait_for("read escape sequence", Instant::now() + DEADLINE)?;
+    ensure!(terminal.end()? == 0, "letting go is no failure");
+    let mut terminal = Terminal::start(world.cove_command(&["exec", "-it", "cove-left", "sh"]), 24, 80)?;
+    terminal.ask_until("echo he''re", "here")?;
+    terminal.send("\x10\x11")?;
+    terminal.wait_for("read escape sequence", Instant::now() + DEADLINE)?;
+    ensure!(terminal.end()? == 0, "letting go is no failure");
+    ensure!(world.says(&["inspect", "-f", "{{.State.Running}}", "cove-left"])? == "true", "it ended");
+    world.docker(&["rm", "-f", "cove-left"])?.ok()?;
     Ok(())
 }
 

@@ -1,12 +1,14 @@
 //! Rules of the repository that no compiler holds. Each test says which file breaks which rule, and why the rule is.
 //!
 //! * `dependencies` — which crate may use which.
+//! * `docker_flags` — the table of docker's flags.
 //! * `platforms` — where code may differ between operating systems, and where it may be unsafe.
 //! * `sources` — how files begin, what they may be called and what they may not say.
 
 #![expect(clippy::unwrap_used, reason = "all of this file is a test")]
 
 mod dependencies;
+mod docker_flags;
 mod platforms;
 mod sources;
 

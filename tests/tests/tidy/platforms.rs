@@ -13,6 +13,9 @@ const OS_DEPENDENT: &[&str] = &[
     "app/daemon/src/helper/",
     // A backend is a crate of one system: `#![cfg(...)]` on its first line.
     "app/hypervisor-qemu/",
+    // Its planner and its verdicts are pure and tested everywhere.
+    "app/hypervisor-apple/",
+    "app/hypervisor-windows/",
 ];
 
 /// Where `unsafe` may be written.
@@ -23,8 +26,19 @@ const UNSAFE: &[&str] = &[
     "app/platform/src/process.rs",
     // How much memory the computer has: one call of the system.
     "app/platform/src/memory.rs",
+    // A variable of the environment, set before there is a second thread.
+    "app/platform/src/web_view.rs",
     // Children that end with their parent: a call between fork and exec.
     "app/hypervisor-qemu/src/children.rs",
+    // Virtualization.framework: all calls of it, and the queue that they must be made on.
+    "app/hypervisor-apple/src/vz/",
+    // When a process began, on macOS: one call of libproc.
+    "app/daemon/src/helper/process/born_macos.rs",
+    // When a process began and its end, on Windows: calls of kernel32.
+    "app/daemon/src/helper/process/born_windows.rs",
+    "app/daemon/src/helper/process/force_windows.rs",
+    // The Host Compute Service's library and hvsock: all calls of them.
+    "app/hypervisor-windows/src/sys/",
     // The CPU's time stamp counter: one instruction.
     "app/hypervisor-qemu/src/host/tsc.rs",
 ];

@@ -8,22 +8,52 @@ use std::{collections::BTreeMap, io::Read};
 use anyhow::{Context, Result, bail};
 use lzma_rust2::XzReader;
 
-use crate::{debian::deb::Contents, elf};
+use crate::{arch::Arch, debian::deb::Contents, elf};
 
-/// What the guest needs of the kernel that Debian does not build in; the first ones are needed first.
-const WANTED: [&str; 11] = [
-    "virtio_blk",                 // the data disk
-    "vsock",                      // the way to the host
-    "vmw_vsock_virtio_transport", // ... on virtio
+/// What the guest needs of the kernel that Debian does not build in; what is needed first comes first.
+const FIRST: [&str; 2] = [
+    "virtio_blk", // the data disk
+    "vsock",      // the way to the host
+];
+const THEN: [&str; 7] = [
+    "vmw_vsock_virtio_transport", // the way to the host on virtio
     "ext4",                       // the data disk's file system
     "overlay",                    // root file systems of containers
     "virtio_balloon",             // gives freed memory back to the host
-    "pvpanic",                    // tells the host of a panic
-    "pvpanic-pci",                // ... on PCI
     "virtio-rng",                 // random bytes at boot
     "veth",                       // networks of containers
     "bridge",                     // ... and what joins them
 ];
+
+/// Tell QEMU of a panic.
+const PANIC: [&str; 2] = ["pvpanic", "pvpanic-pci"];
+
+/// The bus of Hyper-V's devices: its driver finds it on Hyper-V alone.
+const HYPER_V_BUS: &str = "hv_vmbus";
+const HYPER_V: [&str; 3] = [
+    "hv_storvsc", // the data disk is on a SCSI controller
+    "sd_mod",     // ... and is a SCSI disk
+    "hv_sock",    // the way to the host
+];
+
+/// Modules that are wanted, and the one without which they are not loaded.
+struct Group {
+    only_with: Option<&'static str>,
+    names: &'static [&'static str],
+}
+
+/// What an architecture wants, in order. The kernel keeps the first way to the host that it gets, and virtio's takes its
+/// place without a device too, so Hyper-V's comes before it. Debian's arm64 cloud kernel has no driver for QEMU's panic
+/// device, nor has a Mac such a device; and Hyper-V boots Linux as Cove does on amd64 alone.
+fn wanted_on(arch: Arch) -> Vec<Group> {
+    let always = |names| Group { only_with: None, names };
+    match arch {
+        Arch::Amd64 => {
+            vec![always(&FIRST), Group { only_with: Some(HYPER_V_BUS), names: &HYPER_V }, always(&THEN), always(&PANIC)]
+        }
+        Arch::Arm64 => vec![always(&FIRST), always(&THEN)],
+    }
+}
 
 /// What a container must not find, whatever comes to depend on it: AF_ALG has a long history of holes, and over a vsock
 /// loopback a container would reach the agent's ports.
@@ -36,21 +66,32 @@ pub struct Module {
     pub file_name: String,
     /// The module, uncompressed.
     pub bytes: Vec<u8>,
+    /// The file name of the module without which this one is not loaded.
+    pub only_with: Option<String>,
+}
+
+impl Module {
+    /// Its line in PID 1's list: `hv_sock.ko`, or `hv_vmbus.ko: hv_sock.ko`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let condition = self.only_with.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        condition + &self.file_name
+    }
 }
 
 /// Takes the modules for the guest out of a kernel package.
 ///
 /// # Errors
 /// If the kernel lacks one, or one is damaged, or one that must not be there would be loaded.
-pub fn choose(contents: &Contents, release: &str) -> Result<Vec<Module>> {
+pub fn choose(contents: &Contents, release: &str, arch: Arch) -> Result<Vec<Module>> {
     let builtin = contents
         .file(&format!("lib/modules/{release}/modules.builtin"))
         .with_context(|| format!("kernel {release} has no modules.builtin"))?;
     let builtin = String::from_utf8_lossy(builtin).lines().map(name_of).collect();
     let paths = contents.paths().filter(|path| path.contains(".ko")).map(|path| (name_of(path), path)).collect();
-    let mut plan = Plan { builtin, paths, contents, chosen: Vec::new(), open: Vec::new() };
-    for wanted in WANTED {
-        plan.add(&name_of(wanted)).with_context(|| format!("the guest needs the kernel module {wanted}"))?;
+    let mut plan = Plan { builtin, paths, contents, chosen: Vec::new(), open: Vec::new(), only_with: None };
+    for group in wanted_on(arch) {
+        plan.add_group(&group)?;
     }
     Ok(plan.chosen.into_iter().map(|(_, module)| module).collect())
 }
@@ -62,12 +103,40 @@ struct Plan<'a> {
     chosen: Vec<(String, Module)>,
     /// Modules whose dependencies are being added.
     open: Vec<String>,
+    /// The condition of what is being added.
+    only_with: Option<String>,
 }
 
 impl Plan<'_> {
+    fn add_group(&mut self, group: &Group) -> Result<()> {
+        let needed = |name: &str| format!("the guest needs the kernel module {name}");
+        if let Some(condition) = group.only_with {
+            self.add(condition).with_context(|| needed(condition))?;
+            // One that is built in is no condition; drivers see for themselves that it has no devices.
+            self.only_with = self.chosen(condition).map(|module| module.file_name.clone());
+        }
+        for name in group.names {
+            self.add(&name_of(name)).with_context(|| needed(name))?;
+        }
+        self.only_with = None;
+        Ok(())
+    }
+
+    fn chosen(&self, name: &str) -> Option<&Module> {
+        self.chosen.iter().find(|(known, _)| known == name).map(|(_, module)| module)
+    }
+
     fn add(&mut self, name: &str) -> Result<()> {
-        if self.builtin.iter().any(|known| known == name) || self.chosen.iter().any(|(known, _)| known == name) {
+        if self.builtin.iter().any(|known| known == name) {
             return Ok(());
+        }
+        if let Some(Module { only_with, .. }) = self.chosen(name) {
+            match only_with {
+                Some(condition) if self.only_with.is_none() => {
+                    bail!("module {name} is needed everywhere, but would be loaded with {condition} alone")
+                }
+                _ => return Ok(()),
+            }
         }
         if REFUSED.contains(&name) || name.starts_with("algif_") {
             bail!("module {name} must not come into the guest");
@@ -91,7 +160,7 @@ impl Plan<'_> {
         self.open.pop();
         let file = path.rsplit('/').next().unwrap_or(path);
         let file_name = file.split_once(".ko").map_or(file, |(stem, _)| stem).to_owned() + ".ko";
-        self.chosen.push((name.to_owned(), Module { file_name, bytes }));
+        self.chosen.push((name.to_owned(), Module { file_name, bytes, only_with: self.only_with.clone() }));
         Ok(())
     }
 
@@ -186,13 +255,51 @@ mod tests {
     }
 
     fn plan(modules: &[(&str, &str)], builtin: &[&str], wanted: &str) -> Result<Vec<String>> {
+        lines(modules, builtin, |plan| plan.add(wanted))
+    }
+
+    fn groups(
+        modules: &[(&str, &str)],
+        builtin: &[&str],
+        groups: &[(Option<&'static str>, &'static [&'static str])],
+    ) -> Result<Vec<String>> {
+        lines(modules, builtin, |plan| {
+            groups.iter().try_for_each(|&(only_with, names)| plan.add_group(&Group { only_with, names }))
+        })
+    }
+
+    fn lines(
+        modules: &[(&str, &str)],
+        builtin: &[&str],
+        add: impl FnOnce(&mut Plan<'_>) -> Result<()>,
+    ) -> Result<Vec<String>> {
         let files = modules.iter().map(|(name, info)| (format!("lib/modules/1/{name}.ko"), module(info)));
         let contents = Contents::of_files(files);
         let paths = contents.paths().map(|path| (name_of(path), path)).collect();
         let builtin = builtin.iter().map(|&name| name.to_owned()).collect();
-        let mut plan = Plan { builtin, paths, contents: &contents, chosen: Vec::new(), open: Vec::new() };
-        plan.add(wanted)?;
-        Ok(plan.chosen.into_iter().map(|(_, module)| module.file_name).collect())
+        let mut plan =
+            Plan { builtin, paths, contents: &contents, chosen: Vec::new(), open: Vec::new(), only_with: None };
+        add(&mut plan)?;
+        Ok(plan.chosen.into_iter().map(|(_, module)| module.line()).collect())
+    }
+
+    #[test]
+    fn a_bus_is_the_condition_of_its_drivers_and_of_what_they_alone_need() {
+        let modules =
+            [("vsock", ""), ("bus", ""), ("scsi", ""), ("disk", "depends=scsi,bus\0"), ("sock", "depends=bus,vsock\0")];
+        let wanted: [(_, &'static [&'static str]); 2] = [(None, &["vsock"]), (Some("bus"), &["disk", "sock"])];
+        let lines = groups(&modules, &[], &wanted).unwrap();
+        assert_eq!(lines, ["vsock.ko", "bus.ko", "bus.ko: scsi.ko", "bus.ko: disk.ko", "bus.ko: sock.ko"]);
+        let lines = groups(&modules, &["bus"], &wanted).unwrap();
+        assert_eq!(lines, ["vsock.ko", "scsi.ko", "disk.ko", "sock.ko"]);
+    }
+
+    #[test]
+    fn what_is_needed_everywhere_may_not_depend_on_a_bus() {
+        let modules = [("bus", ""), ("scsi", "depends=bus\0"), ("other", "depends=scsi\0")];
+        let wanted: [(_, &'static [&'static str]); 2] = [(Some("bus"), &["scsi"]), (None, &["other"])];
+        let error = format!("{:#}", groups(&modules, &[], &wanted).unwrap_err());
+        assert!(error.ends_with("scsi is needed everywhere, but would be loaded with bus.ko alone"), "{error}");
     }
 
     #[test]

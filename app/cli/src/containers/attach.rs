@@ -6,7 +6,7 @@ use cove_proto::v1::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::{Code, Streaming};
 
 use super::spec::Streams;
 use crate::{
@@ -15,6 +15,15 @@ use crate::{
     stdio::{self, Screen},
     terminal::{self, RawMode, Resizes, Signals},
 };
+
+/// How being attached ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// The container's streams ended.
+    AtTheEnd,
+    /// The user typed the keys that let go; it runs on.
+    ByKeys,
+}
 
 /// An attached container.
 pub(super) struct Attachment {
@@ -26,7 +35,12 @@ pub(super) struct Attachment {
 
 impl Attachment {
     /// Attaches; when this answers, nothing that the container writes will be missed.
-    pub(super) async fn open(engine: &Engine, container: &str, streams: Streams) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        engine: &Engine,
+        container: &str,
+        streams: Streams,
+        detach_keys: String,
+    ) -> Result<Self, Failure> {
         let (input, messages) = mpsc::channel(stdio::PIECES_AHEAD);
         let open = AttachOpen {
             container: container.to_owned(),
@@ -35,6 +49,7 @@ impl Attachment {
             stderr: !streams.tty,
             logs: false,
             stream: true,
+            detach_keys,
         };
         // There is room: the channel is new.
         let _ = input.try_send(AttachContainerRequest { message: Some(Message::Open(open)) });
@@ -42,8 +57,8 @@ impl Attachment {
         Ok(Self { output, input, streams, container: container.to_owned() })
     }
 
-    /// Connects the streams until the container's have ended.
-    pub(super) async fn connect(mut self, engine: &Engine) -> Result<(), Failure> {
+    /// Connects the streams until the container's have ended, or the user lets go.
+    pub(super) async fn connect(mut self, engine: &Engine) -> Result<Left, Failure> {
         let _raw = if self.streams.tty && self.streams.stdin { Some(raw_mode()?) } else { None };
         let _input = self.streams.stdin.then(|| {
             let messages = self.input.clone();
@@ -59,12 +74,16 @@ impl Attachment {
         shown
     }
 
-    async fn show(&mut self) -> Result<(), Failure> {
+    async fn show(&mut self) -> Result<Left, Failure> {
         let mut screen = Screen::take();
-        while let Some(piece) = self.output.message().await? {
-            screen.write(piece.stream(), &piece.data).await?;
+        loop {
+            match self.output.message().await {
+                Ok(Some(piece)) => screen.write(piece.stream(), &piece.data).await?,
+                Ok(None) => return Ok(Left::AtTheEnd),
+                Err(status) if status.code() == Code::Aborted => return Ok(Left::ByKeys),
+                Err(status) => return Err(status.into()),
+            }
         }
-        Ok(())
     }
 }
 

@@ -8,11 +8,13 @@ use cove_proto::v1::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
 
-use super::{exit_code, spec::Setting};
+use super::{DETACHED, exit_code, spec::Setting};
 use crate::{
     engine::Engine,
     failure::{Failure, Outcome},
+    output as printed,
     stdio::{self, Screen},
     terminal::{self, RawMode, Resizes},
 };
@@ -31,6 +33,9 @@ pub(crate) struct Arguments {
     detach: bool,
     #[command(flatten)]
     setting: Setting,
+    /// Keys that let go of its terminal: a letter, or ctrl- and a letter, and more behind commas.
+    #[arg(long, value_name = "KEYS", default_value = "", hide_default_value = true)]
+    detach_keys: String,
     /// With all capabilities of the machine.
     #[arg(long)]
     privileged: bool,
@@ -48,12 +53,12 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
     let engine = Engine::reach().await?;
     let (tty, stdin, detach) = (arguments.tty, arguments.interactive, arguments.detach);
-    let container = arguments.container.clone();
+    let (container, detach_keys) = (arguments.container.clone(), arguments.detach_keys.clone());
     let request = CreateExecRequest { container, spec: Some(spec(arguments)) };
     let exec = engine.execs().create_exec(request).await?.into_inner().id;
 
     let (input, messages) = mpsc::channel(stdio::PIECES_AHEAD);
-    let open = ExecOpen { exec: exec.clone(), detach, terminal: None };
+    let open = ExecOpen { exec: exec.clone(), detach, terminal: None, detach_keys };
     // There is room: the channel is new.
     let _ = input.try_send(StartExecRequest { message: Some(Message::Open(open)) });
     let mut output = match engine.execs().start_exec(ReceiverStream::new(messages)).await {
@@ -70,13 +75,21 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     // Without standard input the sender is dropped, which closes the program's.
     let _input = stdin.then(|| tokio::spawn(stdio::send(tokio::io::stdin(), input, piece, closed)));
     let mut screen = Screen::take();
-    while let Some(piece) = output.message().await? {
-        screen.write(piece.stream(), &piece.data).await?;
-    }
+    let left = loop {
+        match output.message().await {
+            Ok(Some(piece)) => screen.write(piece.stream(), &piece.data).await?,
+            Ok(None) => break false,
+            Err(status) if status.code() == Code::Aborted => break true,
+            Err(status) => return Err(status.into()),
+        }
+    };
     if let Some(resizes) = resizes {
         resizes.abort();
     }
-    if detach { Ok(0) } else { ended_with(&engine, &exec).await }
+    if left {
+        printed::aside(DETACHED);
+    }
+    if detach || left { Ok(0) } else { ended_with(&engine, &exec).await }
 }
 
 fn spec(arguments: Arguments) -> ExecSpec {

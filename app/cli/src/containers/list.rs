@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use cove_proto::v1::{Container, ContainerState, ContainerStatus, ListContainersRequest, StringList};
+use cove_proto::v1::{
+    Container, ContainerState, ContainerStatus, Health, HealthStatus, ListContainersRequest, StringList,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -37,6 +39,7 @@ struct Row<'a> {
     image_id: &'a str,
     command: Vec<&'a str>,
     status: &'static str,
+    health: Option<&'static str>,
     exit_code: i32,
     pid: u32,
     created_at_seconds: Option<i64>,
@@ -59,7 +62,8 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Outcome {
     Ok(0)
 }
 
-fn filters(entries: &[String]) -> Result<HashMap<String, StringList>, Failure> {
+/// Reads "key=value" entries.
+pub(crate) fn filters(entries: &[String]) -> Result<HashMap<String, StringList>, Failure> {
     let mut filters: HashMap<String, StringList> = HashMap::new();
     for entry in entries {
         let (key, value) = entry.split_once('=').ok_or_else(|| {
@@ -80,7 +84,8 @@ fn as_json(container: &Container) -> Row<'_> {
         image: image(container),
         image_id: &container.image_id,
         command: std::iter::once(&container.path).chain(&container.args).map(String::as_str).collect(),
-        status: status_word(state.map_or(ContainerStatus::Unspecified, ContainerState::status)),
+        status: state.map_or("unknown", status_word),
+        health: state.and_then(|state| state.health.as_ref()).map(|health| health_word(health.status())),
         exit_code: state.map_or(0, |state| state.exit_code),
         pid: state.map_or(0, |state| state.pid),
         created_at_seconds: seconds(container.created_at.as_ref()),
@@ -90,8 +95,9 @@ fn as_json(container: &Container) -> Row<'_> {
 }
 
 /// The status in docker's word.
-pub(crate) fn status_word(status: ContainerStatus) -> &'static str {
-    match status {
+pub(crate) fn status_word(state: &ContainerState) -> &'static str {
+    match state.status() {
+        _ if state.restarting => "restarting",
         ContainerStatus::Unspecified => "unknown",
         ContainerStatus::Created => "created",
         ContainerStatus::Running => "running",
@@ -99,6 +105,24 @@ pub(crate) fn status_word(status: ContainerStatus) -> &'static str {
         ContainerStatus::Exited => "exited",
         ContainerStatus::Removing => "removing",
         ContainerStatus::Dead => "dead",
+    }
+}
+
+fn health_word(status: HealthStatus) -> &'static str {
+    match status {
+        HealthStatus::Unspecified => "none",
+        HealthStatus::Starting => "starting",
+        HealthStatus::Healthy => "healthy",
+        HealthStatus::Unhealthy => "unhealthy",
+    }
+}
+
+/// " (healthy)", " (health: starting)"; nothing when nothing checks it.
+fn remark(state: &ContainerState) -> String {
+    match state.health.as_ref().map(Health::status) {
+        None => String::new(),
+        Some(HealthStatus::Starting) => " (health: starting)".to_owned(),
+        Some(status) => format!(" ({})", health_word(status)),
     }
 }
 
@@ -143,7 +167,8 @@ pub(crate) fn status(container: &Container, now: Timestamp) -> String {
     let up = || output::age(state.started_at.as_ref(), now).unwrap_or_default();
     let ended = || output::age(state.finished_at.as_ref(), now).unwrap_or_default();
     match state.status() {
-        ContainerStatus::Running => format!("Up {}", up()),
+        _ if state.restarting => format!("Restarting ({}) {} ago", state.exit_code, ended()),
+        ContainerStatus::Running => format!("Up {}{}", up(), remark(state)),
         ContainerStatus::Paused => format!("Up {} (Paused)", up()),
         ContainerStatus::Exited => format!("Exited ({}) {} ago", state.exit_code, ended()),
         ContainerStatus::Created => "Created".into(),
@@ -174,6 +199,13 @@ mod tests {
         assert_eq!(status(&container(ContainerStatus::Running), now), "Up 5 minutes");
         assert_eq!(status(&container(ContainerStatus::Exited), now), "Exited (3) 10 seconds ago");
         assert_eq!(status(&container(ContainerStatus::Created), now), "Created");
+        let mut checked = container(ContainerStatus::Running);
+        checked.state.get_or_insert_default().health =
+            Some(Health { status: HealthStatus::Healthy.into(), ..Default::default() });
+        assert_eq!(status(&checked, now), "Up 5 minutes (healthy)");
+        let mut again = container(ContainerStatus::Exited);
+        again.state.get_or_insert_default().restarting = true;
+        assert_eq!(status(&again, now), "Restarting (3) 10 seconds ago");
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub(crate) struct Arguments {
     /// Put the time before each line.
     #[arg(short, long)]
     timestamps: bool,
+    /// Put what the log's options want said before each line: labels, variables, a tag.
+    #[arg(long)]
+    details: bool,
     /// Only so many lines from the end.
     #[arg(short = 'n', long, value_name = "LINES")]
     tail: Option<u64>,
@@ -39,6 +42,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         if arguments.timestamps && !line.continues {
             screen.write(stream, stamp(&line).as_bytes()).await?;
         }
+        if arguments.details && !line.continues {
+            screen.write(stream, details(&line).as_bytes()).await?;
+        }
         screen.write(stream, &line.data).await?;
     }
     Ok(0)
@@ -50,9 +56,22 @@ fn stamp(line: &GetContainerLogsResponse) -> String {
     time.map(|time| format!("{time:.9} ")).unwrap_or_default()
 }
 
+/// "name=value,...", in order of the names.
+fn details(line: &GetContainerLogsResponse) -> String {
+    let mut pairs: Vec<_> = line.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.sort();
+    pairs.join(",") + " "
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn details_are_in_order() {
+        let attributes = [("b", "2"), ("a", "1")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        assert_eq!(details(&GetContainerLogsResponse { attributes, ..Default::default() }), "a=1,b=2 ");
+    }
 
     #[test]
     fn times_have_nine_digits() {

@@ -2,11 +2,8 @@
 
 use cove_proto::v1::RemoveContainerRequest;
 
-use crate::{
-    engine::Engine,
-    failure::{Failure, Outcome},
-    output,
-};
+use super::each::each;
+use crate::{engine::Engine, failure::Outcome};
 
 /// Arguments of `cove rm`.
 #[derive(Debug, clap::Args)]
@@ -25,17 +22,9 @@ pub(crate) struct Arguments {
 /// Removes them; goes on past one that cannot be removed.
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let mut client = Engine::reach().await?.containers();
-    let mut exit_code = 0;
-    for container in arguments.containers {
-        let (force, volumes) = (arguments.force, arguments.volumes);
-        let request = RemoveContainerRequest { container: container.clone(), force, volumes };
-        match client.remove_container(request).await {
-            Ok(_) => output::text(&format!("{container}\n"))?,
-            Err(status) => {
-                output::aside(&format!("cove: {}", Failure::from(status)));
-                exit_code = 1;
-            }
-        }
-    }
-    Ok(exit_code)
+    let (force, volumes) = (arguments.force, arguments.volumes);
+    each(arguments.containers, async |container| {
+        client.remove_container(RemoveContainerRequest { container, force, volumes }).await.map(drop)
+    })
+    .await
 }

@@ -10,7 +10,8 @@ use cove_proto::v1::{
 use tonic::{Code, Status, Streaming};
 
 use super::{
-    attach::Attachment,
+    DETACHED,
+    attach::{Attachment, Left},
     exit_code,
     spec::{Options, Streams},
 };
@@ -38,6 +39,9 @@ pub(crate) struct Arguments {
     /// Its name.
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
+    /// Keys that let go of its terminal: a letter, or ctrl- and a letter, and more behind commas.
+    #[arg(long, value_name = "KEYS", default_value = "", hide_default_value = true)]
+    detach_keys: String,
     #[command(flatten)]
     options: Options,
     /// The image.
@@ -62,7 +66,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         return Err(Failure::new("standard input is not a terminal").advice("leave out -t").exit_code(1));
     }
     let refused = |failure: Failure| failure.exit_code(ENGINE_REFUSED);
-    let engine = Engine::reach().await.map_err(refused)?;
+    let engine = Engine::reach().await.map_err(|error| refused(error.into()))?;
     let (auto_remove, detach, name) = (arguments.rm, arguments.detach, arguments.name);
     let image = arguments.image.clone();
     let variable = |name: &str| env::var(name).ok();
@@ -79,15 +83,18 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         output::text(&format!("{}\n", created.id))?;
         return Ok(0);
     }
-    foreground(&engine, &created.id, streams, auto_remove).await
+    let attachment = Attachment::open(&engine, &created.id, streams, arguments.detach_keys).await?;
+    foreground(&engine, &created.id, attachment, auto_remove).await
 }
 
 /// Attached and waited for before it starts, so that neither output nor end can be missed.
-async fn foreground(engine: &Engine, id: &str, streams: Streams, auto_remove: bool) -> Outcome {
-    let attachment = Attachment::open(engine, id, streams).await?;
+async fn foreground(engine: &Engine, id: &str, attachment: Attachment, auto_remove: bool) -> Outcome {
     let mut end = wait(engine, id, auto_remove).await?;
     start(engine, id, auto_remove.then_some(&mut end)).await?;
-    attachment.connect(engine).await?;
+    if attachment.connect(engine).await? == Left::ByKeys {
+        output::aside(DETACHED);
+        return Ok(0);
+    }
     let end = end.message().await?.unwrap_or_default();
     if end.error.is_empty() {
         Ok(exit_code(end.exit_code))

@@ -1,9 +1,9 @@
 //! The options of `cove run` and what they mean to the engine.
 
-use cove_proto::v1::{ContainerSpec, Resources, SeccompProfile, Security, StringList};
+use cove_proto::v1::{ContainerSpec, DeviceMapping, LogConfig, Mount, Resources, SeccompProfile, Security, StringList};
 
-use super::quantities;
-use crate::terminal;
+use super::{life::Life, mounts};
+use crate::{quantities, terminal};
 
 /// What surrounds a program, of a new container as of an exec.
 #[derive(Debug, clap::Args)]
@@ -46,12 +46,18 @@ pub(crate) struct Options {
     /// Program to run instead of the image's.
     #[arg(long, value_name = "PROGRAM")]
     entrypoint: Option<String>,
-    /// Network: "none" or "host" (the machine's, not this computer's).
+    /// Network: "none", "host" (the machine's, not this computer's) or "container:NAME".
     #[arg(long, value_name = "NETWORK", default_value = "", hide_default_value = true)]
     network: String,
     /// Set a label: NAME=VALUE.
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     label: Vec<String>,
+    /// Where its output goes: json-file, local or none.
+    #[arg(long, value_name = "DRIVER", default_value = "", hide_default_value = true)]
+    log_driver: String,
+    /// Option for that: max-size=10m, max-file=3.
+    #[arg(long, value_name = "NAME=VALUE")]
+    log_opt: Vec<String>,
     /// Capability to add.
     #[arg(long, value_name = "NAME")]
     cap_add: Vec<String>,
@@ -64,6 +70,41 @@ pub(crate) struct Options {
     /// The root file system cannot be written to.
     #[arg(long)]
     read_only: bool,
+    #[command(flatten)]
+    life: Life,
+    /// Volume to mount: NAME:/PATH, with ":ro" read-only; /PATH alone for one without a name.
+    #[arg(short, long, value_name = "VOLUME", value_parser = mounts::volume)]
+    volume: Vec<Mount>,
+    /// Memory to mount: /PATH, or /PATH:size=64m,mode=700.
+    #[arg(long, value_name = "PATH", value_parser = mounts::tmpfs)]
+    tmpfs: Vec<Mount>,
+    /// Container whose volumes to mount as well; with ":ro" read-only.
+    #[arg(long, value_name = "CONTAINER")]
+    volumes_from: Vec<String>,
+    /// Give it an init that reaps what its program leaves behind.
+    #[arg(long)]
+    init: bool,
+    /// Processes it sees: "host" (the machine's) or "container:NAME".
+    #[arg(long, value_name = "PROCESSES", default_value = "", hide_default_value = true)]
+    pid: String,
+    /// Inter-process communication: "none", "shareable", "host" (the machine's) or "container:NAME".
+    #[arg(long, value_name = "IPC", default_value = "", hide_default_value = true)]
+    ipc: String,
+    /// Group to add to the user's: a name or an id.
+    #[arg(long, value_name = "GROUP")]
+    group_add: Vec<String>,
+    /// Kernel parameter to set in it: NAME=VALUE.
+    #[arg(long, value_name = "NAME=VALUE")]
+    sysctl: Vec<String>,
+    /// Name for an address: NAME:ADDRESS.
+    #[arg(long, value_name = "NAME:ADDRESS")]
+    add_host: Vec<String>,
+    /// Name server to ask.
+    #[arg(long, value_name = "ADDRESS")]
+    dns: Vec<String>,
+    /// Device of the machine to give it: PATH[:PATH[:rwm]].
+    #[arg(long, value_name = "PATH", value_parser = device)]
+    device: Vec<DeviceMapping>,
     /// Signal that asks it to stop.
     #[arg(long, value_name = "SIGNAL", default_value = "", hide_default_value = true)]
     stop_signal: String,
@@ -95,6 +136,8 @@ impl Options {
     ) -> ContainerSpec {
         ContainerSpec {
             image,
+            mounts: self.volume.into_iter().chain(self.tmpfs).collect(),
+            volumes_from: self.volumes_from,
             entrypoint: self.entrypoint.map(entrypoint),
             cmd: (!command.is_empty()).then_some(StringList { values: command }),
             env: self.setting.environment(variable),
@@ -105,10 +148,13 @@ impl Options {
             open_stdin: streams.stdin,
             stdin_once: streams.stdin && streams.attached,
             labels: self.label.into_iter().map(label).collect(),
+            restart_policy: self.life.restart,
+            healthcheck: self.life.healthcheck(),
             stop_signal: self.stop_signal,
             stop_timeout_seconds: self.stop_timeout,
             auto_remove,
             network_mode: self.network,
+            log_config: log_config(self.log_driver, self.log_opt),
             resources: Some(Resources {
                 nano_cpus: self.cpus.unwrap_or_default(),
                 memory_bytes: self.memory.unwrap_or_default(),
@@ -123,10 +169,23 @@ impl Options {
                 read_only_rootfs: self.read_only,
                 ..Default::default()
             }),
+            init: self.init,
+            pid_mode: self.pid,
+            ipc_mode: self.ipc,
+            group_add: self.group_add,
+            sysctls: self.sysctl.into_iter().map(label).collect(),
+            extra_hosts: self.add_host,
+            dns_servers: self.dns,
+            devices: self.device,
             terminal: if streams.tty { terminal::size() } else { None },
             ..Default::default()
         }
     }
+}
+
+fn log_config(driver: String, options: Vec<String>) -> Option<LogConfig> {
+    let asked = !driver.is_empty() || !options.is_empty();
+    asked.then(|| LogConfig { driver, options: options.into_iter().map(label).collect() })
 }
 
 /// `--entrypoint ""` takes the image's away.
@@ -140,6 +199,21 @@ fn environment(entry: &str, variable: impl Fn(&str) -> Option<String>) -> Option
         return Some(entry.to_owned());
     }
     variable(entry).map(|value| format!("{entry}={value}"))
+}
+
+/// As docker has it: in the container under the same path, with all permissions, unless it is said otherwise.
+fn device(text: &str) -> Result<DeviceMapping, &'static str> {
+    let mut parts = text.split(':');
+    let source = parts.next().unwrap_or_default();
+    let (target, permissions) = (parts.next().unwrap_or(source), parts.next().unwrap_or("rwm"));
+    let absolute = source.starts_with('/') && target.starts_with('/');
+    let known = !permissions.is_empty() && permissions.chars().all(|c| "rwm".contains(c));
+    if !absolute || !known || parts.next().is_some() {
+        return Err(
+            "a device is a path, optionally ':' and its path in the container, ':' and permissions of r, w and m",
+        );
+    }
+    Ok(DeviceMapping { source: source.to_owned(), target: target.to_owned(), permissions: permissions.to_owned() })
 }
 
 fn label(entry: String) -> (String, String) {
@@ -159,6 +233,16 @@ mod tests {
         assert_eq!(environment("A=b", variable), Some("A=b".into()));
         assert_eq!(environment("SET", variable), Some("SET=1".into()));
         assert_eq!(environment("UNSET", variable), None);
+    }
+
+    #[test]
+    fn a_device_is_a_path_a_path_and_permissions() {
+        let of = |text| device(text).map(|d| [d.source, d.target, d.permissions].join(" "));
+        assert_eq!(of("/dev/fuse").unwrap(), "/dev/fuse /dev/fuse rwm");
+        assert_eq!(of("/dev/fuse:/dev/x:r").unwrap(), "/dev/fuse /dev/x r");
+        for wrong in ["fuse", "/dev/fuse:x", "/dev/fuse:/x:z", "/a:/b:r:/c", ""] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -183,7 +183,7 @@ fn this_computer(way: &Way, drawing: &mut Drawing) {
     drawing.link("", "");
     drawing.station("helper", &format!("pid {}", helper.helper_pid), "owns the virtual machine, outlives coved");
     drawing.link("", "");
-    let has = format!("{} CPUs, {}", helper.cpus, output::bytes(helper.memory_bytes));
+    let has = format!("{}, {}", output::cpus(helper.cpus), output::bytes(helper.memory_bytes));
     drawing.station(&helper.name, &format!("{}; {has}", helper.accelerator), "the hypervisor");
     drawing.link("vsock", &format!("CID {}, port {} (by {})", way.vsock.cid, way.vsock.port, way.vsock.carrier));
     drawing.link("proof", "both ends know the secret of this boot, or hang up");

@@ -2,11 +2,14 @@
 
 pub(crate) mod doctor;
 pub(crate) mod log;
+mod phases;
+pub(crate) mod restart;
+pub(crate) mod settings;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod stop;
 
-use cove_proto::v1::{MachineState, StartPhase};
+use cove_proto::v1::MachineState;
 
 /// The state in a word.
 pub(crate) fn state_word(state: MachineState) -> &'static str {
@@ -17,16 +20,5 @@ pub(crate) fn state_word(state: MachineState) -> &'static str {
         MachineState::Running => "running",
         MachineState::Stopping => "stopping",
         MachineState::Failed => "failed",
-    }
-}
-
-/// What a phase of a start waits for.
-fn phase_words(phase: StartPhase) -> &'static str {
-    match phase {
-        StartPhase::Unspecified => "the machine",
-        StartPhase::Prepare => "host and files checked",
-        StartPhase::Vmm => "virtual machine made",
-        StartPhase::Kernel => "Linux kernel up",
-        StartPhase::Agent => "agent answers",
     }
 }

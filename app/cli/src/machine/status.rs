@@ -32,6 +32,7 @@ struct Status {
     kernel: Option<String>,
     cpus: Option<u32>,
     memory_bytes: Option<u64>,
+    memory_used_bytes: Option<u64>,
     disk_bytes: Option<u64>,
     disk_used_bytes: Option<u64>,
     containers_running: Option<u32>,
@@ -86,6 +87,7 @@ fn from(home: &Home, machine: Option<GetMachineResponse>, guest: Option<GetGuest
         kernel: guest.as_ref().map(|guest| guest.kernel_release.clone()),
         cpus: hardware.as_ref().map(|hardware| hardware.cpus),
         memory_bytes: hardware.as_ref().map(|hardware| hardware.memory_bytes),
+        memory_used_bytes: guest.as_ref().map(|guest| guest.memory_bytes.saturating_sub(guest.memory_available_bytes)),
         disk_bytes: hardware.as_ref().map(|hardware| hardware.disk_bytes),
         disk_used_bytes: hardware.as_ref().map(|hardware| hardware.disk_used_bytes),
         containers_running: containers.map(|containers| containers.running + containers.paused),
@@ -127,8 +129,9 @@ fn text(status: &Status, paint: Paint) -> String {
         status
             .cpus
             .zip(status.memory_bytes)
-            .map(|(cpus, memory)| format!("{cpus} CPUs, {} of memory", output::bytes(memory))),
+            .map(|(cpus, memory)| format!("{}, {} of memory", output::cpus(cpus), output::bytes(memory))),
     );
+    fact("uses", status.memory_used_bytes.map(|used| format!("{} of memory", output::bytes(used))));
     fact(
         "data disk",
         status

@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 pub(crate) use self::{
-    numbers::{age, bytes, seconds, short_id},
+    numbers::{age, bytes, cpus, seconds, short_id},
     paint::Paint,
     table::Table,
 };

@@ -29,6 +29,11 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// "1 CPU", "8 CPUs".
+pub(crate) fn cpus(number: u32) -> String {
+    format!("{number} CPU{}", if number == 1 { "" } else { "s" })
+}
+
 /// A duration as it is read off a clock: "0.8 ms", "3.2 s".
 pub(crate) fn seconds(duration: Duration) -> String {
     if duration < Duration::from_secs(1) {
@@ -65,6 +70,11 @@ mod tests {
     fn three_digits_and_a_unit() {
         let said = [0, 999, 1000, 1_459_999, 64 << 20, 4 << 30, 999_600].map(bytes);
         assert_eq!(said, ["0 B", "999 B", "1.00 kB", "1.46 MB", "67.1 MB", "4.29 GB", "1.00 MB"]);
+    }
+
+    #[test]
+    fn one_cpu_is_one() {
+        assert_eq!([1, 2].map(cpus), ["1 CPU", "2 CPUs"]);
     }
 
     #[test]

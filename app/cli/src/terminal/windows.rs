@@ -1,6 +1,10 @@
 //! Windows.
 
-use std::{io, process::Command, time::Duration};
+use std::{
+    io,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use crate::terminal::size;
 
@@ -56,6 +60,7 @@ impl Signals {
 /// Ends a process of this user. A detached process has no console through which it could be asked; its machine is
 /// stopped by then.
 pub(crate) fn end_process(pid: u32) -> io::Result<()> {
-    let status = Command::new("taskkill").args(["/F", "/PID", &pid.to_string()]).status()?;
+    // It says on standard output that it was successful.
+    let status = Command::new("taskkill").args(["/F", "/PID", &pid.to_string()]).stdout(Stdio::null()).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("taskkill: {status}"))) }
 }

@@ -70,10 +70,11 @@ enum Unready {
 impl Agent {
     async fn serves(&self, vm: Arc<dyn Vm>) -> Result<bool, Unready> {
         let connection = self.dial(vm).await.map_err(|error| match error {
+            DialError::Hypervisor(HypervisorError::NotListening(_)) => Unready::Yet(told(&error)),
             DialError::NoSecret
-            | DialError::Hypervisor(HypervisorError::Ended(_))
+            | DialError::Hypervisor(_)
             | DialError::Handshake(HandshakeError::Proof | HandshakeError::Random(_)) => Unready::Final(told(&error)),
-            DialError::Hypervisor(_) | DialError::Handshake(_) | DialError::Http(_) => Unready::Yet(told(&error)),
+            DialError::Handshake(_) | DialError::Http(_) => Unready::Yet(told(&error)),
         })?;
         let request = HealthCheckRequest { service: String::new() };
         match HealthClient::new(connection).check(request).await {

@@ -8,13 +8,12 @@ use std::{
     sync::Arc,
 };
 
-use cove_hypervisor_qemu::{Qemu, QemuConfig};
 use cove_machine::hypervisor::{Adopt, Adoption, BoxFuture, Check, Exit, Hypervisor, HypervisorError, MachineSpec, Vm};
 use cove_platform::process::detach;
 use tokio::{io::BufReader, process::Child};
 
 use super::{
-    HelperError,
+    HelperError, backend,
     files::Files,
     protocol::{Started, receive},
     vm::{HelperVm, failed},
@@ -96,7 +95,7 @@ impl HelperHypervisor {
 
 impl Hypervisor for HelperHypervisor {
     fn check(&self) -> BoxFuture<'_, Vec<Check>> {
-        Box::pin(async { Qemu::new(QemuConfig::from_environment()).check().await })
+        Box::pin(async { backend::hypervisor().check().await })
     }
 
     fn start(&self, spec: MachineSpec) -> BoxFuture<'_, Result<Arc<dyn Vm>, HypervisorError>> {

@@ -2,7 +2,7 @@
 //! upgrade or kill -9 of the daemon, which adopts them again. It is also the only process that needs an entitlement.
 //!
 //! ```text
-//!  coved ── HelperHypervisor ──── machine.sock ───► coved machine ── Qemu ──► qemu, vhost-device-vsock
+//!  coved ── HelperHypervisor ──── machine.sock ───► coved machine ── the host's hypervisor
 //!            (client.rs)          (protocol.rs)      (server.rs)
 //! ```
 //!
@@ -10,36 +10,26 @@
 //! `machine.exit`, how the machine ended, for a daemon that was not there. The daemon holds the home's lock, so two of them
 //! never meet here.
 //!
+//! * `backend` — which hypervisor this host has.
 //! * `files` — those files.
 //! * `protocol` — what goes over the socket.
 //! * `server` — the helper.
 //! * `client` — [`HelperHypervisor`], the daemon's side, a [`cove_machine::hypervisor::Adopt`].
 //! * `vm` — the daemon's handle to a helper's machine.
 //! * `process` — telling a process from a later one with the same number, and ending it.
-//! * `absent` — hosts without a hypervisor yet.
 
 use std::path::PathBuf;
 
-#[cfg(not(target_os = "linux"))]
-mod absent;
-#[cfg(target_os = "linux")]
+mod backend;
 mod client;
-#[cfg(target_os = "linux")]
 mod files;
-#[cfg(target_os = "linux")]
 mod process;
-#[cfg(target_os = "linux")]
 mod protocol;
-#[cfg(target_os = "linux")]
 mod server;
-#[cfg(target_os = "linux")]
 mod vm;
 
-#[cfg(not(target_os = "linux"))]
-pub use absent::{HelperHypervisor, run};
-#[cfg(target_os = "linux")]
+pub use backend::DATA_DISK;
 pub use client::HelperHypervisor;
-#[cfg(target_os = "linux")]
 pub use server::run;
 
 /// The hypervisor of this host, whose helper is this very program.

@@ -1,16 +1,14 @@
 //! The helper: starts the machine, answers the daemon, and ends when the machine does.
 
 use std::{
-    fs::OpenOptions,
     io::{self, Write},
     path::Path,
     sync::Arc,
     time::Duration,
 };
 
-use cove_hypervisor_qemu::{Qemu, QemuConfig};
 use cove_machine::{
-    hypervisor::{Hypervisor, Vm, VmState},
+    hypervisor::{Connection, Hypervisor, Vm, VmState},
     lifecycle::ended,
 };
 use cove_platform::{
@@ -25,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    Arguments, HelperError,
+    Arguments, HelperError, backend,
     files::Files,
     process::Identity,
     protocol::{Dialled, Request, Started, receive, send},
@@ -54,7 +52,7 @@ async fn serve(spec: &Path) -> Result<(), HelperError> {
     let files = Files::of(&spec.runtime_dir);
     files.write_identity(&Identity::own().map_err(HelperError::Setup)?)?;
     let listener = LocalListener::bind(&files.endpoint())?;
-    match Qemu::new(QemuConfig::from_environment()).start(spec).await {
+    match backend::hypervisor().start(spec).await {
         Ok(vm) => {
             tell(&Ok(vm.platform()))?;
             watch_over(&vm, listener, &files).await
@@ -78,8 +76,20 @@ fn tell(started: &Started) -> Result<(), HelperError> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => tracing::warn!("nobody waits for the start"),
         other => other.map_err(failed)?,
     }
-    let null = OpenOptions::new().write(true).open("/dev/null").map_err(failed)?;
-    nix::unistd::dup2_stdout(null).map_err(|e| failed(e.into()))
+    let_go().map_err(failed)
+}
+
+#[cfg(unix)]
+fn let_go() -> io::Result<()> {
+    let null = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
+    nix::unistd::dup2_stdout(null).map_err(io::Error::from)
+}
+
+/// A pipe that is not written to troubles nobody, and Windows has no signal for one whose reader is gone.
+#[cfg(windows)]
+#[expect(clippy::unnecessary_wraps, reason = "the other systems can fail")]
+fn let_go() -> io::Result<()> {
+    Ok(())
 }
 
 async fn watch_over(vm: &Arc<dyn Vm>, mut listener: LocalListener, files: &Files) -> Result<(), HelperError> {
@@ -141,8 +151,24 @@ async fn connect(mut stream: LocalStream, vm: Arc<dyn Vm>, port: u32) -> io::Res
     match vm.connect(port).await {
         Ok(mut guest) => {
             send(&mut stream, &Dialled::Ok(())).await?;
-            copy_bidirectional_with_sizes(&mut stream, &mut guest, PIECE, PIECE).await.map(drop)
+            if LocalStream::HALF_CLOSES {
+                copy_bidirectional_with_sizes(&mut stream, &mut guest, PIECE, PIECE).await.map(drop)
+            } else {
+                until_either_ends(stream, guest).await
+            }
         }
         Err(error) => send(&mut stream, &Dialled::Err(error)).await,
+    }
+}
+
+/// Where one direction cannot be closed alone, the end of one is the end of both: else the daemon would wait for ever on a
+/// guest that has gone. Cove's own streams say in frames of their own that a direction has ended.
+async fn until_either_ends(stream: LocalStream, guest: Connection) -> io::Result<()> {
+    let (mut from_daemon, mut to_daemon) = tokio::io::split(stream);
+    let (mut from_guest, mut to_guest) = tokio::io::split(guest);
+    // copy's pieces are 8 KiB, no more than PIECE.
+    tokio::select! {
+        copied = tokio::io::copy(&mut from_daemon, &mut to_guest) => copied.map(drop),
+        copied = tokio::io::copy(&mut from_guest, &mut to_daemon) => copied.map(drop),
     }
 }

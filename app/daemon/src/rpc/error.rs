@@ -2,10 +2,10 @@
 
 use std::error::Error;
 
-use cove_machine::{FailureKind, StartError, StopError, hypervisor::Exit};
+use cove_machine::{FailureKind, StartError, StopError, hypervisor::Exit, settings::SettingsError};
 use tonic::Status;
 
-use crate::{agent::DialError, image::ImageError};
+use crate::{agent::DialError, image::ImageError, rpc::machine::ChangeError};
 
 /// An error and its sources, once each, as one text.
 #[must_use]
@@ -41,6 +41,19 @@ pub fn stop(error: &StopError) -> Status {
     match error {
         StopError::Unkillable(_) => Status::deadline_exceeded(error.to_string()),
         StopError::Gone => Status::unavailable(error.to_string()),
+    }
+}
+
+/// The settings were not changed.
+#[must_use]
+pub fn settings(error: &ChangeError) -> Status {
+    let text = error.to_string();
+    match error {
+        ChangeError::Unusable(_) | ChangeError::Shrinks { .. } => Status::failed_precondition(text),
+        ChangeError::Refused(SettingsError::Range { .. }) => Status::invalid_argument(text),
+        ChangeError::Refused(
+            SettingsError::Read { .. } | SettingsError::Parse { .. } | SettingsError::Write { .. },
+        ) => Status::internal(text),
     }
 }
 

@@ -15,7 +15,8 @@ pub fn api(routes: Routes) -> Api {
 /// Serves one connection until it ends. The API has no way to end one between two requests, so once the machine is down
 /// the accept loop waits a moment and cuts what is left.
 pub async fn connection(stream: LocalStream, api: Api) {
-    if let Err(error) = api.serve_connection(stream).await {
+    let gone = stream.gone();
+    if let Err(error) = api.serve_connection(stream, gone).await {
         tracing::debug!(error = crate::rpc::error::chain(&error), "docker connection");
     }
 }

@@ -12,3 +12,4 @@ mod life;
 mod program;
 mod services;
 mod strangers;
+mod watch;

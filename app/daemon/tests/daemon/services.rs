@@ -8,9 +8,9 @@ use cove_machine::{
 };
 use cove_platform::local::LocalStream;
 use cove_proto::v1::{
-    CheckHostRequest, ExitClass, GetConsoleRequest, GetMachineRequest, HostCheckVerdict, ListContainersRequest,
-    MachineState, StartMachineRequest, StopMachineRequest, WatchMachineRequest, containers_client::ContainersClient,
-    machine_client::MachineClient,
+    CheckHostRequest, ExitClass, GetConsoleRequest, GetMachineRequest, GetSettingsRequest, HostCheckVerdict,
+    ListContainersRequest, MachineState, RestartMachineRequest, StartMachineRequest, StopMachineRequest,
+    UpdateSettingsRequest, WatchMachineRequest, containers_client::ContainersClient, machine_client::MachineClient,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::Code;
@@ -192,4 +192,53 @@ async fn docker_get(fixture: &Fixture, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_are_changed_and_a_restart_makes_them_true() {
+    let mut fixture = Fixture::new().await;
+    let mut machine = machine(&fixture).await;
+    let at_first = machine.get_settings(GetSettingsRequest {}).await.unwrap().into_inner();
+    assert_eq!((at_first.settings, at_first.problem.as_str()), (at_first.defaults, ""));
+    machine.start_machine(StartMachineRequest {}).await.unwrap();
+
+    let smaller = UpdateSettingsRequest { cpus: Some(1), ..Default::default() };
+    let updated = machine.update_settings(smaller).await.unwrap().into_inner();
+    assert!(updated.restart_needed);
+    assert!(machine.get_settings(GetSettingsRequest {}).await.unwrap().into_inner().restart_needed);
+
+    // A daemon that takes the machine over knows what it runs with.
+    drop(fixture.take_daemon());
+    let fixture = fixture.with_daemon().await;
+    let mut machine = self::machine(&fixture).await;
+    assert!(machine.get_settings(GetSettingsRequest {}).await.unwrap().into_inner().restart_needed);
+    let runs = machine.get_machine(GetMachineRequest {}).await.unwrap().into_inner().hardware.unwrap();
+    assert_eq!(Some(runs.cpus), at_first.settings.map(|size| size.cpus));
+    let back = UpdateSettingsRequest { cpus: at_first.settings.map(|size| size.cpus), ..Default::default() };
+    assert!(!machine.update_settings(back).await.unwrap().into_inner().restart_needed);
+    machine.update_settings(smaller).await.unwrap();
+
+    let restarted = machine.restart_machine(RestartMachineRequest::default()).await.unwrap().into_inner();
+    assert_eq!(restarted.status.unwrap().state(), MachineState::Running);
+    assert_eq!(fixture.fake.starts(), 2);
+    let now = machine.get_machine(GetMachineRequest {}).await.unwrap().into_inner();
+    assert_eq!(now.hardware.unwrap().cpus, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_setting_out_of_range_is_the_callers_mistake_and_nonsense_in_the_file_has_a_way_out() {
+    let fixture = Fixture::new().await;
+    let mut machine = machine(&fixture).await;
+    let too_many = UpdateSettingsRequest { cpus: Some(1000), ..Default::default() };
+    let refused = machine.update_settings(too_many).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().starts_with("cpus is 1000, but must be between 1 and"), "{refused}");
+
+    fs::write(fixture.home.machine().join("settings.json"), "nonsense").unwrap();
+    let found = machine.get_settings(GetSettingsRequest {}).await.unwrap().into_inner();
+    assert!(found.problem.contains("understand the settings in"), "{}", found.problem);
+    let change = UpdateSettingsRequest { cpus: Some(1), ..Default::default() };
+    assert_eq!(machine.update_settings(change).await.unwrap_err().code(), Code::FailedPrecondition);
+    machine.update_settings(UpdateSettingsRequest { reset: true, ..change }).await.unwrap();
+    assert_eq!(machine.get_settings(GetSettingsRequest {}).await.unwrap().into_inner().problem, "");
 }

@@ -3,9 +3,11 @@
 mod containers;
 mod exec;
 mod images;
+mod networks;
 mod not_yet;
 mod pattern;
 mod system;
+mod volumes;
 
 use std::sync::Arc;
 
@@ -49,12 +51,15 @@ static ROUTES: &[Route] = &[
     route!(GET "/_ping" => system::ping::get),
     route!(GET "/version" => system::version::get),
     route!(GET "/info" => system::info::get),
+    route!(GET "/events" => system::events::events),
     // Containers.
     route!(GET "/containers/json" => containers::list::list),
     route!(POST "/containers/create" => containers::create::create),
+    route!(POST "/containers/prune" => containers::prune::prune),
     route!(GET "/containers/{}/json" => containers::inspect::inspect),
     route!(GET "/containers/{}/top" => containers::top::top),
     route!(GET "/containers/{}/logs" => containers::logs::logs),
+    route!(GET "/containers/{}/stats" => containers::stats::stats),
     route!(POST "/containers/{}/start" => containers::start::start),
     route!(POST "/containers/{}/stop" => containers::stop::stop),
     route!(POST "/containers/{}/restart" => containers::restart::restart),
@@ -62,6 +67,9 @@ static ROUTES: &[Route] = &[
     route!(POST "/containers/{}/wait" => containers::wait::wait),
     route!(POST "/containers/{}/attach" => containers::attach::attach),
     route!(POST "/containers/{}/resize" => containers::resize::resize),
+    route!(POST "/containers/{}/pause" => containers::pause::pause),
+    route!(POST "/containers/{}/unpause" => containers::unpause::unpause),
+    route!(POST "/containers/{}/update" => containers::update::update),
     route!(POST "/containers/{}/rename" => containers::rename::rename),
     route!(DELETE "/containers/{}" => containers::remove::remove),
     // Execs.
@@ -79,6 +87,14 @@ static ROUTES: &[Route] = &[
     route!(GET "/images/{*}/get" => images::save::save_one),
     route!(POST "/images/{*}/tag" => images::tag::tag),
     route!(DELETE "/images/{*}" => images::remove::remove),
+    // Volumes.
+    route!(GET "/networks" => networks::list::list),
+    route!(GET "/networks/{}" => networks::inspect::inspect),
+    route!(GET "/volumes" => volumes::list::list),
+    route!(POST "/volumes/create" => volumes::create::create),
+    route!(POST "/volumes/prune" => volumes::prune::prune),
+    route!(GET "/volumes/{}" => volumes::inspect::inspect),
+    route!(DELETE "/volumes/{}" => volumes::remove::remove),
 ];
 
 /// Answers one request.

@@ -40,7 +40,6 @@ macro_rules! no_swarm {
 
 /// The table.
 pub(super) static ROWS: &[Row] = &[
-    not_yet!(GET "/events" "docker events"),
     not_yet!(GET "/system/df" "docker system df"),
     not_yet!(POST "/auth" "docker login"),
     not_yet!(POST "/session" "BuildKit (docker build)"),
@@ -51,12 +50,7 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(POST "/commit" "docker commit"),
     not_yet!(GET "/distribution/{*}/json" "asking a registry"),
     // Containers.
-    not_yet!(POST "/containers/prune" "docker container prune"),
     not_yet!(GET "/containers/{}/attach/ws" "attaching by WebSocket"),
-    not_yet!(POST "/containers/{}/pause" "docker pause"),
-    not_yet!(POST "/containers/{}/unpause" "docker unpause"),
-    not_yet!(POST "/containers/{}/update" "docker update"),
-    not_yet!(GET "/containers/{}/stats" "docker stats"),
     not_yet!(GET "/containers/{}/changes" "docker diff"),
     not_yet!(GET "/containers/{}/export" "docker export"),
     not_yet!(HEAD "/containers/{}/archive" "docker cp"),
@@ -68,19 +62,12 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(GET "/images/search" "docker search"),
     not_yet!(POST "/images/prune" "docker image prune"),
     not_yet!(POST "/images/{*}/push" "docker push"),
-    // Networks and volumes.
-    not_yet!(GET "/networks" "docker network"),
+    // Networks.
     not_yet!(POST "/networks/create" "docker network"),
     not_yet!(POST "/networks/prune" "docker network"),
-    not_found!(GET "/networks/{}" "network {} not found"),
     not_found!(DELETE "/networks/{}" "network {} not found"),
     not_found!(POST "/networks/{}/connect" "network {} not found"),
     not_found!(POST "/networks/{}/disconnect" "network {} not found"),
-    not_yet!(GET "/volumes" "docker volume"),
-    not_yet!(POST "/volumes/create" "docker volume"),
-    not_yet!(POST "/volumes/prune" "docker volume"),
-    not_found!(GET "/volumes/{}" "get {}: no such volume"),
-    not_found!(DELETE "/volumes/{}" "get {}: no such volume"),
     // Plugins and swarm.
     not_yet!(GET "/plugins" "docker plugin"),
     not_found!(GET "/plugins/{*}/json" "plugin \"{}\" not found"),

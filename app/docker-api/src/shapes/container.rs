@@ -3,7 +3,7 @@
 use cove_proto::v1::Container;
 use serde_json::{Map, Value, json};
 
-use crate::shapes::{container_config, container_state, host_config, list_or_null, network_settings};
+use crate::shapes::{container_config, container_state, host_config, list_or_null, mounts, network_settings};
 use crate::timestamps;
 
 /// All about a container.
@@ -24,7 +24,9 @@ pub(crate) fn shape(container: &Container) -> Value {
     set("ResolvConfPath", json!(files.resolv_conf));
     set("HostnamePath", json!(files.hostname));
     set("HostsPath", json!(files.hosts));
-    set("LogPath", json!(files.log));
+    // dockerd names the file of json-file alone: those of other drivers are nobody's to read.
+    let log = if host_config::log_driver(&spec) == "json-file" { files.log.as_str() } else { "" };
+    set("LogPath", json!(log));
     set("Name", json!(format!("/{}", container.name)));
     set("RestartCount", json!(container.restart_count));
     set("Driver", json!("overlay2"));
@@ -41,8 +43,8 @@ pub(crate) fn shape(container: &Container) -> Value {
     if let Some(bytes) = container.rootfs_bytes {
         set("SizeRootFs", json!(bytes));
     }
-    set("Mounts", json!([]));
+    set("Mounts", mounts::shape(container));
     set("Config", container_config::shape(container, &spec));
-    set("NetworkSettings", network_settings::shape(&spec));
+    set("NetworkSettings", network_settings::shape(container));
     Value::Object(shape)
 }

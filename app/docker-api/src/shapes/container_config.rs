@@ -1,9 +1,11 @@
 //! The `Config` of an inspected container.
 
+use std::collections::BTreeMap;
+
 use cove_proto::v1::{Container, ContainerSpec, StringList};
 use serde_json::{Map, Value, json};
 
-use crate::shapes::list_or_null;
+use crate::shapes::{life, list_or_null};
 use crate::spec::client_data;
 
 /// What the container was made from. Docker leaves some members out when they are not set.
@@ -26,8 +28,11 @@ pub(super) fn shape(container: &Container, spec: &ContainerSpec) -> Value {
     set("StdinOnce", json!(spec.stdin_once));
     set("Env", list_or_null(&spec.env));
     set("Cmd", strings(spec.cmd.as_ref()));
+    if let Some(check) = &spec.healthcheck {
+        set("Healthcheck", life::healthcheck(check));
+    }
     set("Image", json!(spec.image));
-    set("Volumes", Value::Null);
+    set("Volumes", volumes(spec));
     set("WorkingDir", json!(spec.working_dir));
     set("Entrypoint", strings(spec.entrypoint.as_ref()));
     set("OnBuild", Value::Null);
@@ -47,6 +52,12 @@ fn hostname<'a>(container: &'a Container, spec: &'a ContainerSpec) -> &'a str {
 
 fn fact(spec: &ContainerSpec, key: &str) -> bool {
     spec.client_data.get(key).is_some_and(|value| value == "true")
+}
+
+/// Paths with a volume of their own, as Go writes a set.
+fn volumes(spec: &ContainerSpec) -> Value {
+    let paths: BTreeMap<&String, Value> = spec.anonymous_volumes.iter().map(|path| (path, json!({}))).collect();
+    if paths.is_empty() { Value::Null } else { json!(paths) }
 }
 
 fn exposed_ports(spec: &ContainerSpec) -> Option<Value> {

@@ -4,11 +4,13 @@ use cove_proto::v1::{ContainerState, ContainerStatus};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::shapes::life;
 use crate::timestamps;
 
 /// The word of a state.
-pub(super) fn word(status: ContainerStatus) -> &'static str {
-    match status {
+pub(super) fn word(state: &ContainerState) -> &'static str {
+    match state.status() {
+        _ if state.restarting => "restarting",
         ContainerStatus::Unspecified | ContainerStatus::Created => "created",
         ContainerStatus::Running => "running",
         ContainerStatus::Paused => "paused",
@@ -18,14 +20,14 @@ pub(super) fn word(status: ContainerStatus) -> &'static str {
     }
 }
 
-/// The `State` of an inspected container. One that is paused also counts as running.
+/// The `State` of an inspected container. One that is paused or restarts in a moment also counts as running.
 pub(super) fn shape(state: &ContainerState) -> Value {
     let status = state.status();
-    json!({
-        "Status": word(status),
-        "Running": matches!(status, ContainerStatus::Running | ContainerStatus::Paused),
+    let mut shape = json!({
+        "Status": word(state),
+        "Running": state.restarting || matches!(status, ContainerStatus::Running | ContainerStatus::Paused),
         "Paused": status == ContainerStatus::Paused,
-        "Restarting": false,
+        "Restarting": state.restarting,
         "OOMKilled": state.oom_killed,
         "Dead": status == ContainerStatus::Dead,
         "Pid": state.pid,
@@ -33,7 +35,11 @@ pub(super) fn shape(state: &ContainerState) -> Value {
         "Error": state.error,
         "StartedAt": timestamps::rfc3339(state.started_at.as_ref()),
         "FinishedAt": timestamps::rfc3339(state.finished_at.as_ref()),
-    })
+    });
+    if let Some(health) = &state.health {
+        shape["Health"] = life::health(health);
+    }
+    shape
 }
 
 /// "Up 5 minutes": the state as a sentence.
@@ -44,7 +50,10 @@ pub(super) fn sentence(state: &ContainerState, now: Timestamp) -> String {
     };
     match state.status() {
         ContainerStatus::Unspecified | ContainerStatus::Created => "Created".to_owned(),
-        ContainerStatus::Running => format!("Up {}", since(&state.started_at)),
+        _ if state.restarting => format!("Restarting ({}) {} ago", state.exit_code, since(&state.finished_at)),
+        ContainerStatus::Running => {
+            format!("Up {}{}", since(&state.started_at), state.health.as_ref().map(life::remark).unwrap_or_default())
+        }
         ContainerStatus::Paused => format!("Up {} (Paused)", since(&state.started_at)),
         ContainerStatus::Exited if state.finished_at.is_none() => String::new(),
         ContainerStatus::Exited => format!("Exited ({}) {} ago", state.exit_code, since(&state.finished_at)),
@@ -77,5 +86,26 @@ mod tests {
         assert_eq!(text(ContainerStatus::Exited), "Exited (3) 5 seconds ago");
         assert_eq!(text(ContainerStatus::Removing), "Removal In Progress");
         assert_eq!(text(ContainerStatus::Dead), "Dead");
+    }
+
+    #[test]
+    fn health_and_restarts_are_part_of_the_sentence() {
+        use cove_proto::v1::{Health, HealthStatus};
+        let now = Timestamp::new(1000, 0).unwrap();
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let mut state =
+            ContainerState { started_at: at(700), finished_at: at(995), exit_code: 1, ..Default::default() };
+        state.set_status(ContainerStatus::Running);
+        for (status, text) in [
+            (HealthStatus::Starting, "Up 5 minutes (health: starting)"),
+            (HealthStatus::Healthy, "Up 5 minutes (healthy)"),
+            (HealthStatus::Unhealthy, "Up 5 minutes (unhealthy)"),
+        ] {
+            state.health = Some(Health { status: status.into(), ..Default::default() });
+            assert_eq!(sentence(&state, now), text);
+        }
+        state.set_status(ContainerStatus::Exited);
+        state.restarting = true;
+        assert_eq!((sentence(&state, now).as_str(), word(&state)), ("Restarting (1) 5 seconds ago", "restarting"));
     }
 }

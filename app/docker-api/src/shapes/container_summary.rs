@@ -4,7 +4,7 @@ use cove_proto::v1::{Container, ContainerSpec};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::shapes::{container_state, network_settings};
+use crate::shapes::{container_state, mounts, network_settings};
 use crate::timestamps;
 
 /// A container in a list, as it is `now`. Sizes are there when they were asked for.
@@ -31,11 +31,11 @@ pub(crate) fn shape(container: &Container, now: Timestamp, sizes: bool) -> Value
         set("SizeRootFs", json!(bytes));
     }
     set("Labels", labels(&spec));
-    set("State", json!(container_state::word(state.status())));
+    set("State", json!(container_state::word(&state)));
     set("Status", json!(container_state::sentence(&state, now)));
     set("HostConfig", json!({"NetworkMode": network_settings::mode(&spec)}));
-    set("NetworkSettings", json!({"Networks": network_settings::networks(&spec)}));
-    set("Mounts", json!([]));
+    set("NetworkSettings", json!({"Networks": network_settings::networks(container)}));
+    set("Mounts", mounts::shape(container));
     Value::Object(row)
 }
 

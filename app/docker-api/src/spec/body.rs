@@ -53,6 +53,7 @@ pub(crate) struct Config {
     pub(crate) stop_signal: Option<String>,
     pub(crate) stop_timeout: Option<i32>,
     pub(crate) exposed_ports: Option<serde_json::Map<String, Value>>,
+    pub(crate) healthcheck: Option<Healthcheck>,
 }
 
 /// Docker's `HostConfig`.
@@ -60,6 +61,7 @@ pub(crate) struct Config {
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct HostConfig {
     pub(crate) auto_remove: Option<bool>,
+    pub(crate) restart_policy: Option<RestartPolicy>,
     pub(crate) network_mode: Option<String>,
     pub(crate) shm_size: Option<i64>,
     pub(crate) console_size: Option<[u32; 2]>,
@@ -75,6 +77,7 @@ pub(crate) struct HostConfig {
     pub(crate) pids_limit: Option<i64>,
     pub(crate) oom_score_adj: Option<i32>,
     pub(crate) oom_kill_disable: Option<bool>,
+    pub(crate) log_config: Option<LogConfig>,
     pub(crate) privileged: Option<bool>,
     pub(crate) cap_add: Option<Vec<String>>,
     pub(crate) cap_drop: Option<Vec<String>>,
@@ -82,6 +85,83 @@ pub(crate) struct HostConfig {
     pub(crate) readonly_rootfs: Option<bool>,
     pub(crate) masked_paths: Option<Vec<String>>,
     pub(crate) readonly_paths: Option<Vec<String>>,
+    pub(crate) init: Option<bool>,
+    pub(crate) group_add: Option<Vec<String>>,
+    pub(crate) sysctls: Option<HashMap<String, String>>,
+    pub(crate) annotations: Option<HashMap<String, String>>,
+    pub(crate) extra_hosts: Option<Vec<String>>,
+    pub(crate) dns: Option<Vec<String>>,
+    pub(crate) dns_options: Option<Vec<String>>,
+    pub(crate) dns_search: Option<Vec<String>>,
+    pub(crate) ipc_mode: Option<String>,
+    pub(crate) pid_mode: Option<String>,
+    #[serde(rename = "UTSMode")]
+    pub(crate) uts_mode: Option<String>,
+    pub(crate) cgroupns_mode: Option<String>,
+    pub(crate) userns_mode: Option<String>,
+    pub(crate) devices: Option<Vec<DeviceMapping>>,
+    pub(crate) device_cgroup_rules: Option<Vec<String>>,
+    pub(crate) cpuset_mems: Option<String>,
+    pub(crate) memory_swappiness: Option<i64>,
+    pub(crate) kernel_memory: Option<i64>,
+    #[serde(rename = "KernelMemoryTCP")]
+    pub(crate) kernel_memory_tcp: Option<i64>,
+    pub(crate) blkio_weight: Option<u32>,
+    pub(crate) blkio_weight_device: Option<Vec<IoDevice>>,
+    pub(crate) blkio_device_read_bps: Option<Vec<IoDevice>>,
+    pub(crate) blkio_device_write_bps: Option<Vec<IoDevice>>,
+    #[serde(rename = "BlkioDeviceReadIOps")]
+    pub(crate) blkio_device_read_iops: Option<Vec<IoDevice>>,
+    #[serde(rename = "BlkioDeviceWriteIOps")]
+    pub(crate) blkio_device_write_iops: Option<Vec<IoDevice>>,
+}
+
+/// Docker's `DeviceMapping`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct DeviceMapping {
+    pub(crate) path_on_host: String,
+    pub(crate) path_in_container: String,
+    pub(crate) cgroup_permissions: String,
+}
+
+/// Docker's `WeightDevice` and `ThrottleDevice`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct IoDevice {
+    pub(crate) path: String,
+    #[serde(alias = "Weight")]
+    pub(crate) rate: u64,
+}
+
+/// Docker's `RestartPolicy`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct RestartPolicy {
+    pub(crate) name: String,
+    pub(crate) maximum_retry_count: i64,
+}
+
+/// Docker's `HealthConfig`; times in nanoseconds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Healthcheck {
+    pub(crate) test: Option<Vec<String>>,
+    pub(crate) interval: Option<i64>,
+    pub(crate) timeout: Option<i64>,
+    pub(crate) start_period: Option<i64>,
+    pub(crate) start_interval: Option<i64>,
+    pub(crate) retries: Option<i64>,
+}
+
+/// Docker's `LogConfig`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct LogConfig {
+    #[serde(rename = "Type")]
+    pub(crate) driver: Option<String>,
+    #[serde(rename = "Config")]
+    pub(crate) options: Option<HashMap<String, String>>,
 }
 
 /// Docker's `Ulimit`.

@@ -13,6 +13,15 @@ pub(crate) const ATTACH_STDERR: &str = "docker.attach_stderr";
 /// The exposed ports, JSON: `{"80/tcp":{}}`. They are documentation: nothing is published.
 pub(crate) const EXPOSED_PORTS: &str = "docker.exposed_ports";
 
+/// `Binds`, JSON: `["v1:/data:ro"]`.
+pub(crate) const BINDS: &str = "docker.binds";
+/// `Mounts`, JSON, as the client wrote them.
+pub(crate) const MOUNTS: &str = "docker.mounts";
+/// `Tmpfs`, JSON: `{"/run":"size=1m"}`.
+pub(crate) const TMPFS: &str = "docker.tmpfs";
+/// `VolumeDriver`, JSON: `"local"`.
+pub(crate) const VOLUME_DRIVER: &str = "docker.volume_driver";
+
 /// The facts of a body.
 pub(crate) fn of(config: &Config) -> HashMap<String, String> {
     let attached = [

@@ -4,17 +4,21 @@
 //!
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
-//! * `resources`, `security`, `network` — parts of the specification.
+//! * [`mounts`], `resources`, `security`, `network`, `devices`, `logging`, `life` — parts of the specification.
 
 pub(crate) mod body;
 pub(crate) mod client_data;
+mod devices;
+mod life;
+mod logging;
+pub(crate) mod mounts;
 mod network;
 mod resources;
 mod security;
 mod unsupported;
 
-use cove_proto::v1::{ContainerSpec, StringList, TerminalSize};
-use serde_json::Value;
+use cove_proto::v1::{ContainerSpec, StringList, TerminalSize, UpdateContainerRequest};
+use serde_json::{Value, json};
 
 use crate::call::invalid_json;
 use crate::error::Error;
@@ -36,16 +40,45 @@ pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
     }
     unsupported::check(&body)?;
     network::check_endpoints(&body)?;
+    devices::check_requests(&body["HostConfig"]["DeviceRequests"])?;
+    devices::check_storage(&body["HostConfig"]["StorageOpt"])?;
     let config = Config::deserialize_from(&body).map_err(invalid_json)?;
     let host = HostConfig::deserialize_from(&body["HostConfig"]).map_err(invalid_json)?;
+    let warnings = warnings(&host);
+    let mut spec = spec(config, host)?;
+    mounts::read(&body, &mut spec)?;
+    Ok(Wanted { spec, warnings })
+}
+
+/// Reads the body of an update, whose members are those of a `HostConfig`.
+pub(crate) fn update_from_body(container: String, body: Value) -> Result<(UpdateContainerRequest, Vec<String>), Error> {
+    let body = json!({ "HostConfig": body });
+    unsupported::check(&body)?;
+    let host = HostConfig::deserialize_from(&body["HostConfig"]).map_err(invalid_json)?;
+    let restart_policy = life::restart_policy(host.restart_policy.as_ref())?;
+    let mut resources = resources::resources(&host);
+    // No limit is a change, here.
+    resources.pids_limit = host.pids_limit.map_or(0, |limit| if limit <= 0 { -1 } else { limit });
+    let request = UpdateContainerRequest { container, resources: Some(resources), restart_policy };
+    Ok((request, warnings(&host)))
+}
+
+fn warnings(host: &HostConfig) -> Vec<String> {
     let mut warnings = Vec::new();
     if host.oom_kill_disable.unwrap_or(false) {
         warnings.push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".to_owned());
     }
-    Ok(Wanted { spec: spec(config, host)?, warnings })
+    // dockerd says it to clients of old versions of its API only; the others are left to wonder.
+    if [host.kernel_memory, host.kernel_memory_tcp].into_iter().flatten().any(|bytes| bytes > 0) {
+        let discarded = "Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. \
+                         Limitation discarded.";
+        warnings.push(discarded.to_owned());
+    }
+    warnings
 }
 
-fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
+fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
+    network::check_exposed(host.network_mode.as_deref(), config.exposed_ports.as_ref())?;
     let client_data = client_data::of(&config);
     let tty = config.tty.unwrap_or(false);
     Ok(ContainerSpec {
@@ -64,13 +97,32 @@ fn spec(config: Config, host: HostConfig) -> Result<ContainerSpec, Error> {
         stop_signal: config.stop_signal.unwrap_or_default(),
         stop_timeout_seconds: config.stop_timeout,
         auto_remove: host.auto_remove.unwrap_or(false),
+        restart_policy: life::restart_policy(host.restart_policy.as_ref())?,
+        healthcheck: life::healthcheck(config.healthcheck)?,
         network_mode: network::mode(host.network_mode.as_deref())?,
         shm_bytes: host.shm_size.map_or(0, |bytes| u64::try_from(bytes).unwrap_or(0)),
         terminal: host.console_size.filter(|_| tty).and_then(terminal_size),
         ulimits: resources::ulimits(host.ulimits.as_deref().unwrap_or_default()),
         resources: Some(resources::resources(&host)),
+        ipc_mode: host.ipc_mode.take().unwrap_or_default(),
+        pid_mode: host.pid_mode.take().unwrap_or_default(),
+        uts_mode: host.uts_mode.take().unwrap_or_default(),
+        cgroupns_mode: host.cgroupns_mode.take().unwrap_or_default(),
+        userns_mode: host.userns_mode.take().unwrap_or_default(),
+        init: host.init.unwrap_or(false),
+        group_add: host.group_add.take().unwrap_or_default(),
+        sysctls: host.sysctls.take().unwrap_or_default(),
+        annotations: host.annotations.take().unwrap_or_default(),
+        extra_hosts: host.extra_hosts.take().unwrap_or_default(),
+        dns_servers: host.dns.take().unwrap_or_default(),
+        dns_options: host.dns_options.take().unwrap_or_default(),
+        dns_search: host.dns_search.take().unwrap_or_default(),
+        devices: devices::devices(host.devices.take().unwrap_or_default()),
+        device_cgroup_rules: host.device_cgroup_rules.take().unwrap_or_default(),
+        log_config: logging::config(host.log_config.as_ref())?,
         security: Some(security::security(host)?),
         client_data,
+        ..Default::default()
     })
 }
 

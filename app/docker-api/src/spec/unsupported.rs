@@ -16,56 +16,20 @@ const fn row(path: &'static [&'static str], option: &'static str, harmless: &'st
 }
 
 static ROWS: &[Row] = &[
-    row(&["Volumes"], "-v with an anonymous volume", &[]),
-    row(&["Healthcheck", "Test"], "--health-cmd", &["NONE"]),
     row(&["NetworkDisabled"], "NetworkDisabled (use --network none)", &[]),
     row(&["MacAddress"], "--mac-address", &[]),
     row(&["OnBuild"], "ONBUILD", &[]),
     row(&["Shell"], "SHELL", &[]),
     row(&["ArgsEscaped"], "ArgsEscaped", &[]),
-    row(&["HostConfig", "VolumesFrom"], "--volumes-from", &[]),
-    row(&["HostConfig", "VolumeDriver"], "--volume-driver", &[]),
-    row(&["HostConfig", "Tmpfs"], "--tmpfs", &[]),
     row(&["HostConfig", "PortBindings"], "publishing ports (-p)", &[]),
     row(&["HostConfig", "PublishAllPorts"], "publishing ports (-P)", &[]),
-    row(&["HostConfig", "RestartPolicy", "Name"], "--restart", &["no"]),
     row(&["HostConfig", "Links"], "--link", &[]),
-    row(&["HostConfig", "Devices"], "--device", &[]),
-    row(&["HostConfig", "DeviceCgroupRules"], "--device-cgroup-rule", &[]),
-    row(&["HostConfig", "DeviceRequests"], "--gpus", &[]),
-    row(&["HostConfig", "Dns"], "--dns", &[]),
-    row(&["HostConfig", "DnsOptions"], "--dns-option", &[]),
-    row(&["HostConfig", "DnsSearch"], "--dns-search", &[]),
-    row(&["HostConfig", "ExtraHosts"], "--add-host", &[]),
-    row(&["HostConfig", "GroupAdd"], "--group-add", &[]),
-    row(&["HostConfig", "Init"], "--init", &[]),
-    row(&["HostConfig", "IpcMode"], "--ipc", &["private"]),
-    row(&["HostConfig", "PidMode"], "--pid", &["private"]),
-    row(&["HostConfig", "UTSMode"], "--uts", &["private"]),
-    row(&["HostConfig", "CgroupnsMode"], "--cgroupns", &["private"]),
-    // "host" is what a container gets: there is no remapping to opt out of.
-    row(&["HostConfig", "UsernsMode"], "--userns", &["host"]),
     row(&["HostConfig", "Cgroup"], "Cgroup", &[]),
     row(&["HostConfig", "CgroupParent"], "--cgroup-parent", &[]),
-    row(&["HostConfig", "LogConfig", "Type"], "--log-driver", &["json-file"]),
-    row(&["HostConfig", "LogConfig", "Config"], "--log-opt", &[]),
     row(&["HostConfig", "Runtime"], "--runtime", &["cove"]),
     row(&["HostConfig", "Isolation"], "--isolation", &["default"]),
-    row(&["HostConfig", "StorageOpt"], "--storage-opt", &[]),
-    row(&["HostConfig", "Sysctls"], "--sysctl", &[]),
-    row(&["HostConfig", "Annotations"], "--annotation", &[]),
-    row(&["HostConfig", "BlkioWeight"], "--blkio-weight", &[]),
-    row(&["HostConfig", "BlkioWeightDevice"], "--blkio-weight-device", &[]),
-    row(&["HostConfig", "BlkioDeviceReadBps"], "--device-read-bps", &[]),
-    row(&["HostConfig", "BlkioDeviceWriteBps"], "--device-write-bps", &[]),
-    row(&["HostConfig", "BlkioDeviceReadIOps"], "--device-read-iops", &[]),
-    row(&["HostConfig", "BlkioDeviceWriteIOps"], "--device-write-iops", &[]),
     row(&["HostConfig", "CpuRealtimePeriod"], "--cpu-rt-period", &[]),
     row(&["HostConfig", "CpuRealtimeRuntime"], "--cpu-rt-runtime", &[]),
-    row(&["HostConfig", "CpusetMems"], "--cpuset-mems", &[]),
-    row(&["HostConfig", "MemorySwappiness"], "--memory-swappiness", &["-1"]),
-    row(&["HostConfig", "KernelMemory"], "--kernel-memory", &[]),
-    row(&["HostConfig", "KernelMemoryTCP"], "--kernel-memory-tcp", &[]),
     row(&["HostConfig", "CpuCount"], "--cpu-count", &[]),
     row(&["HostConfig", "CpuPercent"], "--cpu-percent", &[]),
     row(&["HostConfig", "IOMaximumIOps"], "--io-maxiops", &[]),
@@ -74,8 +38,6 @@ static ROWS: &[Row] = &[
 
 /// Finds the first thing that a body asks for in vain.
 pub(super) fn check(body: &Value) -> Result<(), Error> {
-    check_binds(&body["HostConfig"]["Binds"])?;
-    check_mounts(&body["HostConfig"]["Mounts"])?;
     for row in ROWS {
         let value = row.path.iter().fold(body, |value, key| &value[*key]);
         if !is_default(value) && !is_harmless(value, row.harmless) {
@@ -104,32 +66,4 @@ fn is_harmless(value: &Value, harmless: &[&str]) -> bool {
         Value::Array(list) => list.iter().all(|item| is_harmless(item, harmless)),
         _ => false,
     }
-}
-
-fn check_binds(binds: &Value) -> Result<(), Error> {
-    let Some(bind) = binds.as_array().and_then(|binds| binds.first()) else { return Ok(()) };
-    let bind = bind.as_str().unwrap_or_default();
-    Err(refused_mount(bind.split(':').next().unwrap_or_default(), bind))
-}
-
-fn check_mounts(mounts: &Value) -> Result<(), Error> {
-    let Some(mount) = mounts.as_array().and_then(|mounts| mounts.first()) else { return Ok(()) };
-    let source = mount["Source"].as_str().unwrap_or_default();
-    match mount["Type"].as_str().unwrap_or_default() {
-        "bind" => Err(refused_mount(source, &format!("--mount type=bind,source={source}"))),
-        kind => Err(unsupported(&format!("--mount type={kind}"))),
-    }
-}
-
-/// A path is a folder of the host (or would be one of the guest); anything else is the name of a volume.
-fn refused_mount(source: &str, option: &str) -> Error {
-    let is_volume = !source.is_empty() && !source.contains(['/', '\\', '~', '.']);
-    if is_volume {
-        return Error::NotImplemented(format!(
-            "volume {source} ({option}): volumes are not supported by this version of Cove yet"
-        ));
-    }
-    Error::NotImplemented(format!(
-        "bind source path {source} ({option}): host folders are not supported by this version of Cove yet"
-    ))
 }

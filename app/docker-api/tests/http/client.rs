@@ -12,6 +12,8 @@ use crate::engine::Fake;
 pub(crate) struct Client {
     pub(crate) stream: DuplexStream,
     pub(crate) fake: Arc<Fake>,
+    /// Says to the server that the client has closed both directions.
+    pub(crate) leave: tokio::sync::oneshot::Sender<()>,
     /// Ends when the connection does.
     pub(crate) served: tokio::task::JoinHandle<()>,
 }
@@ -44,11 +46,17 @@ impl Client {
         let fake = Arc::new(Fake::default());
         let api = Api::new(Fake::engine(&fake), HostFacts { daemon_version: "0.1.0".into() });
         let (stream, server) = tokio::io::duplex(64 * 1024);
+        let (leave, left) = tokio::sync::oneshot::channel();
+        let gone = async {
+            if left.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
         let served = tokio::spawn(async move {
             // A client that hangs up is an error to the server and part of the tests.
-            let _how_it_ended = api.serve_connection(server).await;
+            let _how_it_ended = api.serve_connection(server, gone).await;
         });
-        Self { stream, fake, served }
+        Self { stream, fake, leave, served }
     }
 
     /// Sends octets.

@@ -29,7 +29,10 @@ async fn errors_of_the_engine_keep_their_words() {
         ("GET", "/networks/nope", 404, "network nope not found"),
         ("GET", "/volumes/nope", 404, "get nope: no such volume"),
         ("GET", "/plugins/a/b/json", 404, "plugin \"a/b\" not found"),
-        ("POST", "/containers/c2/pause", 501, "docker pause is not supported by this version of Cove yet"),
+        ("POST", "/containers/nope/pause", 404, "No such container: nope"),
+        ("POST", "/containers/paused/pause", 409, "Container paused is already paused"),
+        ("POST", "/containers/running/unpause", 500, "Container running is not paused"),
+        ("POST", "/containers/nope/update", 404, "No such container: nope"),
         ("GET", "/images/search?term=x", 501, "docker search is not supported by this version of Cove yet"),
         ("POST", "/build", 501, "docker build is not supported by this version of Cove yet"),
         (

@@ -131,3 +131,25 @@ async fn an_exec_is_as_dockerd_shows_it() {
         }),
     );
 }
+
+#[tokio::test]
+async fn health_and_restarts_are_as_dockerd_shows_them() {
+    let mut client = Client::new();
+    let seen = client.call("GET", "/v1.51/containers/checked/json").await.json();
+    let log = |start: &str, end: &str, code: i32, output: &str| json!({"Start": start, "End": end, "ExitCode": code, "Output": output});
+    let health = json!({"Status": "unhealthy", "FailingStreak": 1, "Log": [log(
+        "2026-11-24T08:20:28.081755262Z",
+        "2026-11-24T08:20:29.171671899Z",
+        -1,
+        "Health check exceeded timeout (1s): before\n",
+    )]});
+    assert_same(&seen["State"]["Health"], &health);
+    assert_same(
+        &seen["Config"]["Healthcheck"],
+        &json!({"Test": ["CMD-SHELL", "echo before; sleep 100"], "Interval": 1_000_000_000, "Timeout": 1_000_000_000, "Retries": 1}),
+    );
+    assert_same(&seen["HostConfig"]["RestartPolicy"], &json!({"Name": "on-failure", "MaximumRetryCount": 2}));
+    let names: Vec<&String> = seen["Config"].as_object().unwrap().keys().collect();
+    let at = names.iter().position(|name| *name == "Healthcheck").unwrap();
+    assert_eq!((names[at - 1].as_str(), names[at + 1].as_str()), ("Cmd", "Image"));
+}

@@ -53,6 +53,36 @@ async fn old_clients_are_not_told_of_frames() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_a_quiet_attach_is_noticed_at_once() {
+    for query in ["stream=1&stdin=1&stdout=1", "stream=1&stdout=1"] {
+        let mut client = Client::new();
+        client.send(upgrade(&format!("/v1.51/containers/quiet/attach?{query}"), "")).await;
+        client.read_head().await;
+        client.finish().await;
+        assert!(!client.served.is_finished(), "a half-close is no end");
+        client.leave.send(()).unwrap();
+        client.fake.cancelled.notified().await;
+        client.served.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn keys_that_let_go_are_passed_on_and_end_the_connection_without_a_word() {
+    let mut client = Client::new();
+    client.send(upgrade("/v1.51/containers/let-go/attach?stream=1&stdin=1&stdout=1&detachKeys=ctrl-a", "")).await;
+    client.read_head().await;
+    client.finish().await;
+    assert_eq!(client.read_to_end().await, b"");
+    assert_eq!(client.fake.asked().last().map(String::as_str), Some("detach keys ctrl-a"));
+    let mut client = Client::new();
+    client.send(upgrade("/v1.51/exec/let-go/start", r#"{"Tty":true}"#)).await;
+    client.read_head().await;
+    client.finish().await;
+    assert_eq!(client.read_to_end().await, b"");
+    assert_eq!(client.fake.asked().last().map(String::as_str), Some("detach keys ctrl-b"));
+}
+
+#[tokio::test]
 async fn without_stdin_nothing_is_passed_on() {
     let mut client = Client::new();
     client.send(upgrade("/v1.51/containers/c2/attach?stream=1&stdout=1", "") + "ignored").await;

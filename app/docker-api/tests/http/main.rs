@@ -10,8 +10,12 @@ mod client;
 mod engine;
 
 mod errors;
+mod events;
 mod golden;
 mod hijacked;
 mod images;
+mod networks;
+mod stats;
 mod streams;
 mod system;
+mod volumes;

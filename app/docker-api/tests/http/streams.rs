@@ -70,6 +70,13 @@ async fn logs_of_a_terminal_are_raw_and_each_line_has_one_prefix() {
 }
 
 #[tokio::test]
+async fn details_are_said_before_the_line_in_order_and_escaped() {
+    let mut client = Client::new();
+    let logs = client.call("GET", "/containers/labelled/logs?stdout=1&details=1").await;
+    assert_eq!(logs.body, "\x01\0\0\0\0\0\0\x13app=x,team=a+b out\n");
+}
+
+#[tokio::test]
 async fn verbs_pass_their_parameters_on() {
     let mut client = Client::new();
     for (method, path, status, asked) in [
@@ -88,6 +95,9 @@ async fn verbs_pass_their_parameters_on() {
         ("POST", "/containers/c/rename?name=/new", 204, "rename new"),
         ("POST", "/containers/c/resize?h=24&w=80", 200, "resize 24x80"),
         ("POST", "/exec/e/resize?h=24&w=80", 200, "resize 24x80"),
+        ("POST", "/containers/c/pause", 204, "pause"),
+        ("POST", "/containers/c/unpause", 204, "unpause"),
+        ("POST", "/containers/c/update", 200, "update memory=0 pids=0 policy=None"),
         ("DELETE", "/containers/c?force=1&v=true", 204, "remove force=true volumes=true"),
         ("POST", "/images/a/b:1/tag?repo=127.0.0.1%3A5000%2Fx%2Fy&tag=1", 201, "tag a/b:1 127.0.0.1:5000/x/y:1"),
     ] {
@@ -111,4 +121,21 @@ async fn create_passes_name_and_specification_on() {
     let request = client.fake.created.lock().unwrap().take().unwrap();
     assert_eq!(request.name, "web");
     assert_eq!(request.spec.unwrap().image, "busybox");
+}
+
+#[tokio::test]
+async fn an_update_and_a_prune_answer_as_dockerd_does() {
+    let mut client = Client::new();
+    let body = r#"{"Memory":67108864,"PidsLimit":-1,"RestartPolicy":{"Name":"always"},"OomKillDisable":true}"#;
+    let updated = client.post("/containers/c/update", body).await;
+    let warning = "Your kernel does not support OomKillDisable. OomKillDisable discarded.";
+    assert_eq!(updated.body, format!("{{\"Warnings\":[\"{warning}\"]}}\n"));
+    assert_eq!(client.post("/containers/c/update", "{}").await.body, "{\"Warnings\":null}\n");
+    let policy = "Some(\"RESTART_POLICY_KIND_ALWAYS\")";
+    assert_eq!(client.fake.asked()[0], format!("update memory=67108864 pids=-1 policy={policy}"));
+    let pruned = client.call("POST", "/containers/prune").await;
+    assert_eq!(pruned.body, "{\"ContainersDeleted\":[\"c1\",\"c2\"],\"SpaceReclaimed\":7}\n");
+    let pruned = client.call("POST", "/containers/prune?filters=%7B%22label!%22:%5B%22a%22%5D%7D").await;
+    assert_eq!(pruned.body, "{\"ContainersDeleted\":null,\"SpaceReclaimed\":0}\n");
+    assert_eq!(client.fake.asked().last().map(String::as_str), Some("prune label!"));
 }

@@ -4,6 +4,7 @@
 //! to fill the host's disk. Readers see a file that grows, and that begins anew when it has been rotated.
 //!
 //! * [`sink`] — writing, with the cap.
+//! * [`keep`] — from the guest to the sink, with an eye on panics and resets.
 //! * [`tail`] — the end of it.
 //! * [`follow`] — what comes from now on.
 
@@ -14,11 +15,13 @@ use std::{
 };
 
 pub mod follow;
+pub mod keep;
 pub mod sink;
 pub mod tail;
 
 pub use follow::Follow;
 pub(crate) use follow::Lines;
+pub use keep::{Sign, keep};
 pub use sink::Sink;
 pub use tail::tail;
 

@@ -74,6 +74,7 @@ fn write_files(config: &MachineConfig, secret: &[u8]) -> Result<MachineSpec, Cau
     disk::ensure(&config.data_disk, settings.disk_bytes)?;
     let secret_file = config.secret_file();
     replace(&secret_file, |file| file.write_all(secret)).map_err(|e| about(&secret_file, &e))?;
+    settings.save(&config.run_settings(), config.host)?;
     let initramfs = boot_initramfs(config);
     initramfs::write(&config.initramfs, &config.secret_guest_path, secret, &initramfs)?;
     Ok(MachineSpec {

@@ -58,6 +58,12 @@ impl MachineConfig {
     pub fn secret_file(&self) -> PathBuf {
         self.runtime_dir.join("boot-secret")
     }
+
+    /// Where the settings that the present run began with are kept, so that a later daemon knows them too.
+    #[must_use]
+    pub fn run_settings(&self) -> PathBuf {
+        self.runtime_dir.join("settings.json")
+    }
 }
 
 /// How to stop.
@@ -135,6 +141,7 @@ pub struct Machine {
     config: Arc<MachineConfig>,
     requests: mpsc::UnboundedSender<Request>,
     status: watch::Receiver<Status>,
+    history: publish::History,
     vm: watch::Receiver<Option<Arc<dyn Vm>>>,
 }
 
@@ -144,10 +151,10 @@ impl Machine {
     pub fn new(config: MachineConfig, hypervisor: Arc<dyn Adopt>, guest: Arc<dyn Guest>) -> Self {
         let config = Arc::new(config);
         let (requests, incoming) = mpsc::unbounded_channel();
-        let (publisher, status, vm) = publish::channel();
+        let (publisher, status, history, vm) = publish::channel();
         let shared = task::Shared { config: config.clone(), hypervisor, guest, publisher };
         tokio::spawn(task::run(shared, incoming));
-        Self { config, requests, status, vm }
+        Self { config, requests, status, history, vm }
     }
 
     /// What it was made with.
@@ -160,6 +167,13 @@ impl Machine {
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
+    }
+
+    /// Each state after a revision, oldest first; the present one alone if the revision is unknown: 0, one of an earlier
+    /// daemon, or one too long ago.
+    #[must_use]
+    pub fn states_after(&self, revision: u64) -> Vec<Status> {
+        self.history.after(revision)
     }
 
     /// Starts the machine, or joins the start that is under way, and answers when its agent does. While it stops, this

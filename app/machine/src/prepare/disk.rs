@@ -1,11 +1,13 @@
-//! The data disk: a raw, sparse file. It grows to the size asked for and never shrinks, because what is beyond the end of a
-//! file system that is not told is lost.
+//! The data disk: a raw, sparse file, or a VHDX if its name says so. It grows to the size asked for and never shrinks,
+//! because what is beyond the end of a file system that is not told is lost.
 
 use std::{
     fs::{File, OpenOptions},
     io,
     path::{Path, PathBuf},
 };
+
+use super::vhdx;
 
 /// Why there is no data disk.
 #[derive(Debug, thiserror::Error)]
@@ -36,23 +38,40 @@ pub enum DiskError {
 /// If the file cannot be made, opened or grown.
 pub fn ensure(path: &Path, bytes: u64) -> Result<u64, DiskError> {
     let open = |source| DiskError::Open { path: path.to_owned(), source };
-    let file = match OpenOptions::new().read(true).write(true).open(path) {
+    let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => create(path).map_err(open)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => create(path, bytes).map_err(open)?,
         Err(e) => return Err(open(e)),
     };
-    let present = file.metadata().map_err(open)?.len();
-    if present >= bytes {
-        return Ok(present);
-    }
-    file.set_len(bytes).map_err(|source| DiskError::Grow { path: path.to_owned(), bytes, source })?;
-    Ok(bytes)
+    let grow = if is_vhdx(path) { vhdx::grow } else { grow_raw };
+    grow(&mut file, bytes).map_err(|source| DiskError::Grow { path: path.to_owned(), bytes, source })
+}
+
+/// How large the disk is for a guest.
+///
+/// # Errors
+/// If there is none, or its file cannot be read.
+pub fn size(path: &Path) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    if is_vhdx(path) { vhdx::size(&mut file) } else { Ok(file.metadata()?.len()) }
+}
+
+fn is_vhdx(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "vhdx")
 }
 
 /// A new file that only this user reads: it holds whatever containers keep.
-fn create(path: &Path) -> io::Result<File> {
-    super::replace(path, |_| Ok(()))?;
+fn create(path: &Path, bytes: u64) -> io::Result<File> {
+    if is_vhdx(path) { vhdx::create(path, bytes) } else { super::replace(path, |_| Ok(())) }?;
     OpenOptions::new().read(true).write(true).open(path)
+}
+
+fn grow_raw(file: &mut File, bytes: u64) -> io::Result<u64> {
+    let present = file.metadata()?.len();
+    if present >= bytes {
+        return Ok(present);
+    }
+    file.set_len(bytes).map(|()| bytes)
 }
 
 #[cfg(test)]
@@ -67,6 +86,15 @@ mod tests {
         assert_eq!(ensure(&path, 1 << 30).unwrap(), 1 << 30);
         assert_eq!(ensure(&path, 1 << 20).unwrap(), 1 << 30);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 1 << 30);
+    }
+
+    #[test]
+    fn a_raw_disk_under_the_name_of_a_vhdx_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data.vhdx");
+        std::fs::write(&path, [0; 64]).unwrap();
+        assert!(matches!(ensure(&path, 1 << 30), Err(DiskError::Grow { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), [0; 64]);
     }
 
     #[test]

@@ -188,6 +188,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_client_that_only_sends_no_more_is_not_gone_and_one_that_ended_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut listener = LocalListener::bind(&endpoint(&folder)).unwrap();
+        let mut client = LocalStream::connect(listener.endpoint()).await.unwrap();
+        let mut server = listener.accept().await.unwrap();
+        let mut gone = tokio::spawn(server.gone());
+        client.shutdown().await.unwrap();
+        assert_eq!(server.read(&mut [0]).await.unwrap(), 0);
+        server.write_all(b"quiet from here").await.unwrap();
+        client.read_exact(&mut [0; 15]).await.unwrap();
+        let early = tokio::time::timeout(std::time::Duration::from_millis(50), &mut gone).await;
+        assert!(early.is_err(), "it can still read");
+        drop(client);
+        gone.await.unwrap();
+    }
+
+    #[tokio::test]
     async fn the_socket_is_private_replaces_a_dead_one_and_goes_away() {
         let folder = tempfile::tempdir().unwrap();
         let endpoint = endpoint(&folder);

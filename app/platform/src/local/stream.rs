@@ -15,12 +15,21 @@ use super::Endpoint;
 pub struct LocalStream(pub(super) imp::Stream);
 
 impl LocalStream {
+    /// Whether shutting down one direction reaches the other side. Pipes know only whole ends.
+    pub const HALF_CLOSES: bool = cfg!(unix);
+
     /// Connects to what listens on `endpoint`.
     ///
     /// # Errors
     /// What the system says; `NotFound` and `ConnectionRefused` mean that nothing listens.
     pub async fn connect(endpoint: &Endpoint) -> io::Result<Self> {
         imp::connect(endpoint).await.map(Self)
+    }
+
+    /// Comes when the other side has closed both directions, as a process does that ends. Reading alone cannot tell that
+    /// from a half-close. Never with pipes: there the end of reading is the end.
+    pub fn gone(&self) -> impl Future<Output = ()> + Send + use<> {
+        imp::gone(&self.0)
     }
 }
 
@@ -58,7 +67,9 @@ impl AsyncWrite for LocalStream {
 
 #[cfg(unix)]
 pub(super) mod imp {
-    use std::io;
+    use std::{io, os::fd::AsFd};
+
+    use tokio::io::Interest;
 
     use super::Endpoint;
 
@@ -66,6 +77,23 @@ pub(super) mod imp {
 
     pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
         Stream::connect(endpoint.path()).await
+    }
+
+    /// Watches a descriptor of its own: the stream's is with whoever reads and writes.
+    pub(super) fn gone(stream: &Stream) -> impl Future<Output = ()> + Send + use<> {
+        let own = stream.as_fd().try_clone_to_owned().map(std::os::unix::net::UnixStream::from);
+        let watched = own.and_then(Stream::from_std);
+        async move {
+            // Without a descriptor to spare, the next write finds out.
+            let Ok(watched) = watched else { return std::future::pending().await };
+            while let Ok(ready) = watched.ready(Interest::WRITABLE).await {
+                if ready.is_write_closed() {
+                    return;
+                }
+                // That it can be written to is no news; wait for a change.
+                let _ = watched.try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+            }
+        }
     }
 }
 
@@ -104,6 +132,10 @@ pub(super) mod imp {
                 opened => return opened.map(Stream::Client),
             }
         }
+    }
+
+    pub(super) fn gone(_: &Stream) -> impl Future<Output = ()> + Send + use<> {
+        std::future::pending()
     }
 
     impl AsyncRead for Stream {

@@ -5,13 +5,17 @@ use std::io::{Read, Write};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
 
+use cove_proto::v1;
+
 use super::*;
 use crate::{
     containers::attach::{self, Attached, Input},
+    detach_keys::DetachKeys,
     logs::Stream as Source,
 };
 
-const BOTH: attach::Wanted = attach::Wanted { stdin: false, stdout: true, stderr: true, logs: false, stream: true };
+const BOTH: attach::Wanted =
+    attach::Wanted { stdin: false, stdout: true, stderr: true, logs: false, stream: true, detach_keys: None };
 
 async fn all(output: impl Stream<Item = Result<(Source, Bytes), ContainersError>>) -> (Vec<u8>, Vec<u8>) {
     let pieces: Vec<(Source, Bytes)> = output.try_collect().await.unwrap();
@@ -156,6 +160,68 @@ async fn input_to_what_reads_no_more_is_refused_and_ends_nothing() {
 }
 
 #[tokio::test]
+async fn keys_at_a_terminal_let_go_of_it_and_what_came_before_them_arrives() {
+    let world = World::new().await;
+    let (_, program) = world.started("sh", ContainerSpec { tty: true, ..interactive() }).await;
+    let wanted = attach::Wanted { stdin: true, detach_keys: DetachKeys::parse("ctrl-a,b"), ..BOTH };
+    let Attached { mut output, input } = world.containers.attach("sh", wanted).unwrap();
+    program.says("hello");
+    assert_eq!(output.next().await.unwrap().unwrap().1, "hello");
+    let mut input = input.unwrap();
+    assert!(input.write(b"typed\x01").await);
+    assert!(!input.write(b"b").await);
+    assert_eq!(text(&output.next().await.unwrap().unwrap_err()), "read escape sequence");
+    assert!(output.next().await.is_none() && program.exited().is_none());
+    let mut typed = [0; 5];
+    program.stdin().read_exact(&mut typed).unwrap();
+    assert_eq!(&typed, b"typed");
+}
+
+#[tokio::test]
+async fn without_a_terminal_the_keys_are_input() {
+    let world = World::new().await;
+    let (_, program) = world.started("cat", interactive()).await;
+    let wanted = attach::Wanted { stdin: true, detach_keys: DetachKeys::parse("a"), ..BOTH };
+    let Attached { input, .. } = world.containers.attach("cat", wanted).unwrap();
+    assert!(input.unwrap().write(b"a").await);
+    let mut typed = [0];
+    program.stdin().read_exact(&mut typed).unwrap();
+    assert_eq!(&typed, b"a");
+}
+
+#[tokio::test]
+async fn a_container_without_a_log_can_be_attached_to_but_not_read() {
+    let world = World::new().await;
+    let log_config = Some(v1::LogConfig { driver: "none".into(), ..Default::default() });
+    let (_, program) = world.started("web", ContainerSpec { log_config, ..spec() }).await;
+    let attached = world.containers.attach("web", BOTH).unwrap();
+    program.says("heard");
+    program.exits(0);
+    assert_eq!(all(attached.output).await.0, b"heard");
+    let unread = "configured logging driver does not support reading";
+    let stdout = output::Wanted { stdout: true, ..Default::default() };
+    assert_eq!(text(&world.containers.output("web", stdout).await.err().unwrap()), unread);
+    let replayed = world.containers.attach("web", attach::Wanted { logs: true, ..BOTH }).err().unwrap();
+    assert_eq!((replayed.kind(), text(&replayed)), (Kind::Unsupported, unread.to_owned()));
+}
+
+#[tokio::test]
+async fn a_value_of_a_log_option_that_makes_no_sense_is_found_at_the_start() {
+    let world = World::new().await;
+    let options = [("max-size".to_owned(), "abc".to_owned())].into();
+    let log_config = Some(v1::LogConfig { driver: "json-file".into(), options });
+    world.containers.create("web", ContainerSpec { log_config, ..spec() }).await.unwrap();
+    let words = "failed to create task for container: failed to initialize logging driver: invalid size: 'abc'";
+    assert_eq!(text(&world.containers.start("web").await.unwrap_err()), words);
+    let log_config = Some(v1::LogConfig { driver: "nosuch".into(), ..Default::default() });
+    let unknown = world.containers.create("db", ContainerSpec { log_config, ..spec() }).await.unwrap_err();
+    assert_eq!(
+        (unknown.kind(), text(&unknown).as_str()),
+        (Kind::Invalid, "error looking up logging plugin nosuch: plugin \"nosuch\" not found")
+    );
+}
+
+#[tokio::test]
 async fn who_attaches_to_a_container_that_is_removed_is_let_go() {
     let world = World::new().await;
     world.containers.create("web", spec()).await.unwrap();
@@ -164,8 +230,8 @@ async fn who_attaches_to_a_container_that_is_removed_is_let_go() {
         let with = world.containers.create("sh", interactive()).await.unwrap();
         world.input_of(&with)
     };
-    world.containers.remove("web", false).await.unwrap();
-    world.containers.remove("sh", false).await.unwrap();
+    world.containers.remove("web", false, false).await.unwrap();
+    world.containers.remove("sh", false, false).await.unwrap();
     assert_eq!(all(attached.output).await, (Vec::new(), Vec::new()));
     assert!(!input.write(b"x").await);
     assert_eq!(world.containers.attach("web", BOTH).err().unwrap().kind(), Kind::NotFound);

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use tokio::runtime::Runtime;
 
-use super::*;
+use cove_proto::v1::RestartPolicyKind;
+
+use super::{life::restarting, *};
 use crate::containers::fake::{FakeImages, FakeLauncher};
 
 /// A data disk, and what PID 1 and the image store know, which outlive an agent.
@@ -148,4 +150,83 @@ fn a_program_of_no_container_is_ended() {
         }
     });
     assert_eq!(program.exited().unwrap().code, 137);
+}
+
+#[test]
+fn a_boot_starts_what_is_always_to_run_and_what_was_not_stopped() {
+    use RestartPolicyKind as P;
+    let machine = Machine::new();
+    machine.agent("boot 1", &[], async |world| {
+        for (name, kind) in [
+            ("always", P::Always),
+            ("always-stopped", P::Always),
+            ("unless", P::UnlessStopped),
+            ("unless-stopped", P::UnlessStopped),
+            ("failure", P::OnFailure),
+            ("success", P::OnFailure),
+            ("no", P::No),
+        ] {
+            world.started(name, restarting(kind, 0)).await;
+        }
+        world.containers.create("created", restarting(P::Always, 0)).await.unwrap();
+        world.containers.stop("always-stopped", None, "").await.unwrap();
+        world.containers.stop("unless-stopped", None, "").await.unwrap();
+        world.launcher.program(&world.containers.find("success").unwrap().id).exits(0);
+        world.exit_code("success").await;
+        // Then the power is cut.
+    });
+    machine.agent("boot 2", &[], async |world| {
+        for name in ["always", "always-stopped", "unless", "failure"] {
+            world.comes(name, |view| view.program.is_some()).await;
+        }
+        for name in ["unless-stopped", "success", "no", "created"] {
+            assert!(!world.containers.find(name).unwrap().now().is_active(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn another_agent_of_the_same_boot_starts_only_what_was_about_to_be() {
+    let machine = Machine::new();
+    let policy = restarting(RestartPolicyKind::Always, 0);
+    machine.agent("boot 1", &[], async |world| {
+        let (_, program) = world.started("waits", policy.clone()).await;
+        world.started("stopped", policy.clone()).await;
+        world.containers.stop("stopped", None, "").await.unwrap();
+        program.exits(1);
+        world.comes("waits", |view| view.is_restarting()).await;
+    });
+    machine.agent("boot 1", &[], async |world| {
+        world.comes("waits", |view| view.program.is_some()).await;
+        assert!(!world.containers.find("stopped").unwrap().now().is_active());
+    });
+}
+
+#[test]
+fn power_off_restarts_nothing_and_is_no_stop_by_hand() {
+    let machine = Machine::new();
+    machine.agent("boot 1", &[], async |world| {
+        let (_, program) = world.started("web", restarting(RestartPolicyKind::UnlessStopped, 0)).await;
+        assert_eq!(world.containers.stop_all(std::time::Duration::from_secs(1)).await, 1);
+        assert_eq!(program.exited().unwrap().code, 143);
+        assert!(!world.containers.find("web").unwrap().now().is_active());
+    });
+    machine.agent("boot 2", &[], async |world| {
+        world.comes("web", |view| view.program.is_some()).await;
+    });
+}
+
+#[test]
+fn what_is_paused_is_so_under_the_next_agent() {
+    let machine = Machine::new();
+    let (id, program) = machine.agent("boot 1", &[], async |world| {
+        let started = world.started("web", spec()).await;
+        world.containers.pause("web").await.unwrap();
+        started
+    });
+    machine.agent("boot 1", &[(&id, &program)], async |world| {
+        assert_eq!(world.status("web").await, ContainerStatus::Paused);
+        world.containers.unpause("web").await.unwrap();
+        assert!(!program.is_frozen());
+    });
 }

@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 
+use futures::{FutureExt, StreamExt, stream::BoxStream};
+
 use super::*;
-use crate::containers::list::Wanted;
+use crate::containers::{list::Wanted, watch::Change};
+
+type Listed = Result<Change, ContainersError>;
 
 fn filter(pairs: &[(&str, &str)]) -> HashMap<String, StringList> {
     let mut filters: HashMap<String, StringList> = HashMap::new();
@@ -89,7 +93,12 @@ async fn filters_that_make_no_sense_are_refused() {
         ("nosuch", "x", "invalid filter 'nosuch'", Kind::Invalid),
         ("status", "x", "invalid filter 'status=x'", Kind::Invalid),
         ("exited", "x", "invalid filter 'exited=x'", Kind::Invalid),
-        ("health", "x", "invalid filter 'health=x'", Kind::Invalid),
+        (
+            "health",
+            "x",
+            "invalid filter 'health=x': invalid value for health (x): must be one of none, starting, healthy, unhealthy",
+            Kind::Invalid,
+        ),
         ("since", "x", "No such container: x", Kind::NotFound),
     ] {
         let error = world.names(Wanted { filters: filter(&[(key, value)]), ..Wanted::default() }).await.unwrap_err();
@@ -107,4 +116,38 @@ async fn sizes_are_those_of_the_writable_layer_and_of_the_image() {
     std::fs::hard_link(upper.join("sub/file"), upper.join("same")).unwrap();
     let seen = world.containers.inspect("idle", true).await.unwrap();
     assert_eq!((seen.writable_bytes, seen.rootfs_bytes), (Some(1234), Some(2234)));
+}
+
+/// Reads lists until a container is in a state, and says the revision.
+async fn until(lists: &mut BoxStream<'_, Listed>, id: &str, status: ContainerStatus) -> u64 {
+    loop {
+        let list = lists.next().await.unwrap().unwrap();
+        let found = list.containers.iter().find(|container| container.id == id);
+        if found.is_some_and(|container| container.state.as_ref().unwrap().status() == status) {
+            return list.revision;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_sees_the_list_at_once_and_after_each_change() {
+    let world = World::new().await;
+    let mut lists = world.containers.watch(true, 0).boxed();
+    let first = lists.next().await.unwrap().unwrap();
+    assert!(first.containers.is_empty());
+    let (id, program) = world.started("web", spec()).await;
+    let running = until(&mut lists, &id, ContainerStatus::Running).await;
+    assert!(running > first.revision);
+    program.exits(0);
+    assert!(until(&mut lists, &id, ContainerStatus::Exited).await > running);
+    world.containers.remove("web", false, false).await.unwrap();
+    while !lists.next().await.unwrap().unwrap().containers.is_empty() {}
+}
+
+#[tokio::test]
+async fn a_watcher_that_knows_the_list_waits_and_one_of_an_earlier_agent_does_not() {
+    let world = World::new().await;
+    let known = Box::pin(world.containers.watch(true, 0)).next().await.unwrap().unwrap().revision;
+    assert!(Box::pin(world.containers.watch(true, known)).next().now_or_never().is_none());
+    assert_eq!(Box::pin(world.containers.watch(true, 1000)).next().await.unwrap().unwrap().revision, known);
 }

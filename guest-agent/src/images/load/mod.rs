@@ -13,7 +13,7 @@ mod spool;
 #[cfg(test)]
 mod tests;
 
-use std::io::Read;
+use std::{collections::BTreeSet, io::Read};
 
 use serde::de::DeserializeOwned;
 
@@ -76,6 +76,8 @@ impl ImageStore {
         }
         let loaded = installation.loaded();
         installation.commit(builtin)?;
+        let ids: BTreeSet<&str> = loaded.iter().map(|image| image.id.as_str()).collect();
+        ids.into_iter().for_each(|id| self.tell("load", id, id));
         Ok(loaded)
     }
 

@@ -7,20 +7,22 @@ use cove_proto::{
 };
 use tonic::Status;
 
-use super::{MachineRpc, status};
+use super::{MachineRpc, settings::began_with, status};
 use crate::rpc::error::chain;
 
 impl MachineRpc {
     pub(super) async fn get(&self) -> Result<GetMachineResponse, Status> {
         let now = self.machine.status().borrow().clone();
         let (config, host, image) = (self.machine.config().clone(), self.host, self.image.clone());
+        let runs = now.platform.is_some();
         let looked = tokio::task::spawn_blocking(move || {
             let settings = MachineSettings::load(&config.settings, host);
             // A disk that is not made yet takes nothing.
             let disk_used = cove_platform::disk::allocated_bytes(&config.data_disk).unwrap_or(0);
-            (settings, disk_used, image.manifest())
+            let began_with = if runs { began_with(&config) } else { None };
+            (settings, began_with, disk_used, image.manifest())
         });
-        let (settings, disk_used_bytes, manifest) =
+        let (settings, began_with, disk_used_bytes, manifest) =
             looked.await.map_err(|panic| Status::internal(format!("look at the machine's files: {panic}")))?;
 
         // Broken settings and a missing image are said here and refuse a start, not this answer: it is how one finds out.
@@ -35,7 +37,7 @@ impl MachineRpc {
         });
         Ok(GetMachineResponse {
             status: Some(status),
-            hardware: Some(hardware(&settings, disk_used_bytes, &now)),
+            hardware: Some(hardware(began_with.as_ref().unwrap_or(&settings), disk_used_bytes, &now)),
             transport: Some(self.transport(&now)),
             host: Some(self.host_info()),
             image: Some(image),

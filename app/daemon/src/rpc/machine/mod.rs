@@ -3,6 +3,9 @@
 mod check_host;
 mod console;
 mod get;
+mod resources;
+mod restart;
+mod settings;
 mod start;
 mod status;
 mod stop;
@@ -14,12 +17,14 @@ use cove_machine::{HostResources, Machine, hypervisor::Hypervisor};
 use cove_platform::home::Home;
 use cove_proto::v1::{
     CheckHostRequest, CheckHostResponse, GetConsoleRequest, GetConsoleResponse, GetMachineRequest, GetMachineResponse,
-    StartMachineRequest, StartMachineResponse, StopMachineRequest, StopMachineResponse, WatchMachineRequest,
-    WatchMachineResponse, machine_server,
+    GetSettingsRequest, GetSettingsResponse, RestartMachineRequest, RestartMachineResponse, StartMachineRequest,
+    StartMachineResponse, StopMachineRequest, StopMachineResponse, UpdateSettingsRequest, UpdateSettingsResponse,
+    WatchMachineRequest, WatchMachineResponse, machine_server,
 };
 use futures::Stream;
 use tonic::{Request, Response, Status};
 
+pub use self::settings::ChangeError;
 use crate::{agent::Agent, image::GuestImage, router::readiness::Readiness};
 
 /// What the methods need.
@@ -38,6 +43,8 @@ pub struct MachineRpc {
     pub home: Home,
     /// What the host has.
     pub host: HostResources,
+    /// Held while the settings are changed, so that of two changes at once none is lost.
+    pub changing: tokio::sync::Mutex<()>,
 }
 
 /// A stream of answers.
@@ -56,8 +63,7 @@ impl machine_server::Machine for MachineRpc {
         &self,
         request: Request<WatchMachineRequest>,
     ) -> Result<Response<Self::WatchMachineStream>, Status> {
-        let states = watch::states(self.machine.status(), request.into_inner().after_revision);
-        Ok(Response::new(Box::pin(states)))
+        Ok(Response::new(Box::pin(self.watch(request.get_ref())?)))
     }
 
     async fn start_machine(&self, _: Request<StartMachineRequest>) -> Result<Response<StartMachineResponse>, Status> {
@@ -69,6 +75,24 @@ impl machine_server::Machine for MachineRpc {
         request: Request<StopMachineRequest>,
     ) -> Result<Response<StopMachineResponse>, Status> {
         self.stop(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn restart_machine(
+        &self,
+        request: Request<RestartMachineRequest>,
+    ) -> Result<Response<RestartMachineResponse>, Status> {
+        self.restart(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_settings(&self, _: Request<GetSettingsRequest>) -> Result<Response<GetSettingsResponse>, Status> {
+        self.settings().await.map(Response::new)
+    }
+
+    async fn update_settings(
+        &self,
+        request: Request<UpdateSettingsRequest>,
+    ) -> Result<Response<UpdateSettingsResponse>, Status> {
+        self.update_settings(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_console(

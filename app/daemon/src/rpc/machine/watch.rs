@@ -1,72 +1,79 @@
 //! `WatchMachine`.
 
-use cove_machine::Status;
-use cove_proto::v1::WatchMachineResponse;
+use std::collections::VecDeque;
+
+use cove_machine::{Machine, Status};
+use cove_proto::v1::{MachineResources, WatchMachineRequest, WatchMachineResponse};
 use futures::{Stream, stream};
 use tokio::sync::watch;
 
-use super::status;
+use super::{MachineRpc, resources::Meter, status};
 
-/// The present state, unless the client has it, and then each change. A client that does not keep up gets the newest
-/// state instead of those between; the revision shows how many it missed.
-pub(super) fn states(
-    seen: watch::Receiver<Status>,
-    after_revision: u64,
-) -> impl Stream<Item = Result<WatchMachineResponse, tonic::Status>> + use<> {
-    // A revision that we have not come to is one of an earlier daemon, and says nothing about what the client knows.
-    let known = if after_revision <= seen.borrow().revision { after_revision } else { 0 };
-    stream::unfold((seen, known), |(mut seen, known)| async move {
-        // Not every notice is a change: a revision that the client has is not told twice.
-        let status = seen.wait_for(|status| status.revision > known).await.ok()?.clone();
-        let answer = WatchMachineResponse { status: Some(status::encode(&status)) };
-        Some((Ok(answer), (seen, status.revision)))
-    })
+impl MachineRpc {
+    /// The states after the revision that the client has, and what the machine uses, if that was asked for.
+    pub(super) fn watch(
+        &self,
+        request: &WatchMachineRequest,
+    ) -> Result<impl Stream<Item = Result<WatchMachineResponse, tonic::Status>> + use<>, tonic::Status> {
+        let meter = request.resources_every.map(|every| Meter::new(every, &self.machine, &self.agent)).transpose()?;
+        let watcher = Watcher::of(&self.machine, request.after_revision, meter);
+        Ok(stream::unfold(watcher, |mut watcher| async move {
+            let answer = match watcher.next().await? {
+                News::State(state) => {
+                    WatchMachineResponse { status: Some(status::encode(&state)), ..Default::default() }
+                }
+                News::Resources(resources) => WatchMachineResponse { resources: Some(resources), ..Default::default() },
+            };
+            Some((Ok(answer), watcher))
+        }))
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::SystemTime;
+/// What a client is told.
+#[derive(Debug)]
+enum News {
+    State(Box<Status>),
+    Resources(MachineResources),
+}
 
-    use cove_machine::State;
-    use futures::StreamExt;
+/// A client that watches.
+struct Watcher {
+    machine: Machine,
+    seen: watch::Receiver<Status>,
+    /// The last revision that the client has.
+    known: u64,
+    /// States that it has not been told yet.
+    untold: VecDeque<Status>,
+    meter: Option<Meter>,
+}
 
-    use super::*;
+impl Watcher {
+    fn of(machine: &Machine, known: u64, meter: Option<Meter>) -> Self {
+        Self { machine: machine.clone(), seen: machine.status(), known, untold: VecDeque::new(), meter }
+    }
 
-    fn status(revision: u64) -> Status {
-        Status {
-            state: State::Stopped,
-            since: SystemTime::UNIX_EPOCH,
-            revision,
-            last_exit: None,
-            warnings: Vec::new(),
-            platform: None,
+    /// `None` when the machine's task is gone.
+    async fn next(&mut self) -> Option<News> {
+        loop {
+            if let Some(state) = self.untold.pop_front() {
+                self.known = state.revision;
+                return Some(News::State(Box::new(state)));
+            }
+            let known = self.known;
+            tokio::select! {
+                biased;
+                // Not every notice is a change: a revision that the client has is not told twice.
+                changed = self.seen.wait_for(|status| status.revision != known) => drop(changed.ok()?),
+                resources = measured(&mut self.meter) => return Some(News::Resources(resources)),
+            }
+            self.untold = self.machine.states_after(known).into();
         }
     }
+}
 
-    async fn first_after(revision: u64, then: Option<u64>) -> u64 {
-        let (sender, seen) = watch::channel(status(5));
-        let mut states = std::pin::pin!(states(seen, revision));
-        then.map(|next| sender.send_replace(status(next)));
-        states.next().await.unwrap().unwrap().status.unwrap().revision
-    }
-
-    #[tokio::test]
-    async fn zero_an_old_and_an_impossible_revision_get_the_present_state() {
-        for revision in [0, 4, 9] {
-            assert_eq!(first_after(revision, None).await, 5);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_client_that_knows_the_present_state_waits_for_the_next() {
-        assert_eq!(first_after(5, Some(6)).await, 6);
-    }
-
-    #[tokio::test]
-    async fn the_stream_ends_with_the_machines_task() {
-        let (sender, seen) = watch::channel(status(5));
-        let mut states = std::pin::pin!(states(seen, 5));
-        drop(sender);
-        assert!(states.next().await.is_none());
+async fn measured(meter: &mut Option<Meter>) -> MachineResources {
+    match meter {
+        Some(meter) => meter.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -46,6 +46,7 @@ async fn open(call: &Call) -> Result<Attached, Error> {
         stderr: call.query.flag("stderr"),
         logs: call.query.flag("logs"),
         stream: call.query.flag("stream"),
+        detach_keys: call.query.get("detachKeys").to_owned(),
     };
     let with_stdin = open.stdin && open.stream;
     let (stdin, input) = mpsc::channel(STDIN_QUEUE);

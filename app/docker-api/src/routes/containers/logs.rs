@@ -1,5 +1,7 @@
 //! `GET /containers/{id}/logs`.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use cove_proto::v1;
 use futures::{Stream, StreamExt as _};
@@ -7,7 +9,7 @@ use futures::{Stream, StreamExt as _};
 use crate::call::Call;
 use crate::error::{Error, chain};
 use crate::frames::Framing;
-use crate::query::Query;
+use crate::query::{Query, query_escaped};
 use crate::reply::Reply;
 use crate::routes::containers::{attach, inspect};
 use crate::timestamps;
@@ -63,12 +65,21 @@ impl Prefix {
             line.push(b' ');
         }
         if self.details {
-            // The attributes come from --log-opt, which is not supported; dockerd writes the space all the same.
+            // Without attributes dockerd writes the space all the same.
+            line.extend_from_slice(details(&entry.attributes).as_bytes());
             line.push(b' ');
         }
         line.extend_from_slice(&entry.data);
         line
     }
+}
+
+/// "name=value,...", in order of the names, escaped as in a query.
+fn details(attributes: &HashMap<String, String>) -> String {
+    let mut pairs: Vec<_> =
+        attributes.iter().map(|(name, value)| format!("{}={}", query_escaped(name), query_escaped(value))).collect();
+    pairs.sort();
+    pairs.join(",")
 }
 
 fn pieces(

@@ -29,6 +29,8 @@ struct Body {
     attach_stderr: Option<bool>,
     privileged: Option<bool>,
     console_size: Option<[u32; 2]>,
+    // Go reads names in any case, and docker-py writes this one so.
+    #[serde(alias = "detachKeys")]
     detach_keys: Option<String>,
 }
 

@@ -17,6 +17,7 @@ use crate::frames::Framing;
 use crate::hijack::{Duplex, Hijack, Stdin, head};
 use crate::reply::Reply;
 use crate::routes::containers::attach::content_type;
+use crate::shapes::exec::DETACH_KEYS;
 use crate::spec::terminal_size;
 use crate::version::ApiVersion;
 
@@ -41,11 +42,13 @@ pub(in crate::routes) async fn start(mut call: Call) -> Result<Reply, Error> {
     let exec = call.execs().get_exec(v1::GetExecRequest { exec: id.clone() }).await?.into_inner();
     let tty = body.tty.unwrap_or(false);
     let terminal = body.console_size.filter(|_| tty && call.version >= CONSOLE_SIZE).and_then(terminal_size);
-    let open = v1::ExecOpen { exec: id, detach: body.detach.unwrap_or(false), terminal };
+    let spec = exec.exec.and_then(|exec| exec.spec).unwrap_or_default();
+    let detach_keys = spec.client_data.get(DETACH_KEYS).cloned().unwrap_or_default();
+    let open = v1::ExecOpen { exec: id, detach: body.detach.unwrap_or(false), terminal, detach_keys };
     if open.detach {
         return detached(&call, open).await;
     }
-    let with_stdin = exec.exec.and_then(|exec| exec.spec).is_some_and(|spec| spec.stdin);
+    let with_stdin = spec.stdin;
     let head = stream_head(&call, tty);
     let execs = call.execs();
     Ok(Reply::Hijack(Hijack::new(head, move |duplex| connected(execs, open, with_stdin, duplex, Framing::of_tty(tty)))))

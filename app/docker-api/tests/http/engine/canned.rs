@@ -52,6 +52,32 @@ pub(super) fn running() -> v1::Container {
     }
 }
 
+/// `docker run -d --name ht --health-cmd "echo before; sleep 100" --health-timeout 1s --restart on-failure:2 ...`, running.
+pub(super) fn checked() -> v1::Container {
+    let mut container = running();
+    let spec = container.spec.get_or_insert_default();
+    spec.restart_policy =
+        Some(v1::RestartPolicy { kind: v1::RestartPolicyKind::OnFailure.into(), maximum_retry_count: 2 });
+    spec.healthcheck = Some(v1::Healthcheck {
+        test: vec!["CMD-SHELL".into(), "echo before; sleep 100".into()],
+        interval_nanos: 1_000_000_000,
+        timeout_nanos: 1_000_000_000,
+        retries: 1,
+        ..Default::default()
+    });
+    container.state.get_or_insert_default().health = Some(v1::Health {
+        status: v1::HealthStatus::Unhealthy.into(),
+        failing_streak: 1,
+        log: vec![v1::HealthResult {
+            started_at: time("2026-11-24T08:20:28.081755262Z"),
+            ended_at: time("2026-11-24T08:20:29.171671899Z"),
+            exit_code: -1,
+            output: b"Health check exceeded timeout (1s): before\n".to_vec(),
+        }],
+    });
+    container
+}
+
 /// The defaults that the engine fills in when it makes a container.
 fn kept(mut spec: v1::ContainerSpec) -> Option<v1::ContainerSpec> {
     spec.shm_bytes = 64 << 20;
@@ -190,4 +216,38 @@ pub(super) fn plain_image() -> v1::Image {
         config_json: b"{}".to_vec(),
         ..image()
     }
+}
+
+/// What `c2` used at its n-th look.
+pub(super) fn look(n: u64) -> v1::GetContainerStatsResponse {
+    let eth0 = v1::NetworkStats { received_bytes: 1485, received_packets: 19, sent_bytes: 782, ..Default::default() };
+    v1::GetContainerStatsResponse {
+        id: running().id,
+        name: "c2".into(),
+        time: time(&format!("2026-11-24T04:53:0{n}Z")),
+        running: true,
+        cpu: Some(v1::CpuStats {
+            usage_nanos: 100 * n,
+            user_nanos: 70 * n,
+            system_nanos: 30 * n,
+            guest_nanos: 10_000 * n,
+            online_cpus: 2,
+            ..Default::default()
+        }),
+        memory: Some(v1::MemoryStats {
+            usage_bytes: 700_416,
+            limit_bytes: 67_108_864,
+            details: [("inactive_file".to_owned(), 4096), ("new_in_this_kernel".to_owned(), 1)].into(),
+            failures: 0,
+        }),
+        io: vec![v1::IoStats { major: 254, read_bytes: 4096, written_bytes: 8192, ..Default::default() }],
+        pids: 2,
+        pids_limit: 0,
+        networks: [("eth0".to_owned(), eth0)].into(),
+    }
+}
+
+/// The same of a container that does not run.
+pub(super) fn nothing_used(look: v1::GetContainerStatsResponse) -> v1::GetContainerStatsResponse {
+    v1::GetContainerStatsResponse { id: look.id, name: look.name, ..Default::default() }
 }

@@ -11,6 +11,8 @@ impl v1::containers_server::Containers for Shared {
     type AttachContainerStream = Answers<v1::AttachContainerResponse>;
     type WaitContainerStream = Answers<v1::WaitContainerResponse>;
     type GetContainerLogsStream = Answers<v1::GetContainerLogsResponse>;
+    type WatchContainersStream = Answers<v1::WatchContainersResponse>;
+    type GetContainerStatsStream = Answers<v1::GetContainerStatsResponse>;
 
     async fn create_container(
         &self,
@@ -25,6 +27,13 @@ impl v1::containers_server::Containers for Shared {
         }
         *self.0.created.lock().unwrap() = Some(request);
         Ok(Response::new(v1::CreateContainerResponse { id: "abc".into(), warnings: vec![] }))
+    }
+
+    async fn watch_containers(
+        &self,
+        _request: Request<v1::WatchContainersRequest>,
+    ) -> Result<Response<Self::WatchContainersStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
     }
 
     async fn start_container(
@@ -54,6 +63,14 @@ impl v1::containers_server::Containers for Shared {
         ));
         if open.container == "paused" {
             return Err(Status::failed_precondition("container paused is paused"));
+        }
+        match open.container.as_str() {
+            "quiet" => return Ok(Response::new(never(self))),
+            "let-go" => {
+                self.note(format!("detach keys {}", open.detach_keys));
+                return Ok(Response::new(Box::pin(futures::stream::iter([Err(Status::aborted("let go"))]))));
+            }
+            _ => {}
         }
         let echo = input.map(|request| {
             Ok(match request?.message {
@@ -114,9 +131,12 @@ impl v1::containers_server::Containers for Shared {
     ) -> Result<Response<v1::GetContainerResponse>, Status> {
         let name = request.into_inner().container;
         no_container(&name)?;
-        let mut container =
-            if matches!(name.as_str(), "c6" | "tty") { canned::with_limits() } else { canned::running() };
-        if name == "paused" || name == "follow" {
+        let mut container = match name.as_str() {
+            "c6" | "tty" => canned::with_limits(),
+            "checked" => canned::checked(),
+            _ => canned::running(),
+        };
+        if ["paused", "follow", "quiet", "let-go", "labelled"].contains(&name.as_str()) {
             container.id = name;
         }
         Ok(Response::new(v1::GetContainerResponse { container: Some(container) }))
@@ -185,8 +205,19 @@ impl v1::containers_server::Containers for Shared {
         self.note(format!("logs tail={:?} since={:?}", request.tail_lines, request.since.map(|time| time.seconds)));
         let entry = |stream: v1::StdioStream, data: &str, nanos, continues| {
             let time = Some(prost_types::Timestamp { seconds: 1_795_487_350, nanos });
-            Ok(v1::GetContainerLogsResponse { stream: stream.into(), data: data.into(), time, continues })
+            Ok(v1::GetContainerLogsResponse {
+                stream: stream.into(),
+                data: data.into(),
+                time,
+                continues,
+                ..Default::default()
+            })
         };
+        if request.container == "labelled" {
+            let mut line = entry(v1::StdioStream::Stdout, "out\n", 5, false)?;
+            line.attributes = [("team", "a b"), ("app", "x")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+            return Ok(Response::new(Box::pin(futures::stream::iter([Ok(line)]))));
+        }
         let entries = futures::stream::iter([
             entry(v1::StdioStream::Stdout, "out", 5, false),
             entry(v1::StdioStream::Stdout, "put\n", 6, true),
@@ -219,6 +250,71 @@ impl v1::containers_server::Containers for Shared {
         _request: Request<v1::GetIsolationRequest>,
     ) -> Result<Response<v1::GetIsolationResponse>, Status> {
         Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn pause_container(
+        &self,
+        request: Request<v1::PauseContainerRequest>,
+    ) -> Result<Response<v1::PauseContainerResponse>, Status> {
+        let name = request.into_inner().container;
+        no_container(&name)?;
+        self.note("pause");
+        if name == "paused" {
+            return Err(Status::failed_precondition("Container paused is already paused"));
+        }
+        Ok(Response::new(v1::PauseContainerResponse {}))
+    }
+
+    async fn unpause_container(
+        &self,
+        request: Request<v1::UnpauseContainerRequest>,
+    ) -> Result<Response<v1::UnpauseContainerResponse>, Status> {
+        let name = request.into_inner().container;
+        no_container(&name)?;
+        self.note("unpause");
+        if name == "running" {
+            return Err(Status::internal("Container running is not paused"));
+        }
+        Ok(Response::new(v1::UnpauseContainerResponse {}))
+    }
+
+    async fn update_container(
+        &self,
+        request: Request<v1::UpdateContainerRequest>,
+    ) -> Result<Response<v1::UpdateContainerResponse>, Status> {
+        let request = request.into_inner();
+        no_container(&request.container)?;
+        let resources = request.resources.unwrap_or_default();
+        let policy = request.restart_policy.map(|policy| policy.kind().as_str_name().to_owned());
+        self.note(format!("update memory={} pids={} policy={policy:?}", resources.memory_bytes, resources.pids_limit));
+        Ok(Response::new(v1::UpdateContainerResponse { warnings: vec![] }))
+    }
+
+    async fn prune_containers(
+        &self,
+        request: Request<v1::PruneContainersRequest>,
+    ) -> Result<Response<v1::PruneContainersResponse>, Status> {
+        let filters = request.into_inner().filters;
+        let mut keys: Vec<_> = filters.keys().cloned().collect();
+        keys.sort();
+        self.note(format!("prune {}", keys.join(" ")));
+        let ids = if keys.is_empty() { vec!["c1".into(), "c2".into()] } else { vec![] };
+        let freed_bytes = if ids.is_empty() { 0 } else { 7 };
+        Ok(Response::new(v1::PruneContainersResponse { ids, freed_bytes }))
+    }
+
+    async fn get_container_stats(
+        &self,
+        request: Request<v1::GetContainerStatsRequest>,
+    ) -> Result<Response<Self::GetContainerStatsStream>, Status> {
+        let request = request.into_inner();
+        no_container(&request.container)?;
+        self.note(format!("stats once={}", request.once));
+        let looks = if request.once { vec![canned::look(1)] } else { vec![canned::look(1), canned::look(2)] };
+        let looks = looks
+            .into_iter()
+            .map(move |look| Ok(if request.container == "stopped" { canned::nothing_used(look) } else { look }));
+        Ok(Response::new(Box::pin(futures::stream::iter(looks))))
     }
 }
 

@@ -40,6 +40,10 @@ impl v1::execs_server::Execs for Shared {
         if open.detach {
             return Ok(Response::new(Box::pin(futures::stream::empty())));
         }
+        if open.exec == "let-go" {
+            self.note(format!("detach keys {}", open.detach_keys));
+            return Ok(Response::new(Box::pin(futures::stream::iter([Err(Status::aborted("let go"))]))));
+        }
         let echo = input.map(|request| {
             let (stream, data) = match request?.message {
                 Some(Message::Stdin(data)) => (v1::StdioStream::Stdout, data),
@@ -58,6 +62,10 @@ impl v1::execs_server::Execs for Shared {
         let spec = v1::ExecSpec {
             args: vec!["sleep".into(), "1".into()],
             stdin: id == "e1",
+            client_data: (id == "let-go")
+                .then(|| ("docker.detach_keys".to_owned(), "ctrl-b".to_owned()))
+                .into_iter()
+                .collect(),
             stdout: true,
             stderr: true,
             ..Default::default()

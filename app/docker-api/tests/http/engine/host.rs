@@ -63,6 +63,27 @@ impl v1::machine_server::Machine for Shared {
         Err(Status::unimplemented("not part of Docker's API"))
     }
 
+    async fn restart_machine(
+        &self,
+        _request: Request<v1::RestartMachineRequest>,
+    ) -> Result<Response<v1::RestartMachineResponse>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn get_settings(
+        &self,
+        _request: Request<v1::GetSettingsRequest>,
+    ) -> Result<Response<v1::GetSettingsResponse>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn update_settings(
+        &self,
+        _request: Request<v1::UpdateSettingsRequest>,
+    ) -> Result<Response<v1::UpdateSettingsResponse>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
+
     async fn get_console(
         &self,
         _request: Request<v1::GetConsoleRequest>,

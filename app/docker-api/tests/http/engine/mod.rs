@@ -4,9 +4,12 @@
 
 mod canned;
 mod containers;
+mod events;
 mod execs;
 mod host;
 mod images;
+mod networks;
+mod volumes;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -41,7 +44,10 @@ impl Fake {
         let handle = || Shared(Arc::clone(fake));
         let routes = tonic::service::Routes::new(v1::containers_server::ContainersServer::new(handle()))
             .add_service(v1::execs_server::ExecsServer::new(handle()))
+            .add_service(v1::events_server::EventsServer::new(handle()))
             .add_service(v1::images_server::ImagesServer::new(handle()))
+            .add_service(v1::networks_server::NetworksServer::new(handle()))
+            .add_service(v1::volumes_server::VolumesServer::new(handle()))
             .add_service(v1::machine_server::MachineServer::new(handle()))
             .add_service(v1::guest_server::GuestServer::new(handle()));
         let routes = tower::util::MapRequest::new(routes, |request: http::Request<tonic::body::Body>| request);

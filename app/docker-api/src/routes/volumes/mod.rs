@@ -1,0 +1,7 @@
+//! `/volumes`: a file per verb.
+
+pub(super) mod create;
+pub(super) mod inspect;
+pub(super) mod list;
+pub(super) mod prune;
+pub(super) mod remove;

@@ -1,0 +1,61 @@
+//! Network namespaces that are ready for a container before there is one: loopback up, a link into the bridge.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::fd::{AsFd, OwnedFd},
+    thread,
+};
+
+use rustix::io::Errno;
+
+use super::netlink::{Netlink, Veth};
+use crate::{names, sys::loopback};
+
+/// What the container calls its end.
+const INSIDE: &str = "eth0";
+/// Docker's default.
+const MTU: u32 = 1500;
+
+/// A network namespace without an address yet.
+pub(super) struct Ready {
+    /// Keeps it until somebody lives in it.
+    pub(super) namespace: OwnedFd,
+    /// Name of its link's outer end.
+    pub(super) link: String,
+    /// A conversation about it.
+    pub(super) inside: Netlink,
+    /// Index of the inner end.
+    pub(super) index: u32,
+}
+
+/// Makes one whose link ends in this bridge.
+pub(super) fn make(bridge: u32) -> io::Result<Ready> {
+    // A thread of its own: it is in the new namespace afterwards, and ends with it.
+    let made = thread::Builder::new().name("netns".to_owned()).spawn(move || make_here(bridge))?;
+    made.join().map_err(|_| io::Error::other("the thread that makes a network namespace has panicked"))?
+}
+
+fn make_here(bridge: u32) -> io::Result<Ready> {
+    let outside = Netlink::open()?;
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
+    let namespace: OwnedFd = File::open("/proc/thread-self/ns/net")?.into();
+    loopback::bring_up()?;
+    // What Docker's containers may do in a network of their own: ports below 1024 and pings for all users.
+    fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")?;
+    fs::write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647")?;
+    let link = format!("veth{}", &names::new_id().map_err(io::Error::other)?[..7]);
+    outside.add_veth(&Veth { name: &link, bridge, peer: INSIDE, namespace: namespace.as_fd(), mtu: MTU })?;
+    without_ipv6(INSIDE)?;
+    let inside = Netlink::open()?;
+    let index = inside.index(INSIDE)?;
+    Ok(Ready { namespace, link, inside, index })
+}
+
+/// Docker's default bridge has no IPv6. A kernel without it has no such file.
+pub(super) fn without_ipv6(link: &str) -> io::Result<()> {
+    match fs::write(format!("/proc/sys/net/ipv6/conf/{link}/disable_ipv6"), "1") {
+        Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => Ok(()),
+        done => done,
+    }
+}
