@@ -18,11 +18,12 @@ fn open(folder: &tempfile::TempDir, most_bytes: u64, most_files: usize) -> Log {
 }
 
 fn files(folder: &tempfile::TempDir) -> Vec<(String, u64)> {
+    // One that has been packed since the folder was listed is there no more.
     let file = |entry: std::io::Result<std::fs::DirEntry>| {
         let entry = entry.unwrap();
-        (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().len())
+        Some((entry.file_name().into_string().unwrap(), entry.metadata().ok()?.len()))
     };
-    let mut files: Vec<_> = folder.path().read_dir().unwrap().map(file).collect();
+    let mut files: Vec<_> = folder.path().read_dir().unwrap().filter_map(file).collect();
     files.sort();
     files
 }
