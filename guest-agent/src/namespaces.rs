@@ -9,6 +9,11 @@ use rustix::{
 
 use crate::processes::launch::{Network, Shared, With};
 
+/// What Docker's containers may do in a network of their own: ports below 1024 and pings for all users. Paths below
+/// /proc/sys, and values.
+pub const OWN_NETWORK: [(&str, &str); 2] =
+    [("net/ipv4/ip_unprivileged_port_start", "0"), ("net/ipv4/ping_group_range", "0 2147483647")];
+
 /// CLONE_NEW* for the first process of a container. The cgroup namespace is not among them: its root would be the
 /// cgroup of PID 1; the process makes it itself once it is in its own cgroup.
 #[must_use]

@@ -17,6 +17,7 @@ mod arguments;
 mod completion;
 mod containers;
 mod docker;
+mod each;
 mod engine;
 mod events;
 mod explain;

@@ -182,14 +182,13 @@ fn new_session() -> Result<(), LaunchFailure> {
     sys::keys::new_session_keyring().step("make a session keyring")
 }
 
-/// Loopback, and what Docker's containers may do in a network of their own: ports below 1024 and pings for all users.
+/// Loopback, and what containers may do in a network of their own.
 fn set_up_network(network: Network, proc: &OwnedFd) -> Result<(), LaunchFailure> {
     if network != Network::Loopback {
         return Ok(());
     }
     sys::loopback::bring_up().step("bring up loopback")?;
-    write(proc, "sys/net/ipv4/ip_unprivileged_port_start", "0")?;
-    write(proc, "sys/net/ipv4/ping_group_range", "0 2147483647")
+    namespaces::OWN_NETWORK.iter().try_for_each(|(parameter, value)| write(proc, &format!("sys/{parameter}"), value))
 }
 
 fn set_names(setup: &ContainerSetup) -> Result<(), LaunchFailure> {

@@ -51,7 +51,8 @@ pub(super) fn files(folder: &Folder) -> EtcFiles {
     EtcFiles { hostname: folder.etc("hostname"), hosts: folder.etc("hosts"), resolv_conf: folder.etc("resolv.conf") }
 }
 
-/// Writes them. `address` is the container's own, if it is on a network; `gateway` is where the container finds the engine's host, if it has a way there. Blocks on the disk.
+/// Writes them. `address` is the container's own, if it is on a network; `gateway` is where the container finds the
+/// engine's host, if it has a way there. Blocks on the disk.
 pub(super) fn write(
     folder: &Folder,
     spec: &ContainerSpec,

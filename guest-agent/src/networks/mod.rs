@@ -234,12 +234,12 @@ impl Networks {
         self.0.kept.iter().map(|(name, kept)| (*name, kept))
     }
 
-    /// The name of the network of this name, id or beginning of an id.
+    /// The network of this name, id or beginning of an id.
     #[must_use]
-    pub fn find(&self, asked: &str) -> Option<&'static str> {
+    pub fn find(&self, asked: &str) -> Option<(&'static str, &Kept)> {
         let begins = |kept: &Kept| !asked.is_empty() && kept.id.starts_with(asked);
         let named = self.all().find(|(name, _)| *name == asked);
-        named.or_else(|| self.all().find(|(_, kept)| begins(kept))).map(|(name, _)| name)
+        named.or_else(|| self.all().find(|(_, kept)| begins(kept)))
     }
 
     /// Gives a container that starts a place on the bridge. Blocks.
@@ -387,13 +387,13 @@ fn wire(ready: Ready, address: Ipv4Addr) -> Result<Attached, NetworkError> {
 
 /// The bridge's index. An earlier agent of this boot may have made it.
 fn set_up_bridge() -> io::Result<u32> {
-    let netlink = Netlink::open()?;
-    if let Ok(index) = netlink.index(DEVICE) {
+    if let Ok(index) = Netlink::index(DEVICE) {
         return Ok(index);
     }
+    let netlink = Netlink::open()?;
     netlink.add_bridge(DEVICE)?;
     namespace::without_ipv6(DEVICE)?;
-    let index = netlink.index(DEVICE)?;
+    let index = Netlink::index(DEVICE)?;
     netlink.add_address(index, SUBNET.gateway(), SUBNET.prefix, SUBNET.broadcast())?;
     netlink.bring_up(index, None)?;
     Ok(index)
@@ -480,9 +480,10 @@ mod tests {
         let world = World::new();
         let networks = world.open(&[]);
         let id = networks.id(HOST).to_owned();
-        assert_eq!(networks.find("host"), Some(HOST));
-        assert_eq!(networks.find(&id), Some(HOST));
-        assert_eq!(networks.find(&id[..12]), Some(HOST));
-        assert_eq!([networks.find(""), networks.find("nosuch")], [None, None]);
+        let find = |asked: &str| networks.find(asked).map(|(name, _)| name);
+        assert_eq!(find("host"), Some(HOST));
+        assert_eq!(find(&id), Some(HOST));
+        assert_eq!(find(&id[..12]), Some(HOST));
+        assert_eq!([find(""), find("nosuch")], [None, None]);
     }
 }

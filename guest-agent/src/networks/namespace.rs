@@ -10,7 +10,7 @@ use std::{
 use rustix::io::Errno;
 
 use super::netlink::{Netlink, Veth};
-use crate::{names, sys::loopback};
+use crate::{names, namespaces::OWN_NETWORK, sys::loopback};
 
 /// What the container calls its end.
 const INSIDE: &str = "eth0";
@@ -41,14 +41,14 @@ fn make_here(bridge: u32) -> io::Result<Ready> {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
     let namespace: OwnedFd = File::open("/proc/thread-self/ns/net")?.into();
     loopback::bring_up()?;
-    // What Docker's containers may do in a network of their own: ports below 1024 and pings for all users.
-    fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")?;
-    fs::write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647")?;
+    for (parameter, value) in OWN_NETWORK {
+        fs::write(format!("/proc/sys/{parameter}"), value)?;
+    }
     let link = format!("veth{}", &names::new_id().map_err(io::Error::other)?[..7]);
     outside.add_veth(&Veth { name: &link, bridge, peer: INSIDE, namespace: namespace.as_fd(), mtu: MTU })?;
     without_ipv6(INSIDE)?;
     let inside = Netlink::open()?;
-    let index = inside.index(INSIDE)?;
+    let index = Netlink::index(INSIDE)?;
     Ok(Ready { namespace, link, inside, index })
 }
 

@@ -45,9 +45,8 @@ impl Netlink {
         Ok(Self(socket))
     }
 
-    /// The index of the link of this name.
-    pub(super) fn index(&self, name: &str) -> io::Result<u32> {
-        // The socket is of the namespace, and so is what it is asked.
+    /// The index of the link of this name in the namespace of this thread.
+    pub(super) fn index(name: &str) -> io::Result<u32> {
         let socket = rustix::net::socket_with(
             rustix::net::AddressFamily::INET,
             rustix::net::SocketType::DGRAM,

@@ -73,7 +73,7 @@ impl v1::networks_server::Networks for NetworksService {
 
     async fn get_network(&self, request: Request<GetNetworkRequest>) -> Result<Response<GetNetworkResponse>, Status> {
         let asked = request.into_inner().network;
-        let found = self.networks.find(&asked).and_then(|name| self.networks.all().find(|(other, _)| *other == name));
+        let found = self.networks.find(&asked);
         let (name, kept) = found.ok_or_else(|| Status::not_found(format!("network {asked} not found")))?;
         Ok(Response::new(GetNetworkResponse { network: Some(self.shown(name, kept)) }))
     }

@@ -1,7 +1,6 @@
 //! Commands about containers.
 
 mod attach;
-mod each;
 mod life;
 mod mounts;
 mod spec;

@@ -2,8 +2,7 @@
 
 use cove_proto::v1::{PauseContainerRequest, UnpauseContainerRequest};
 
-use super::each::each;
-use crate::{engine::Engine, failure::Outcome};
+use crate::{each::each, engine::Engine, failure::Outcome};
 
 /// Arguments of `cove pause` and `cove unpause`.
 #[derive(Debug, clap::Args)]

@@ -2,8 +2,7 @@
 
 use cove_proto::v1::RemoveContainerRequest;
 
-use super::each::each;
-use crate::{engine::Engine, failure::Outcome};
+use crate::{each::each, engine::Engine, failure::Outcome};
 
 /// Arguments of `cove rm`.
 #[derive(Debug, clap::Args)]

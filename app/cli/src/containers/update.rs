@@ -2,8 +2,8 @@
 
 use cove_proto::v1::{Resources, RestartPolicy, UpdateContainerRequest};
 
-use super::{each::each, life};
-use crate::{engine::Engine, failure::Outcome, output, quantities};
+use super::life;
+use crate::{each::each, engine::Engine, failure::Outcome, output, quantities};
 
 /// Arguments of `cove update`.
 #[derive(Debug, clap::Args)]

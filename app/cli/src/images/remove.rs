@@ -1,8 +1,9 @@
 //! `cove rmi`: takes references away, and images with their last one.
 
-use cove_proto::v1::{RemoveImageRequest, removed_image::What};
+use cove_proto::v1::{RemoveImageRequest, RemovedImage, removed_image::What};
 
 use crate::{
+    each::each_shown,
     engine::Engine,
     failure::{Failure, Outcome},
     output,
@@ -22,23 +23,16 @@ pub(crate) struct Arguments {
 /// Removes them; goes on past one that cannot be removed.
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let mut images = Engine::reach().await?.images();
-    let mut exit_code = 0;
-    for image in arguments.images {
-        match images.remove_image(RemoveImageRequest { image, force: arguments.force }).await {
-            Ok(removed) => {
-                for step in removed.into_inner().removed {
-                    match step.what {
-                        Some(What::Untagged(reference)) => output::text(&format!("Untagged: {reference}\n"))?,
-                        Some(What::Deleted(id)) => output::text(&format!("Deleted: {id}\n"))?,
-                        None => {}
-                    }
-                }
-            }
-            Err(status) => {
-                output::aside(&format!("cove: {}", Failure::from(status)));
-                exit_code = 1;
-            }
-        }
+    let force = arguments.force;
+    let remove = async |image| images.remove_image(RemoveImageRequest { image, force }).await;
+    each_shown(arguments.images, remove, |removed| removed.into_inner().removed.into_iter().try_for_each(show)).await
+}
+
+fn show(step: RemovedImage) -> Result<(), Failure> {
+    match step.what {
+        Some(What::Untagged(reference)) => output::text(&format!("Untagged: {reference}\n"))?,
+        Some(What::Deleted(id)) => output::text(&format!("Deleted: {id}\n"))?,
+        None => {}
     }
-    Ok(exit_code)
+    Ok(())
 }

@@ -4,9 +4,10 @@ use cove_proto::v1::{RestartContainerRequest, RestartMachineRequest};
 
 use super::{phases::Phases, start};
 use crate::{
+    each::each,
     engine::{self, Engine},
-    failure::{Failure, Outcome},
-    output::{self, Format},
+    failure::Outcome,
+    output::Format,
 };
 
 /// Arguments of `cove restart`.
@@ -27,7 +28,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments, format: Format) -> Outcome {
     let (engine, _) = Engine::reach_in(&engine::home()?).await?;
     if !arguments.containers.is_empty() {
-        return restart_containers(&engine, &arguments).await;
+        return restart_containers(&engine, arguments).await;
     }
     let grace = arguments.time.and_then(|seconds| u32::try_from(seconds).ok());
     let grace = grace.map(|seconds| prost_types::Duration { seconds: seconds.into(), nanos: 0 });
@@ -39,21 +40,12 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Outcome {
 }
 
 /// Goes on past a container that cannot be restarted, as docker does, and names each that was.
-async fn restart_containers(engine: &Engine, arguments: &Arguments) -> Outcome {
-    let mut exit_code = 0;
-    for container in &arguments.containers {
-        let request = RestartContainerRequest {
-            container: container.clone(),
-            timeout_seconds: arguments.time,
-            signal: arguments.signal.clone().unwrap_or_default(),
-        };
-        match engine.containers().restart_container(request).await {
-            Ok(_) => output::text(&format!("{container}\n"))?,
-            Err(status) => {
-                output::aside(&format!("cove: {}", Failure::from(status)));
-                exit_code = 1;
-            }
-        }
-    }
-    Ok(exit_code)
+async fn restart_containers(engine: &Engine, arguments: Arguments) -> Outcome {
+    let mut client = engine.containers();
+    let (timeout_seconds, signal) = (arguments.time, arguments.signal.unwrap_or_default());
+    each(arguments.containers, async |container| {
+        let request = RestartContainerRequest { container, timeout_seconds, signal: signal.clone() };
+        client.restart_container(request).await.map(drop)
+    })
+    .await
 }

@@ -4,6 +4,7 @@ use cove_platform::home::Home;
 use cove_proto::v1::{GetMachineRequest, StopContainerRequest, StopMachineRequest};
 
 use crate::{
+    each::each,
     engine::{self, Engine},
     failure::{Failure, Outcome},
     output::{self, Format},
@@ -42,7 +43,7 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Outcome {
         return Err(Failure::new("the daemon is not running").advice("start it: cove start"));
     };
     if !arguments.containers.is_empty() {
-        return stop_containers(&engine, &arguments).await;
+        return stop_containers(&engine, arguments).await;
     }
     let grace = arguments.time.and_then(|seconds| u32::try_from(seconds).ok());
     let grace = grace.map(|seconds| prost_types::Duration { seconds: seconds.into(), nanos: 0 });
@@ -68,23 +69,14 @@ async fn end_daemon(engine: &Engine, home: &Home) -> Result<(), Failure> {
 }
 
 /// Goes on past a container that cannot be stopped, as docker does, and names each that was.
-async fn stop_containers(engine: &Engine, arguments: &Arguments) -> Outcome {
-    let mut exit_code = 0;
-    for container in &arguments.containers {
-        let request = StopContainerRequest {
-            container: container.clone(),
-            timeout_seconds: arguments.time,
-            signal: arguments.signal.clone().unwrap_or_default(),
-        };
-        match engine.containers().stop_container(request).await {
-            Ok(_) => output::text(&format!("{container}\n"))?,
-            Err(status) => {
-                output::aside(&format!("cove: {}", Failure::from(status)));
-                exit_code = 1;
-            }
-        }
-    }
-    Ok(exit_code)
+async fn stop_containers(engine: &Engine, arguments: Arguments) -> Outcome {
+    let mut client = engine.containers();
+    let (timeout_seconds, signal) = (arguments.time, arguments.signal.unwrap_or_default());
+    each(arguments.containers, async |container| {
+        let request = StopContainerRequest { container, timeout_seconds, signal: signal.clone() };
+        client.stop_container(request).await.map(drop)
+    })
+    .await
 }
 
 fn say(arguments: &Arguments, format: Format, line: &str) -> Result<(), Failure> {

@@ -1,13 +1,10 @@
 //! `cove volume inspect`: JSON, whatever the format.
 
-use cove_proto::v1::GetVolumeRequest;
+use cove_proto::v1::{GetVolumeRequest, GetVolumeResponse};
+use tonic::Response;
 
 use super::Row;
-use crate::{
-    engine::Engine,
-    failure::{Failure, Outcome},
-    output,
-};
+use crate::{each::each_shown, engine::Engine, failure::Outcome, output};
 
 /// Arguments of `cove volume inspect`.
 #[derive(Debug, clap::Args)]
@@ -20,16 +17,13 @@ pub(crate) struct Arguments {
 /// Prints what is known of them; goes on past one that is not there.
 pub(super) async fn run(arguments: Arguments) -> Outcome {
     let mut client = Engine::reach().await?.volumes();
-    let (mut found, mut exit_code) = (Vec::new(), 0);
-    for name in arguments.volumes {
-        match client.get_volume(GetVolumeRequest { name }).await {
-            Ok(answer) => found.extend(answer.into_inner().volume),
-            Err(status) => {
-                output::aside(&format!("cove: {}", Failure::from(status)));
-                exit_code = 1;
-            }
-        }
-    }
+    let mut found = Vec::new();
+    let ask = async |name| client.get_volume(GetVolumeRequest { name }).await;
+    let keep = |answer: Response<GetVolumeResponse>| {
+        found.extend(answer.into_inner().volume);
+        Ok(())
+    };
+    let exit_code = each_shown(arguments.volumes, ask, keep).await?;
     output::json(&found.iter().map(Row::from).collect::<Vec<_>>())?;
     Ok(exit_code)
 }

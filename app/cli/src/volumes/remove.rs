@@ -2,11 +2,7 @@
 
 use cove_proto::v1::RemoveVolumeRequest;
 
-use crate::{
-    engine::Engine,
-    failure::{Failure, Outcome},
-    output,
-};
+use crate::{each::each, engine::Engine, failure::Outcome};
 
 /// Arguments of `cove volume rm`.
 #[derive(Debug, clap::Args)]
@@ -22,15 +18,7 @@ pub(crate) struct Arguments {
 /// Removes them; goes on past one that cannot be removed.
 pub(super) async fn run(arguments: Arguments) -> Outcome {
     let mut client = Engine::reach().await?.volumes();
-    let mut exit_code = 0;
-    for name in arguments.volumes {
-        match client.remove_volume(RemoveVolumeRequest { name: name.clone(), force: arguments.force }).await {
-            Ok(_) => output::text(&format!("{name}\n"))?,
-            Err(status) => {
-                output::aside(&format!("cove: {}", Failure::from(status)));
-                exit_code = 1;
-            }
-        }
-    }
-    Ok(exit_code)
+    let force = arguments.force;
+    each(arguments.volumes, async |name| client.remove_volume(RemoveVolumeRequest { name, force }).await.map(drop))
+        .await
 }
