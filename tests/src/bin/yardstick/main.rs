@@ -52,16 +52,16 @@ fn run() -> Result<bool> {
     let registry = Registry::start()?;
     publish(&registry)?;
     name_images(&world)?;
-    let of_python = docker_py::run(&world, python, docker_py)?;
-    let of_bollard = bollard::run(&world, &registry, bollard)?;
-    let mut as_expected = true;
-    for (list, verdicts) in [("docker-py.txt", of_python), ("bollard.txt", of_bollard)] {
-        ensure!(!verdicts.is_empty(), "no test of {list} has run");
-        let path = lists.join(list);
-        let list = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        as_expected &= Expectations::read(&list)?.report(&verdicts, world.is_cove(), &mut io::stdout().lock())?;
-    }
-    Ok(as_expected)
+    let of_python = compare(&world, &lists.join("docker-py.txt"), &docker_py::run(&world, python, docker_py)?)?;
+    let of_bollard = compare(&world, &lists.join("bollard.txt"), &bollard::run(&world, &registry, bollard)?)?;
+    Ok(of_python && of_bollard)
+}
+
+/// Says what differs from a list; whether nothing does.
+fn compare(world: &World, list: &Path, verdicts: &Verdicts) -> Result<bool> {
+    ensure!(!verdicts.is_empty(), "no test of {} has run", list.display());
+    let text = fs::read_to_string(list).with_context(|| format!("read {}", list.display()))?;
+    Expectations::read(&text)?.report(verdicts, world.is_cove(), &mut io::stdout().lock())
 }
 
 /// The images that docker-py's tests run. What they need of alpine, busybox has.
