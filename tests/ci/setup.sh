@@ -102,6 +102,10 @@ packages_for_checks() {
     have busybox || missing+=(busybox-static)
     have python3 || missing+=(python3)
     have setpriv || missing+=(util-linux)
+    have curl || missing+=(curl)
+    # The registry that images are pulled from and pushed to, and a tool of others that fills it.
+    have docker-registry || missing+=(docker-registry)
+    have skopeo || missing+=(skopeo)
     if have apt-cache; then
         # rustc with the sources of std: type-checks the other hosts' code without their toolchains.
         for package in rustc-web rust-web-src rust-web-clippy; do installed $package || missing+=("$package"); done

@@ -72,6 +72,12 @@ impl World {
         })
     }
 
+    /// Whether Cove is behind the `docker` command, and not a dockerd.
+    #[must_use]
+    pub fn is_cove(&self) -> bool {
+        self.dockerd.is_none()
+    }
+
     /// Ends a test that cannot be asked of dockerd.
     pub fn only_cove(&self) {
         if self.dockerd.is_some() {
