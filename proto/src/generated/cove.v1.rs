@@ -6035,7 +6035,7 @@ pub mod execs_server {
     }
 }
 /// An image.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Image {
     /// Digest of its configuration, "sha256:...".
     #[prost(string, tag = "1")]
@@ -6076,6 +6076,31 @@ pub struct Image {
     /// Bytes of each unpacked layer, in the order of their digests.
     #[prost(uint64, repeated, tag = "13")]
     pub layer_bytes: ::prost::alloc::vec::Vec<u64>,
+    /// The manifest that it came with, byte for byte; empty if it came from no registry.
+    #[prost(bytes = "vec", tag = "14")]
+    pub manifest: ::prost::alloc::vec::Vec<u8>,
+    /// Media type of that manifest.
+    #[prost(string, tag = "15")]
+    pub manifest_media_type: ::prost::alloc::string::String,
+    /// Repositories that have that manifest's blobs: "docker.io/library/alpine".
+    #[prost(string, repeated, tag = "16")]
+    pub repositories: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Its layers as that manifest names them, in the order of their digests.
+    #[prost(message, repeated, tag = "17")]
+    pub remote_layers: ::prost::alloc::vec::Vec<RemoteLayer>,
+}
+/// A layer as a registry has it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoteLayer {
+    /// Digest of its bytes, "sha256:...".
+    #[prost(string, tag = "1")]
+    pub digest: ::prost::alloc::string::String,
+    /// What the manifest says it is.
+    #[prost(string, tag = "2")]
+    pub media_type: ::prost::alloc::string::String,
+    /// Number of its bytes.
+    #[prost(uint64, tag = "3")]
+    pub size_bytes: u64,
 }
 /// A piece of an archive.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6177,7 +6202,7 @@ pub struct GetImageRequest {
     pub image: ::prost::alloc::string::String,
 }
 /// The image.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetImageResponse {
     /// All about it.
     #[prost(message, optional, tag = "1")]
@@ -6231,6 +6256,191 @@ pub mod removed_image {
         /// An image or a layer, by its digest.
         #[prost(string, tag = "2")]
         Deleted(::prost::alloc::string::String),
+    }
+}
+/// From the host: first what comes, then that it is to last.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReceiveImageRequest {
+    /// What this message is.
+    #[prost(oneof = "receive_image_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<receive_image_request::Message>,
+}
+/// Nested message and enum types in `ReceiveImageRequest`.
+pub mod receive_image_request {
+    /// What this message is.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Open(super::ReceiveOpen),
+        /// The last message, once all missing layers were received.
+        #[prost(message, tag = "2")]
+        Commit(super::ReceiveCommit),
+    }
+}
+/// What comes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReceiveOpen {
+    /// The image's configuration, byte for byte.
+    #[prost(bytes = "vec", tag = "1")]
+    pub config_json: ::prost::alloc::vec::Vec<u8>,
+    /// Its layers, the lowest first.
+    #[prost(message, repeated, tag = "2")]
+    pub layers: ::prost::alloc::vec::Vec<RemoteLayer>,
+    /// The manifest, byte for byte.
+    #[prost(bytes = "vec", tag = "3")]
+    pub manifest: ::prost::alloc::vec::Vec<u8>,
+    /// Its media type.
+    #[prost(string, tag = "4")]
+    pub manifest_media_type: ::prost::alloc::string::String,
+    /// Where its blobs are: "docker.io/library/alpine".
+    #[prost(string, tag = "5")]
+    pub repository: ::prost::alloc::string::String,
+}
+/// That it is to last.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveCommit {
+    /// References to give it: "docker.io/library/alpine:latest".
+    #[prost(string, repeated, tag = "1")]
+    pub references: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The same by digest: "docker.io/library/alpine@sha256:...".
+    #[prost(string, repeated, tag = "2")]
+    pub digests: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether the host has sent it there, and did not fetch it from there: what the event says.
+    #[prost(bool, tag = "3")]
+    pub pushed: bool,
+}
+/// The answer to each message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveImageResponse {
+    /// What this message is.
+    #[prost(oneof = "receive_image_response::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<receive_image_response::Message>,
+}
+/// Nested message and enum types in `ReceiveImageResponse`.
+pub mod receive_image_response {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The answer to the first message.
+        #[prost(message, tag = "1")]
+        Opened(super::ReceiveOpened),
+        /// The answer to the last message.
+        #[prost(message, tag = "2")]
+        Committed(super::ReceiveCommitted),
+    }
+}
+/// What is to be sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveOpened {
+    /// Names this image in ReceiveLayer.
+    #[prost(string, tag = "1")]
+    pub receipt: ::prost::alloc::string::String,
+    /// Layers that the store lacks, by their place in the list.
+    #[prost(uint32, repeated, tag = "2")]
+    pub missing: ::prost::alloc::vec::Vec<u32>,
+}
+/// The image is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveCommitted {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Whether it was there before.
+    #[prost(bool, tag = "2")]
+    pub known: bool,
+}
+/// From the host: first which layer, then its bytes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveLayerRequest {
+    /// What this message is.
+    #[prost(oneof = "receive_layer_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<receive_layer_request::Message>,
+}
+/// Nested message and enum types in `ReceiveLayerRequest`.
+pub mod receive_layer_request {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Open(super::ReceiveLayerOpen),
+        /// The next bytes of the layer.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::alloc::vec::Vec<u8>),
+    }
+}
+/// Which layer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveLayerOpen {
+    /// The receipt of the image.
+    #[prost(string, tag = "1")]
+    pub receipt: ::prost::alloc::string::String,
+    /// Its place in the list of layers.
+    #[prost(uint32, tag = "2")]
+    pub layer: u32,
+}
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveLayerResponse {
+    /// How many of the layer's bytes, as the registry has them, are unpacked.
+    #[prost(uint64, tag = "1")]
+    pub unpacked_bytes: u64,
+    /// The last message: the layer is whole and what the image says.
+    #[prost(bool, tag = "2")]
+    pub done: bool,
+}
+/// Asks for a layer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SendLayerRequest {
+    /// Which image.
+    #[prost(string, tag = "1")]
+    pub image: ::prost::alloc::string::String,
+    /// Which of its layers.
+    #[prost(string, tag = "2")]
+    pub diff_id: ::prost::alloc::string::String,
+    /// How.
+    #[prost(enumeration = "LayerCompression", tag = "3")]
+    pub compression: i32,
+}
+/// A piece of a layer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SendLayerResponse {
+    /// The next bytes of the layer.
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
+/// How a layer is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LayerCompression {
+    /// As NONE.
+    Unspecified = 0,
+    /// The tar itself, whose digest is the layer's.
+    None = 1,
+    /// The tar in gzip.
+    Gzip = 2,
+}
+impl LayerCompression {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LAYER_COMPRESSION_UNSPECIFIED",
+            Self::None => "LAYER_COMPRESSION_NONE",
+            Self::Gzip => "LAYER_COMPRESSION_GZIP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LAYER_COMPRESSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "LAYER_COMPRESSION_NONE" => Some(Self::None),
+            "LAYER_COMPRESSION_GZIP" => Some(Self::Gzip),
+            _ => None,
+        }
     }
 }
 /// Generated client implementations.
@@ -6487,6 +6697,88 @@ pub mod images_client {
                 .insert(GrpcMethod::new("cove.v1.Images", "RemoveImage"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes in an image that the host fetches, or notes where the host has sent it; its layers by ReceiveLayer meanwhile. The layers that are there, and those
+        /// that come, are kept while the stream lasts; what was not committed when it ends is dropped.
+        /// INVALID_ARGUMENT: the configuration or the commit is wrong. FAILED_PRECONDITION: a layer is still missing.
+        pub async fn receive_image(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ReceiveImageRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReceiveImageResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/ReceiveImage",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Images", "ReceiveImage"));
+            self.inner.streaming(req, path, codec).await
+        }
+        /// Takes in a layer of such an image as the registry has it: gzip, zstd or plain. It is verified, decompressed and
+        /// unpacked as it comes; several may come at once. After a failure the same layer may be sent again.
+        /// NOT_FOUND: no such receipt. INVALID_ARGUMENT: the content is not what the image says.
+        /// RESOURCE_EXHAUSTED: the data disk is full.
+        pub async fn receive_layer(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ReceiveLayerRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReceiveLayerResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/ReceiveLayer",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Images", "ReceiveLayer"));
+            self.inner.streaming(req, path, codec).await
+        }
+        /// Sends a layer of an image. The same layer and compression give the same bytes.
+        /// NOT_FOUND: no such image, or it has no such layer.
+        pub async fn send_layer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SendLayerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SendLayerResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Images/SendLayer");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Images", "SendLayer"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -6566,6 +6858,51 @@ pub mod images_server {
             tonic::Response<super::RemoveImageResponse>,
             tonic::Status,
         >;
+        /// Server streaming response type for the ReceiveImage method.
+        type ReceiveImageStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReceiveImageResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Takes in an image that the host fetches, or notes where the host has sent it; its layers by ReceiveLayer meanwhile. The layers that are there, and those
+        /// that come, are kept while the stream lasts; what was not committed when it ends is dropped.
+        /// INVALID_ARGUMENT: the configuration or the commit is wrong. FAILED_PRECONDITION: a layer is still missing.
+        async fn receive_image(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ReceiveImageRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ReceiveImageStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ReceiveLayer method.
+        type ReceiveLayerStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReceiveLayerResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Takes in a layer of such an image as the registry has it: gzip, zstd or plain. It is verified, decompressed and
+        /// unpacked as it comes; several may come at once. After a failure the same layer may be sent again.
+        /// NOT_FOUND: no such receipt. INVALID_ARGUMENT: the content is not what the image says.
+        /// RESOURCE_EXHAUSTED: the data disk is full.
+        async fn receive_layer(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ReceiveLayerRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ReceiveLayerStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the SendLayer method.
+        type SendLayerStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SendLayerResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends a layer of an image. The same layer and compression give the same bytes.
+        /// NOT_FOUND: no such image, or it has no such layer.
+        async fn send_layer(
+            &self,
+            request: tonic::Request<super::SendLayerRequest>,
+        ) -> std::result::Result<tonic::Response<Self::SendLayerStream>, tonic::Status>;
     }
     /// Images. Implemented in the agent.
     ///
@@ -6958,6 +7295,148 @@ pub mod images_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/ReceiveImage" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReceiveImageSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::StreamingService<super::ReceiveImageRequest>
+                    for ReceiveImageSvc<T> {
+                        type Response = super::ReceiveImageResponse;
+                        type ResponseStream = T::ReceiveImageStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ReceiveImageRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::receive_image(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReceiveImageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/ReceiveLayer" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReceiveLayerSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::StreamingService<super::ReceiveLayerRequest>
+                    for ReceiveLayerSvc<T> {
+                        type Response = super::ReceiveLayerResponse;
+                        type ResponseStream = T::ReceiveLayerStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ReceiveLayerRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::receive_layer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReceiveLayerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/SendLayer" => {
+                    #[allow(non_camel_case_types)]
+                    struct SendLayerSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::ServerStreamingService<super::SendLayerRequest>
+                    for SendLayerSvc<T> {
+                        type Response = super::SendLayerResponse;
+                        type ResponseStream = T::SendLayerStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SendLayerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::send_layer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SendLayerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
