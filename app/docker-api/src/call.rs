@@ -90,6 +90,11 @@ impl Call {
         v1::machine_client::MachineClient::new(self.engine())
     }
 
+    /// `cove.v1.Registry`.
+    pub(crate) fn registry(&self) -> v1::registry_client::RegistryClient<Dialled> {
+        v1::registry_client::RegistryClient::new(self.engine())
+    }
+
     /// `cove.v1.Guest`.
     pub(crate) fn guest(&self) -> v1::guest_client::GuestClient<Dialled> {
         v1::guest_client::GuestClient::new(self.engine())

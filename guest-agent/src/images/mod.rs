@@ -5,6 +5,7 @@
 //! * [`store`] — folders, left-overs, layers that come and go, [`space`] on the disk.
 //! * [`lookup`], [`hold`] — from a name to an image; which container uses which.
 //! * [`load`], [`save`], [`import`], [`builtin`] — archives in and out; [`changes`], [`words`] — Dockerfile instructions.
+//! * [`receive`], [`send`] — layers from and to the registries, which the host talks to.
 //! * [`list`], [`pattern`], [`tag`], [`remove`] — the other verbs.
 //! * [`layers`] — from a tar to a folder for overlayfs and back.
 //!
@@ -23,9 +24,11 @@ mod list;
 mod load;
 mod lookup;
 mod pattern;
+mod receive;
 mod reference;
 mod remove;
 mod save;
+mod send;
 mod space;
 mod store;
 mod tag;
@@ -36,7 +39,7 @@ mod archives;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::CatalogueError;
+pub use catalogue::{CatalogueError, RemoteLayer};
 pub use config::{ImageConfig, ImageHealthcheck};
 pub use digest::{Digest, DigestError};
 pub use error::{ImagesError, Kind};
@@ -46,6 +49,8 @@ pub use layers::{LayerError, Limits, PathError, Privilege, TapeError};
 pub use list::Filters;
 pub use load::LoadedImage;
 pub use lookup::ImageSummary;
+pub use receive::{Incoming, IncomingImage, Receipt};
 pub use reference::{Reference, ReferenceError};
 pub use remove::Removed;
+pub use send::LayerCompression;
 pub use store::{ImageStore, StoreConfig};

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::catalogue::{Catalogue, CatalogueError};
 use super::error::at;
 use super::layers::{TREE, remove_tree};
+use super::receive::Incoming;
 use super::{ImagesError, Limits, Privilege};
 use crate::events::{Event, Events, Kind};
 
@@ -78,6 +79,8 @@ struct Shared {
     pinned: BTreeMap<String, usize>,
     /// Containers that run.
     running: BTreeSet<String>,
+    /// Images that are being received, by the name of the receipt.
+    incoming: BTreeMap<String, Arc<Incoming>>,
 }
 
 impl ImageStore {
@@ -127,10 +130,7 @@ impl ImageStore {
 
     /// A new name below `folder` for what is being made.
     pub(super) fn temporary(folder: &Path) -> Result<PathBuf, ImagesError> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)
-            .map_err(|error| at("name a file in", folder)(std::io::Error::other(error.to_string())))?;
-        Ok(folder.join(format!("{TEMPORARY}{:016x}", u64::from_le_bytes(random))))
+        Ok(folder.join(format!("{TEMPORARY}{}", random_name(folder)?)))
     }
 
     /// Bytes that loading may still use, and no more than that.
@@ -156,6 +156,22 @@ impl ImageStore {
 
     pub(super) fn is_running(&self, container: &str) -> bool {
         self.shared().running.contains(container)
+    }
+
+    /// Notes an image that is being received; `None` when it no longer is.
+    pub(super) fn note_incoming(&self, receipt: &str, incoming: Option<Arc<Incoming>>) {
+        let mut shared = self.shared();
+        let gone = match incoming {
+            Some(incoming) => shared.incoming.insert(receipt.to_owned(), incoming),
+            None => shared.incoming.remove(receipt),
+        };
+        // What it holds asks for the lock again when it goes.
+        drop(shared);
+        drop(gone);
+    }
+
+    pub(super) fn incoming(&self, receipt: &str) -> Option<Arc<Incoming>> {
+        self.shared().incoming.get(receipt).cloned()
     }
 
     /// Keeps layers from being removed while the result lives.
@@ -238,6 +254,14 @@ impl ImageStore {
             Ok(())
         })
     }
+}
+
+/// A name that nothing else has, for something of `folder`.
+pub(super) fn random_name(folder: &Path) -> Result<String, ImagesError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)
+        .map_err(|error| at("name a file in", folder)(std::io::Error::other(error.to_string())))?;
+    Ok(format!("{:016x}", u64::from_le_bytes(random)))
 }
 
 /// Keeps layers while a load counts on them; when it ends, those that nothing else needs go.

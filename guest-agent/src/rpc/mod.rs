@@ -1,5 +1,6 @@
 //! The services of `cove.v1`: decode, one call, encode. Errors become statuses in [`error`].
 
+mod chunks;
 pub mod containers;
 mod error;
 pub mod events;

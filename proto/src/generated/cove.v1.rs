@@ -1466,6 +1466,1186 @@ pub mod machine_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Who asks. All empty: nobody in particular.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegistryCredentials {
+    /// Name of the user.
+    #[prost(string, tag = "1")]
+    pub username: ::prost::alloc::string::String,
+    /// Password.
+    #[prost(string, tag = "2")]
+    pub password: ::prost::alloc::string::String,
+    /// A token that takes the place of the password.
+    #[prost(string, tag = "3")]
+    pub identity_token: ::prost::alloc::string::String,
+    /// A token that the registry itself takes.
+    #[prost(string, tag = "4")]
+    pub registry_token: ::prost::alloc::string::String,
+}
+/// Asks for an image.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullImageRequest {
+    /// Which one; "latest" if it has neither tag nor digest.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    /// All tags of the repository; the reference then has none.
+    #[prost(bool, tag = "2")]
+    pub all_tags: bool,
+    /// "os/arch\[/variant\]"; the guest's when empty.
+    #[prost(string, tag = "3")]
+    pub platform: ::prost::alloc::string::String,
+    /// Who asks.
+    #[prost(message, optional, tag = "4")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// What has come about.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullImageResponse {
+    /// What this message is.
+    #[prost(oneof = "pull_image_response::Event", tags = "1, 2, 3")]
+    pub event: ::core::option::Option<pull_image_response::Event>,
+}
+/// Nested message and enum types in `PullImageResponse`.
+pub mod pull_image_response {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        /// The manifest of an image has come. With all tags, once for each.
+        #[prost(message, tag = "1")]
+        Begun(super::PullBegun),
+        /// A layer is further.
+        #[prost(message, tag = "2")]
+        Layer(super::LayerProgress),
+        /// An image is there. With all tags, once for each.
+        #[prost(message, tag = "3")]
+        Done(super::PullDone),
+    }
+}
+/// The manifest of an image has come.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullBegun {
+    /// The repository without its host: "library/alpine".
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// The tag, or the digest.
+    #[prost(string, tag = "2")]
+    pub tag: ::prost::alloc::string::String,
+}
+/// How far a layer is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LayerProgress {
+    /// Its digest as the registry has it; of an image to be sent, that of its tar.
+    #[prost(string, tag = "1")]
+    pub layer: ::prost::alloc::string::String,
+    /// What happens with it.
+    #[prost(enumeration = "LayerPhase", tag = "2")]
+    pub phase: i32,
+    /// Bytes that are through this phase.
+    #[prost(uint64, tag = "3")]
+    pub current_bytes: u64,
+    /// Bytes in all, 0 if nobody knows.
+    #[prost(uint64, tag = "4")]
+    pub total_bytes: u64,
+    /// The connection broke: it is tried again after so many seconds. 0 otherwise.
+    #[prost(uint32, tag = "5")]
+    pub retry_seconds: u32,
+    /// Where it was mounted from: "library/alpine".
+    #[prost(string, tag = "6")]
+    pub mounted_from: ::prost::alloc::string::String,
+}
+/// An image is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullDone {
+    /// Digest of what the reference led to.
+    #[prost(string, tag = "1")]
+    pub digest: ::prost::alloc::string::String,
+    /// The reference as people write it: "alpine:latest".
+    #[prost(string, tag = "2")]
+    pub reference: ::prost::alloc::string::String,
+    /// Whether the reference had led to the same before.
+    #[prost(bool, tag = "3")]
+    pub up_to_date: bool,
+    /// The image's id.
+    #[prost(string, tag = "4")]
+    pub id: ::prost::alloc::string::String,
+}
+/// Asks to send an image.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushImageRequest {
+    /// Which one; "latest" if it has no tag.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    /// All tags of the repository that are here; the reference then has none.
+    #[prost(bool, tag = "2")]
+    pub all_tags: bool,
+    /// Who asks.
+    #[prost(message, optional, tag = "3")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// What has come about.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushImageResponse {
+    /// What this message is.
+    #[prost(oneof = "push_image_response::Event", tags = "1, 2, 3")]
+    pub event: ::core::option::Option<push_image_response::Event>,
+}
+/// Nested message and enum types in `PushImageResponse`.
+pub mod push_image_response {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        /// The first message: where it goes.
+        #[prost(message, tag = "1")]
+        Begun(super::PushBegun),
+        /// A layer is further.
+        #[prost(message, tag = "2")]
+        Layer(super::LayerProgress),
+        /// The registry has an image. With all tags, once for each.
+        #[prost(message, tag = "3")]
+        Done(super::PushDone),
+    }
+}
+/// Where it goes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushBegun {
+    /// "docker.io/library/alpine".
+    #[prost(string, tag = "1")]
+    pub repository: ::prost::alloc::string::String,
+}
+/// The registry has an image.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushDone {
+    /// Its tag.
+    #[prost(string, tag = "1")]
+    pub tag: ::prost::alloc::string::String,
+    /// Digest of its manifest.
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
+    /// Number of the manifest's bytes.
+    #[prost(uint64, tag = "3")]
+    pub size_bytes: u64,
+}
+/// Asks whether a registry knows somebody.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckLoginRequest {
+    /// "host:5000"; Docker Hub when empty.
+    #[prost(string, tag = "1")]
+    pub registry: ::prost::alloc::string::String,
+    /// Who.
+    #[prost(message, optional, tag = "2")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// It does.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckLoginResponse {
+    /// A token that takes the place of the password from now on; empty if the registry gives none.
+    #[prost(string, tag = "1")]
+    pub identity_token: ::prost::alloc::string::String,
+}
+/// Asks for images.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchImagesRequest {
+    /// "alpine", "host:5000/alpine".
+    #[prost(string, tag = "1")]
+    pub term: ::prost::alloc::string::String,
+    /// How many at most; 25 when 0.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+    /// Who asks.
+    #[prost(message, optional, tag = "3")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// What was found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchImagesResponse {
+    /// The registry's order.
+    #[prost(message, repeated, tag = "1")]
+    pub images: ::prost::alloc::vec::Vec<FoundImage>,
+}
+/// An image that was found.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FoundImage {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What its author says.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
+    /// How many like it.
+    #[prost(uint32, tag = "3")]
+    pub stars: u32,
+    /// Whether Docker vouches for it.
+    #[prost(bool, tag = "4")]
+    pub official: bool,
+}
+/// Asks what a reference leads to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDistributionRequest {
+    /// The reference.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    /// Who asks.
+    #[prost(message, optional, tag = "2")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// What it leads to.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetDistributionResponse {
+    /// Media type of the manifest or index.
+    #[prost(string, tag = "1")]
+    pub media_type: ::prost::alloc::string::String,
+    /// Its digest.
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
+    /// Number of its bytes.
+    #[prost(uint64, tag = "3")]
+    pub size_bytes: u64,
+    /// The platforms that there is an image for.
+    #[prost(message, repeated, tag = "4")]
+    pub platforms: ::prost::alloc::vec::Vec<ImagePlatform>,
+}
+/// For what an image is, in Go's words.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImagePlatform {
+    /// "linux".
+    #[prost(string, tag = "1")]
+    pub os: ::prost::alloc::string::String,
+    /// "amd64".
+    #[prost(string, tag = "2")]
+    pub arch: ::prost::alloc::string::String,
+    /// "v7", or empty.
+    #[prost(string, tag = "3")]
+    pub variant: ::prost::alloc::string::String,
+}
+/// What the user has decided.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegistrySettings {
+    /// Addresses that are asked before Docker Hub, in this order.
+    #[prost(string, repeated, tag = "1")]
+    pub mirrors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Registries that need no certificate that anybody vouches for, beside those of the loopback network: "host:5000",
+    /// "10.0.0.0/8".
+    #[prost(string, repeated, tag = "2")]
+    pub insecure: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How many layers come at once.
+    #[prost(uint32, tag = "3")]
+    pub concurrent_downloads: u32,
+    /// How many layers go at once.
+    #[prost(uint32, tag = "4")]
+    pub concurrent_uploads: u32,
+    /// Folder of registries' certificates, in docker's order; docker's own when empty.
+    #[prost(string, tag = "5")]
+    pub certificates: ::prost::alloc::string::String,
+}
+/// Asks for the settings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRegistrySettingsRequest {}
+/// The settings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRegistrySettingsResponse {
+    /// What the next call uses.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<RegistrySettings>,
+    /// Why the file cannot be used; the defaults are shown then. Empty if it can.
+    #[prost(string, tag = "2")]
+    pub problem: ::prost::alloc::string::String,
+    /// Where they are kept.
+    #[prost(string, tag = "3")]
+    pub path: ::prost::alloc::string::String,
+}
+/// A list that takes the place of another.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegistryList {
+    /// Its entries.
+    #[prost(string, repeated, tag = "1")]
+    pub values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Asks to change the settings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateRegistrySettingsRequest {
+    /// The mirrors.
+    #[prost(message, optional, tag = "1")]
+    pub mirrors: ::core::option::Option<RegistryList>,
+    /// The registries without certificates.
+    #[prost(message, optional, tag = "2")]
+    pub insecure: ::core::option::Option<RegistryList>,
+    /// How many layers come at once.
+    #[prost(uint32, optional, tag = "3")]
+    pub concurrent_downloads: ::core::option::Option<u32>,
+    /// How many layers go at once.
+    #[prost(uint32, optional, tag = "4")]
+    pub concurrent_uploads: ::core::option::Option<u32>,
+    /// Folder of certificates; docker's own when empty.
+    #[prost(string, optional, tag = "5")]
+    pub certificates: ::core::option::Option<::prost::alloc::string::String>,
+    /// Start from the defaults instead of the file.
+    #[prost(bool, tag = "6")]
+    pub reset: bool,
+}
+/// They are written.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateRegistrySettingsResponse {
+    /// What the next call uses.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<RegistrySettings>,
+}
+/// The way of a layer; one that comes goes through them in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LayerPhase {
+    /// Not said.
+    Unspecified = 0,
+    /// It is there already. The last one.
+    Exists = 1,
+    /// It is to be fetched.
+    Pending = 2,
+    /// Others go first.
+    Waiting = 3,
+    /// It comes.
+    Downloading = 4,
+    /// All of it has come.
+    Verifying = 5,
+    /// It is what its digest says.
+    Downloaded = 6,
+    /// Its last part is unpacked.
+    Extracting = 7,
+    /// It is there. The last one.
+    Pulled = 8,
+    /// It is to be sent.
+    Preparing = 9,
+    /// It goes.
+    Pushing = 10,
+    /// The registry has it from another of its repositories. The last one.
+    Mounted = 11,
+    /// The registry has it. The last one.
+    Pushed = 12,
+}
+impl LayerPhase {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LAYER_PHASE_UNSPECIFIED",
+            Self::Exists => "LAYER_PHASE_EXISTS",
+            Self::Pending => "LAYER_PHASE_PENDING",
+            Self::Waiting => "LAYER_PHASE_WAITING",
+            Self::Downloading => "LAYER_PHASE_DOWNLOADING",
+            Self::Verifying => "LAYER_PHASE_VERIFYING",
+            Self::Downloaded => "LAYER_PHASE_DOWNLOADED",
+            Self::Extracting => "LAYER_PHASE_EXTRACTING",
+            Self::Pulled => "LAYER_PHASE_PULLED",
+            Self::Preparing => "LAYER_PHASE_PREPARING",
+            Self::Pushing => "LAYER_PHASE_PUSHING",
+            Self::Mounted => "LAYER_PHASE_MOUNTED",
+            Self::Pushed => "LAYER_PHASE_PUSHED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LAYER_PHASE_UNSPECIFIED" => Some(Self::Unspecified),
+            "LAYER_PHASE_EXISTS" => Some(Self::Exists),
+            "LAYER_PHASE_PENDING" => Some(Self::Pending),
+            "LAYER_PHASE_WAITING" => Some(Self::Waiting),
+            "LAYER_PHASE_DOWNLOADING" => Some(Self::Downloading),
+            "LAYER_PHASE_VERIFYING" => Some(Self::Verifying),
+            "LAYER_PHASE_DOWNLOADED" => Some(Self::Downloaded),
+            "LAYER_PHASE_EXTRACTING" => Some(Self::Extracting),
+            "LAYER_PHASE_PULLED" => Some(Self::Pulled),
+            "LAYER_PHASE_PREPARING" => Some(Self::Preparing),
+            "LAYER_PHASE_PUSHING" => Some(Self::Pushing),
+            "LAYER_PHASE_MOUNTED" => Some(Self::Mounted),
+            "LAYER_PHASE_PUSHED" => Some(Self::Pushed),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod registry_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Registries, as this user reaches them: with the host's proxies, certificates and credentials. Implemented by the daemon.
+    ///
+    /// An image is named by a reference: "alpine", "alpine:3.20", "host:5000/name@sha256:...". Where credentials are absent, those
+    /// of `docker login` are used.
+    /// NOT_FOUND: the registry has no such thing, or says so to us. UNAUTHENTICATED: credentials are missing or wrong.
+    /// UNAVAILABLE: the registry cannot be reached. INVALID_ARGUMENT: the reference or the platform is none.
+    #[derive(Debug, Clone)]
+    pub struct RegistryClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> RegistryClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RegistryClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RegistryClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Fetches an image. Sends what has come about since the last message, the final state of each layer among it. Several
+        /// calls for the same share one download, which ends with the last of them.
+        pub async fn pull_image(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PullImageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::PullImageResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/PullImage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "PullImage"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Sends an image to the registry that its reference names.
+        pub async fn push_image(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PushImageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::PushImageResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/PushImage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "PushImage"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Asks a registry whether it knows somebody.
+        pub async fn check_login(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckLoginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckLoginResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/CheckLogin",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "CheckLogin"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Searches for images.
+        pub async fn search_images(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SearchImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchImagesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/SearchImages",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "SearchImages"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says what a reference leads to, without fetching it.
+        pub async fn get_distribution(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDistributionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDistributionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/GetDistribution",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "GetDistribution"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says what the user has decided about registries.
+        pub async fn get_registry_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRegistrySettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRegistrySettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/GetRegistrySettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "GetRegistrySettings"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes what is given and leaves the rest. The next call uses it.
+        /// FAILED_PRECONDITION: the file of the settings cannot be used, and no reset was asked for.
+        pub async fn update_registry_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateRegistrySettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateRegistrySettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/UpdateRegistrySettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "UpdateRegistrySettings"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod registry_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RegistryServer.
+    #[async_trait]
+    pub trait Registry: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the PullImage method.
+        type PullImageStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::PullImageResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Fetches an image. Sends what has come about since the last message, the final state of each layer among it. Several
+        /// calls for the same share one download, which ends with the last of them.
+        async fn pull_image(
+            &self,
+            request: tonic::Request<super::PullImageRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PullImageStream>, tonic::Status>;
+        /// Server streaming response type for the PushImage method.
+        type PushImageStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::PushImageResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends an image to the registry that its reference names.
+        async fn push_image(
+            &self,
+            request: tonic::Request<super::PushImageRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PushImageStream>, tonic::Status>;
+        /// Asks a registry whether it knows somebody.
+        async fn check_login(
+            &self,
+            request: tonic::Request<super::CheckLoginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckLoginResponse>,
+            tonic::Status,
+        >;
+        /// Searches for images.
+        async fn search_images(
+            &self,
+            request: tonic::Request<super::SearchImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchImagesResponse>,
+            tonic::Status,
+        >;
+        /// Says what a reference leads to, without fetching it.
+        async fn get_distribution(
+            &self,
+            request: tonic::Request<super::GetDistributionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDistributionResponse>,
+            tonic::Status,
+        >;
+        /// Says what the user has decided about registries.
+        async fn get_registry_settings(
+            &self,
+            request: tonic::Request<super::GetRegistrySettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRegistrySettingsResponse>,
+            tonic::Status,
+        >;
+        /// Changes what is given and leaves the rest. The next call uses it.
+        /// FAILED_PRECONDITION: the file of the settings cannot be used, and no reset was asked for.
+        async fn update_registry_settings(
+            &self,
+            request: tonic::Request<super::UpdateRegistrySettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateRegistrySettingsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Registries, as this user reaches them: with the host's proxies, certificates and credentials. Implemented by the daemon.
+    ///
+    /// An image is named by a reference: "alpine", "alpine:3.20", "host:5000/name@sha256:...". Where credentials are absent, those
+    /// of `docker login` are used.
+    /// NOT_FOUND: the registry has no such thing, or says so to us. UNAUTHENTICATED: credentials are missing or wrong.
+    /// UNAVAILABLE: the registry cannot be reached. INVALID_ARGUMENT: the reference or the platform is none.
+    #[derive(Debug)]
+    pub struct RegistryServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RegistryServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RegistryServer<T>
+    where
+        T: Registry,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Registry/PullImage" => {
+                    #[allow(non_camel_case_types)]
+                    struct PullImageSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::ServerStreamingService<super::PullImageRequest>
+                    for PullImageSvc<T> {
+                        type Response = super::PullImageResponse;
+                        type ResponseStream = T::PullImageStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PullImageRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::pull_image(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PullImageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/PushImage" => {
+                    #[allow(non_camel_case_types)]
+                    struct PushImageSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::ServerStreamingService<super::PushImageRequest>
+                    for PushImageSvc<T> {
+                        type Response = super::PushImageResponse;
+                        type ResponseStream = T::PushImageStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PushImageRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::push_image(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PushImageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/CheckLogin" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckLoginSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::CheckLoginRequest>
+                    for CheckLoginSvc<T> {
+                        type Response = super::CheckLoginResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckLoginRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::check_login(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckLoginSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/SearchImages" => {
+                    #[allow(non_camel_case_types)]
+                    struct SearchImagesSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::SearchImagesRequest>
+                    for SearchImagesSvc<T> {
+                        type Response = super::SearchImagesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SearchImagesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::search_images(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SearchImagesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/GetDistribution" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDistributionSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::GetDistributionRequest>
+                    for GetDistributionSvc<T> {
+                        type Response = super::GetDistributionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetDistributionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::get_distribution(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDistributionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/GetRegistrySettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRegistrySettingsSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::GetRegistrySettingsRequest>
+                    for GetRegistrySettingsSvc<T> {
+                        type Response = super::GetRegistrySettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRegistrySettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::get_registry_settings(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRegistrySettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/UpdateRegistrySettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateRegistrySettingsSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::UpdateRegistrySettingsRequest>
+                    for UpdateRegistrySettingsSvc<T> {
+                        type Response = super::UpdateRegistrySettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateRegistrySettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::update_registry_settings(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateRegistrySettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RegistryServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Registry";
+    impl<T> tonic::server::NamedService for RegistryServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Asks for the guest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetGuestRequest {}
@@ -6035,7 +7215,7 @@ pub mod execs_server {
     }
 }
 /// An image.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Image {
     /// Digest of its configuration, "sha256:...".
     #[prost(string, tag = "1")]
@@ -6076,6 +7256,31 @@ pub struct Image {
     /// Bytes of each unpacked layer, in the order of their digests.
     #[prost(uint64, repeated, tag = "13")]
     pub layer_bytes: ::prost::alloc::vec::Vec<u64>,
+    /// The manifest that it came with, byte for byte; empty if it came from no registry.
+    #[prost(bytes = "vec", tag = "14")]
+    pub manifest: ::prost::alloc::vec::Vec<u8>,
+    /// Media type of that manifest.
+    #[prost(string, tag = "15")]
+    pub manifest_media_type: ::prost::alloc::string::String,
+    /// Repositories that have that manifest's blobs: "docker.io/library/alpine".
+    #[prost(string, repeated, tag = "16")]
+    pub repositories: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Its layers as that manifest names them, in the order of their digests.
+    #[prost(message, repeated, tag = "17")]
+    pub remote_layers: ::prost::alloc::vec::Vec<RemoteLayer>,
+}
+/// A layer as a registry has it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoteLayer {
+    /// Digest of its bytes, "sha256:...".
+    #[prost(string, tag = "1")]
+    pub digest: ::prost::alloc::string::String,
+    /// What the manifest says it is.
+    #[prost(string, tag = "2")]
+    pub media_type: ::prost::alloc::string::String,
+    /// Number of its bytes.
+    #[prost(uint64, tag = "3")]
+    pub size_bytes: u64,
 }
 /// A piece of an archive.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6177,7 +7382,7 @@ pub struct GetImageRequest {
     pub image: ::prost::alloc::string::String,
 }
 /// The image.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetImageResponse {
     /// All about it.
     #[prost(message, optional, tag = "1")]
@@ -6231,6 +7436,191 @@ pub mod removed_image {
         /// An image or a layer, by its digest.
         #[prost(string, tag = "2")]
         Deleted(::prost::alloc::string::String),
+    }
+}
+/// From the host: first what comes, then that it is to last.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReceiveImageRequest {
+    /// What this message is.
+    #[prost(oneof = "receive_image_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<receive_image_request::Message>,
+}
+/// Nested message and enum types in `ReceiveImageRequest`.
+pub mod receive_image_request {
+    /// What this message is.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Open(super::ReceiveOpen),
+        /// The last message, once all missing layers were received.
+        #[prost(message, tag = "2")]
+        Commit(super::ReceiveCommit),
+    }
+}
+/// What comes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReceiveOpen {
+    /// The image's configuration, byte for byte.
+    #[prost(bytes = "vec", tag = "1")]
+    pub config_json: ::prost::alloc::vec::Vec<u8>,
+    /// Its layers, the lowest first.
+    #[prost(message, repeated, tag = "2")]
+    pub layers: ::prost::alloc::vec::Vec<RemoteLayer>,
+    /// The manifest, byte for byte.
+    #[prost(bytes = "vec", tag = "3")]
+    pub manifest: ::prost::alloc::vec::Vec<u8>,
+    /// Its media type.
+    #[prost(string, tag = "4")]
+    pub manifest_media_type: ::prost::alloc::string::String,
+    /// Where its blobs are: "docker.io/library/alpine".
+    #[prost(string, tag = "5")]
+    pub repository: ::prost::alloc::string::String,
+}
+/// That it is to last.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveCommit {
+    /// References to give it: "docker.io/library/alpine:latest".
+    #[prost(string, repeated, tag = "1")]
+    pub references: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The same by digest: "docker.io/library/alpine@sha256:...".
+    #[prost(string, repeated, tag = "2")]
+    pub digests: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether the host has sent it there, and did not fetch it from there: what the event says.
+    #[prost(bool, tag = "3")]
+    pub pushed: bool,
+}
+/// The answer to each message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveImageResponse {
+    /// What this message is.
+    #[prost(oneof = "receive_image_response::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<receive_image_response::Message>,
+}
+/// Nested message and enum types in `ReceiveImageResponse`.
+pub mod receive_image_response {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The answer to the first message.
+        #[prost(message, tag = "1")]
+        Opened(super::ReceiveOpened),
+        /// The answer to the last message.
+        #[prost(message, tag = "2")]
+        Committed(super::ReceiveCommitted),
+    }
+}
+/// What is to be sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveOpened {
+    /// Names this image in ReceiveLayer.
+    #[prost(string, tag = "1")]
+    pub receipt: ::prost::alloc::string::String,
+    /// Layers that the store lacks, by their place in the list.
+    #[prost(uint32, repeated, tag = "2")]
+    pub missing: ::prost::alloc::vec::Vec<u32>,
+}
+/// The image is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveCommitted {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Whether it was there before.
+    #[prost(bool, tag = "2")]
+    pub known: bool,
+}
+/// From the host: first which layer, then its bytes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveLayerRequest {
+    /// What this message is.
+    #[prost(oneof = "receive_layer_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<receive_layer_request::Message>,
+}
+/// Nested message and enum types in `ReceiveLayerRequest`.
+pub mod receive_layer_request {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Open(super::ReceiveLayerOpen),
+        /// The next bytes of the layer.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::alloc::vec::Vec<u8>),
+    }
+}
+/// Which layer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveLayerOpen {
+    /// The receipt of the image.
+    #[prost(string, tag = "1")]
+    pub receipt: ::prost::alloc::string::String,
+    /// Its place in the list of layers.
+    #[prost(uint32, tag = "2")]
+    pub layer: u32,
+}
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveLayerResponse {
+    /// How many of the layer's bytes, as the registry has them, are unpacked.
+    #[prost(uint64, tag = "1")]
+    pub unpacked_bytes: u64,
+    /// The last message: the layer is whole and what the image says.
+    #[prost(bool, tag = "2")]
+    pub done: bool,
+}
+/// Asks for a layer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SendLayerRequest {
+    /// Which image.
+    #[prost(string, tag = "1")]
+    pub image: ::prost::alloc::string::String,
+    /// Which of its layers.
+    #[prost(string, tag = "2")]
+    pub diff_id: ::prost::alloc::string::String,
+    /// How.
+    #[prost(enumeration = "LayerCompression", tag = "3")]
+    pub compression: i32,
+}
+/// A piece of a layer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SendLayerResponse {
+    /// The next bytes of the layer.
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
+/// How a layer is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LayerCompression {
+    /// As NONE.
+    Unspecified = 0,
+    /// The tar itself, whose digest is the layer's.
+    None = 1,
+    /// The tar in gzip.
+    Gzip = 2,
+}
+impl LayerCompression {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LAYER_COMPRESSION_UNSPECIFIED",
+            Self::None => "LAYER_COMPRESSION_NONE",
+            Self::Gzip => "LAYER_COMPRESSION_GZIP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LAYER_COMPRESSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "LAYER_COMPRESSION_NONE" => Some(Self::None),
+            "LAYER_COMPRESSION_GZIP" => Some(Self::Gzip),
+            _ => None,
+        }
     }
 }
 /// Generated client implementations.
@@ -6487,6 +7877,88 @@ pub mod images_client {
                 .insert(GrpcMethod::new("cove.v1.Images", "RemoveImage"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes in an image that the host fetches, or notes where the host has sent it; its layers by ReceiveLayer meanwhile. The layers that are there, and those
+        /// that come, are kept while the stream lasts; what was not committed when it ends is dropped.
+        /// INVALID_ARGUMENT: the configuration or the commit is wrong. FAILED_PRECONDITION: a layer is still missing.
+        pub async fn receive_image(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ReceiveImageRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReceiveImageResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/ReceiveImage",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Images", "ReceiveImage"));
+            self.inner.streaming(req, path, codec).await
+        }
+        /// Takes in a layer of such an image as the registry has it: gzip, zstd or plain. It is verified, decompressed and
+        /// unpacked as it comes; several may come at once. After a failure the same layer may be sent again.
+        /// NOT_FOUND: no such receipt. INVALID_ARGUMENT: the content is not what the image says.
+        /// RESOURCE_EXHAUSTED: the data disk is full.
+        pub async fn receive_layer(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ReceiveLayerRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReceiveLayerResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/ReceiveLayer",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Images", "ReceiveLayer"));
+            self.inner.streaming(req, path, codec).await
+        }
+        /// Sends a layer of an image. The same layer and compression give the same bytes.
+        /// NOT_FOUND: no such image, or it has no such layer.
+        pub async fn send_layer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SendLayerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SendLayerResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Images/SendLayer");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Images", "SendLayer"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -6566,6 +8038,51 @@ pub mod images_server {
             tonic::Response<super::RemoveImageResponse>,
             tonic::Status,
         >;
+        /// Server streaming response type for the ReceiveImage method.
+        type ReceiveImageStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReceiveImageResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Takes in an image that the host fetches, or notes where the host has sent it; its layers by ReceiveLayer meanwhile. The layers that are there, and those
+        /// that come, are kept while the stream lasts; what was not committed when it ends is dropped.
+        /// INVALID_ARGUMENT: the configuration or the commit is wrong. FAILED_PRECONDITION: a layer is still missing.
+        async fn receive_image(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ReceiveImageRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ReceiveImageStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ReceiveLayer method.
+        type ReceiveLayerStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReceiveLayerResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Takes in a layer of such an image as the registry has it: gzip, zstd or plain. It is verified, decompressed and
+        /// unpacked as it comes; several may come at once. After a failure the same layer may be sent again.
+        /// NOT_FOUND: no such receipt. INVALID_ARGUMENT: the content is not what the image says.
+        /// RESOURCE_EXHAUSTED: the data disk is full.
+        async fn receive_layer(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ReceiveLayerRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ReceiveLayerStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the SendLayer method.
+        type SendLayerStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SendLayerResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends a layer of an image. The same layer and compression give the same bytes.
+        /// NOT_FOUND: no such image, or it has no such layer.
+        async fn send_layer(
+            &self,
+            request: tonic::Request<super::SendLayerRequest>,
+        ) -> std::result::Result<tonic::Response<Self::SendLayerStream>, tonic::Status>;
     }
     /// Images. Implemented in the agent.
     ///
@@ -6958,6 +8475,148 @@ pub mod images_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/ReceiveImage" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReceiveImageSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::StreamingService<super::ReceiveImageRequest>
+                    for ReceiveImageSvc<T> {
+                        type Response = super::ReceiveImageResponse;
+                        type ResponseStream = T::ReceiveImageStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ReceiveImageRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::receive_image(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReceiveImageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/ReceiveLayer" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReceiveLayerSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::StreamingService<super::ReceiveLayerRequest>
+                    for ReceiveLayerSvc<T> {
+                        type Response = super::ReceiveLayerResponse;
+                        type ResponseStream = T::ReceiveLayerStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ReceiveLayerRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::receive_layer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReceiveLayerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/SendLayer" => {
+                    #[allow(non_camel_case_types)]
+                    struct SendLayerSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::ServerStreamingService<super::SendLayerRequest>
+                    for SendLayerSvc<T> {
+                        type Response = super::SendLayerResponse;
+                        type ResponseStream = T::SendLayerStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SendLayerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::send_layer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SendLayerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

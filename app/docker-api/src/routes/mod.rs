@@ -6,6 +6,7 @@ mod images;
 mod networks;
 mod not_yet;
 mod pattern;
+mod registry;
 mod system;
 mod volumes;
 
@@ -81,13 +82,18 @@ static ROUTES: &[Route] = &[
     route!(GET "/images/json" => images::list::list),
     route!(GET "/images/get" => images::save::save_named),
     route!(POST "/images/load" => images::load::load),
-    route!(POST "/images/create" => images::import::import),
+    route!(POST "/images/create" => images::create::create),
+    route!(GET "/images/search" => images::search::search),
     route!(GET "/images/{*}/json" => images::inspect::inspect),
     route!(GET "/images/{*}/history" => images::history::history),
     route!(GET "/images/{*}/get" => images::save::save_one),
+    route!(POST "/images/{*}/push" => images::push::push),
     route!(POST "/images/{*}/tag" => images::tag::tag),
     route!(DELETE "/images/{*}" => images::remove::remove),
-    // Volumes.
+    // Registries.
+    route!(POST "/auth" => registry::auth::check),
+    route!(GET "/distribution/{*}/json" => registry::distribution::inspect),
+    // Networks and volumes.
     route!(GET "/networks" => networks::list::list),
     route!(GET "/networks/{}" => networks::inspect::inspect),
     route!(GET "/volumes" => volumes::list::list),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{BuildResult, Limits, Privilege, RECORD, Replay, TREE, build};
+use super::{BuildResult, Limits, Privilege, Replay, TREE, build};
 use crate::images::archives::{TarEntry, gzip, tar};
 use crate::images::digest::{Digest, HashingReader};
 
@@ -38,7 +38,7 @@ impl Yard {
 
     fn unpack_as(&self, archive: &[u8], privilege: Privilege) -> BuildResult {
         let limits = Limits { reserved_bytes: 0, entries: 1000, layer_bytes: 4 << 20, ..Limits::default() };
-        let result = build(|| Ok(archive), &self.folder.path().join("layer"), None, privilege, &limits);
+        let result = build(archive, &self.folder.path().join("layer"), None, privilege, &limits);
         let mut outside: Vec<_> = fs::read_dir(self.outside()).unwrap().map(|e| e.unwrap().file_name()).collect();
         outside.sort();
         assert_eq!(outside, ["canary"]);
@@ -54,7 +54,7 @@ impl Yard {
 
     fn replayed(&self) -> Digest {
         let layer = self.folder.path().join("layer");
-        let mut replay = HashingReader::new(Replay::open(&layer.join(RECORD), &layer.join(TREE)).unwrap());
+        let mut replay = HashingReader::new(Replay::open(&layer).unwrap());
         std::io::copy(&mut replay, &mut std::io::sink()).unwrap();
         replay.finish().0
     }

@@ -4,7 +4,7 @@
 //! * [`decompress`] — gzip and zstd.
 //! * [`path`], [`tree`] — names and descriptors below a root.
 //! * [`whiteout`], [`unpack`] — making the tree.
-//! * [`record`] — what else is needed to make the tar again.
+//! * [`record`], [`kept`] — what else is needed to make the tar again.
 //! * [`build`] — all of it in one: a stream in, a folder with `root/` and `tar.record` out, its digest proven.
 //!
 //! Unpacking uses the `tar` crate for header fields only, never its `unpack`: that resolves paths by name, 13 failing
@@ -12,6 +12,7 @@
 
 mod build;
 mod decompress;
+mod kept;
 mod path;
 mod pax;
 mod record;
@@ -41,7 +42,7 @@ use super::error::{Kind, io_kind};
 /// Folder of a layer that is its tree.
 pub(super) const TREE: &str = "root";
 /// File beside it: the record of its tar.
-pub(super) const RECORD: &str = "tar.record";
+const RECORD: &str = "tar.record";
 
 /// Bounds on what an archive may make the agent do.
 #[derive(Debug, Clone)]

@@ -182,6 +182,7 @@ pub(super) fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
-fn is_dot(name: &CStr) -> bool {
+/// Whether it is the entry of a folder itself or of the one above.
+pub(super) fn is_dot(name: &CStr) -> bool {
     matches!(name.to_bytes(), b"." | b"..")
 }

@@ -18,7 +18,7 @@ fn unpack(entries: &[TarEntry]) -> Result<TempDir, super::LayerError> {
     let folder = TempDir::new().unwrap();
     let archive = tar(entries);
     let limits = Limits { reserved_bytes: 0, ..Limits::default() };
-    build(|| Ok(archive.as_slice()), &folder.path().join("layer"), None, Privilege::None, &limits)?;
+    build(archive.as_slice(), &folder.path().join("layer"), None, Privilege::None, &limits)?;
     Ok(folder)
 }
 
