@@ -102,10 +102,11 @@ packages_for_checks() {
     have busybox || missing+=(busybox-static)
     have python3 || missing+=(python3)
     have setpriv || missing+=(util-linux)
-    have curl || missing+=(curl)
-    # The registry that images are pulled from and pushed to, and a tool of others that fills it.
+    # A registry, a tool that makes images for it, and certificates; and what asks the API as a script would.
     have docker-registry || missing+=(docker-registry)
     have skopeo || missing+=(skopeo)
+    have openssl || missing+=(openssl)
+    have curl || missing+=(curl)
     if have apt-cache; then
         # rustc with the sources of std: type-checks the other hosts' code without their toolchains.
         for package in rustc-web rust-web-src rust-web-clippy; do installed $package || missing+=("$package"); done

@@ -88,8 +88,21 @@ fn entry(tar: &mut tar::Builder<Vec<u8>>, path: &str, kind: tar::EntryType, cont
 /// # Errors
 /// If an archive cannot be made, for example of a name that is too long.
 pub fn docker_archive(reference: &str, layer: &[u8], config: serde_json::Value) -> Result<Vec<u8>> {
+    docker_archive_for(reference, layer, config, "amd64")
+}
+
+/// The same for another architecture.
+///
+/// # Errors
+/// As [`docker_archive`].
+pub fn docker_archive_for(
+    reference: &str,
+    layer: &[u8],
+    config: serde_json::Value,
+    architecture: &str,
+) -> Result<Vec<u8>> {
     let config = serde_json::json!({
-        "architecture": "amd64",
+        "architecture": architecture,
         "os": "linux",
         "created": "2026-01-01T00:00:00Z",
         "config": config,

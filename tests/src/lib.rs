@@ -3,7 +3,7 @@
 //! * [`world`] — a daemon with a home of its own, and a machine behind it; taken down in reverse order.
 //! * [`command`] — a client's command, run to its end or watched while it runs.
 //! * [`image`] — images made here, without a registry.
-//! * [`registry`] — a registry of the tests' own.
+//! * [`registry`] — Debian's docker-registry, and a wire before it that can be cut.
 
 pub mod command;
 pub mod image;

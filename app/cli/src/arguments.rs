@@ -26,7 +26,7 @@ enum Command {
     Stop(machine::stop::Arguments),
     /// Restart the machine; or, with names, containers.
     Restart(machine::restart::Arguments),
-    /// Show how large the machine is, or change it.
+    /// Show how large the machine is and which registries are trusted, or change it.
     Settings(machine::settings::Arguments),
     /// Say how the machine is. Starts nothing.
     Status(machine::status::Arguments),
@@ -56,6 +56,10 @@ enum Command {
     Prune(containers::prune::Arguments),
     /// List images.
     Images(images::list::Arguments),
+    /// Fetch an image from a registry.
+    Pull(images::pull::Arguments),
+    /// Send an image to a registry.
+    Push(images::push::Arguments),
     /// Load images from an archive.
     Load(images::load::Arguments),
     /// Save images to an archive.
@@ -99,6 +103,8 @@ impl Arguments {
             Command::Prune(arguments) => containers::prune::run(arguments, format).await,
             Command::Rm(arguments) => containers::remove::run(arguments).await,
             Command::Images(arguments) => images::list::run(&arguments, format).await,
+            Command::Pull(arguments) => images::pull::run(arguments, format).await,
+            Command::Push(arguments) => images::push::run(arguments, format).await,
             Command::Load(arguments) => images::load::run(arguments).await,
             Command::Save(arguments) => images::save::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,

@@ -3,6 +3,7 @@
 //!
 //! * [`arguments`] — the command line: which commands there are.
 //! * [`machine`], [`containers`], [`images`], [`volumes`] — a file per command, by noun and verb.
+//! * [`registries`] — what `cove settings` has about registries.
 //! * [`events`] — what happens to all of them.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
 //! * [`engine`] — the way to the daemon, and starting it.
@@ -26,6 +27,7 @@ mod images;
 mod machine;
 mod output;
 mod quantities;
+mod registries;
 mod stdio;
 mod terminal;
 mod version;

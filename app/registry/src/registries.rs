@@ -8,7 +8,6 @@ use std::{
 };
 
 use cove_names::Reference;
-use reqwest::Client;
 
 use crate::{
     auth::{Credentials, challenge::Challenge, docker_config, tokens::Tokens},
@@ -16,7 +15,7 @@ use crate::{
     error::RegistryError,
     repository::{Access, Repository},
     settings::RegistrySettings,
-    transport::Transport,
+    transport::{Http, Transport},
 };
 
 /// Where things lie on this computer.
@@ -154,7 +153,7 @@ impl Registries {
         let known = self.demands().get(&place.base).cloned();
         let (was_known, challenges) = match known {
             Some(challenges) => (true, challenges),
-            None => (false, crate::repository::ping(&client, &place.base).await?),
+            None => (false, crate::repository::ping(&client.usual, &place.base).await?),
         };
         if !was_known {
             self.demands().insert(place.base.clone(), challenges.clone());
@@ -164,7 +163,7 @@ impl Registries {
     }
 
     /// HTTP as this place is trusted.
-    pub(crate) fn client(&self, place: &Endpoint, settings: &RegistrySettings) -> Result<Client, RegistryError> {
+    pub(crate) fn client(&self, place: &Endpoint, settings: &RegistrySettings) -> Result<Http, RegistryError> {
         let folders = match &settings.certificates {
             Some(folder) => std::slice::from_ref(folder),
             None => self.0.surroundings.certificates.as_slice(),

@@ -17,7 +17,7 @@ use crate::{
     endpoints::Endpoint,
     error::{Refusal, RegistryError},
     registries::Patience,
-    transport,
+    transport::{self, Http},
 };
 
 /// No registry's words of refusal are longer.
@@ -35,7 +35,7 @@ pub enum Access {
 /// A repository. A clone is cheap.
 #[derive(Debug, Clone)]
 pub struct Repository {
-    client: Client,
+    client: Http,
     place: Endpoint,
     name: Reference,
     scope: String,
@@ -47,7 +47,7 @@ pub struct Repository {
 
 impl Repository {
     pub(crate) fn new(
-        client: Client,
+        client: Http,
         place: Endpoint,
         name: &Reference,
         access: Access,
@@ -110,7 +110,7 @@ impl Repository {
         scopes: &[String],
         make: impl Fn(&Client) -> RequestBuilder,
     ) -> Result<Response, RegistryError> {
-        let answer = transport::send(self.authorised(make(&self.client), scopes).await?).await?;
+        let answer = transport::send(self.authorised(make(&self.client.usual), scopes).await?).await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
@@ -123,7 +123,7 @@ impl Repository {
             self.tokens.forget(&self.wanted(&challenge, scopes));
         }
         *self.challenges.lock().unwrap_or_else(PoisonError::into_inner) = demanded;
-        transport::send(self.authorised(make(&self.client), scopes).await?).await
+        transport::send(self.authorised(make(&self.client.usual), scopes).await?).await
     }
 
     /// Sends a request whose body comes once.
@@ -131,9 +131,9 @@ impl Repository {
         transport::send(self.authorised(request, &[]).await?).await
     }
 
-    /// For requests to addresses that the registry has named.
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    /// For requests whose body is long.
+    pub(crate) fn sending(&self) -> &Client {
+        &self.client.sending
     }
 
     async fn authorised(&self, request: RequestBuilder, scopes: &[String]) -> Result<RequestBuilder, RegistryError> {
@@ -160,7 +160,7 @@ impl Repository {
         let demands = self.demands();
         if let Some(challenge) = demands.iter().find(|challenge| challenge.scheme == "bearer") {
             let wanted = self.wanted(challenge, scopes);
-            return Ok(auth::bearer(&self.tokens.get(&self.client, &wanted).await?));
+            return Ok(auth::bearer(&self.tokens.get(&self.client.usual, &wanted).await?));
         }
         if demands.iter().any(|challenge| challenge.scheme == "basic") {
             let basic = self.credentials.basic();

@@ -64,7 +64,7 @@ impl Registries {
             let mut address = Url::parse(&format!("{}/v1/search", place.base))
                 .map_err(|error| RegistryError::Malformed(error.to_string()))?;
             address.query_pairs_mut().append_pair("q", term).append_pair("n", &limit.to_string());
-            let mut request = self.client(&place, settings)?.get(address).header("X-Docker-Token", "true");
+            let mut request = self.client(&place, settings)?.usual.get(address).header("X-Docker-Token", "true");
             if let Some(basic) = credentials.basic() {
                 request = request.header(http::header::AUTHORIZATION, basic);
             }

@@ -1568,6 +1568,9 @@ pub struct PullDone {
     /// The image's id.
     #[prost(string, tag = "4")]
     pub id: ::prost::alloc::string::String,
+    /// What the user should know although it is there: that it is for another platform. Empty otherwise.
+    #[prost(string, tag = "5")]
+    pub warning: ::prost::alloc::string::String,
 }
 /// Asks to send an image.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -24,6 +24,7 @@ mod namespaces;
 mod networks;
 mod options;
 mod refusals;
+mod registry;
 mod run;
 mod security_options;
 mod settings;
@@ -62,6 +63,7 @@ fn main() {
         ("life", life::TESTS),
         ("flags", flags::TESTS),
         ("images", images::TESTS),
+        ("registry", registry::TESTS),
         ("limits", limits::TESTS),
         ("options", options::TESTS),
         ("security_options", security_options::TESTS),

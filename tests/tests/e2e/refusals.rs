@@ -62,7 +62,7 @@ fn an_unknown_image_is_said_to_be_unknown(world: &World) -> Result<()> {
         .exits(125)?
         .complains("No such image: nosuchimage:latest")?;
     world.docker(&["rmi", "nosuchimage"])?.exits(1)?.complains("No such image: nosuchimage:latest")?;
-    world.cove(&["run", "nosuchimage"])?.exits(125)?.complains("No such image")?;
+    world.cove(&["run", "--pull", "never", "nosuchimage"])?.exits(125)?.complains("No such image")?;
     ensure!(world.says(&["ps", "-aq", "--filter", "ancestor=nosuchimage"])?.is_empty(), "a container was left behind");
     Ok(())
 }

@@ -78,7 +78,9 @@ fn the_rows_are_the_flags_that_docker_lists() {
     }
     let rows = rows();
     let mut differences = Vec::new();
-    for command in ["run", "create", "exec", "update", "start", "stop", "logs", "stats"] {
+    let commands =
+        ["run", "create", "exec", "update", "start", "stop", "logs", "stats", "pull", "push", "login", "search"];
+    for command in commands {
         let help = Command::new("docker").args([command, "--help"]).output().unwrap();
         let listed = listed(&String::from_utf8_lossy(&help.stdout));
         let of_command = rows.iter().filter(|row| row.command == command);

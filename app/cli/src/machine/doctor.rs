@@ -72,7 +72,7 @@ mod tests {
         };
         let text = text(
             &[check(HostCheckVerdict::Problem, "apt install it"), check(HostCheckVerdict::Ok, "")],
-            Paint::never(),
+            Paint::plain(),
         );
         assert_eq!(
             text,

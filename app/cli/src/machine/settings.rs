@@ -1,7 +1,8 @@
-//! `cove settings`: how large the machine is; with options, how large it is to be.
+//! `cove settings`: how large the machine is, and how registries are asked; with options, what is to become of it.
 
 use cove_proto::v1::{
-    GetSettingsRequest, GetSettingsResponse, MachineSettings, UpdateSettingsRequest, UpdateSettingsResponse,
+    GetRegistrySettingsRequest, GetRegistrySettingsResponse, GetSettingsRequest, GetSettingsResponse, MachineSettings,
+    UpdateSettingsRequest, UpdateSettingsResponse,
 };
 use serde::Serialize;
 
@@ -10,6 +11,7 @@ use crate::{
     failure::{Failure, Outcome},
     output::{self, Format, Paint},
     quantities::{self, QuantityError},
+    registries,
 };
 
 /// Arguments of `cove settings`. Without any, the settings are shown.
@@ -30,6 +32,8 @@ pub(crate) struct Arguments {
     /// Back to the defaults, before what else is given.
     #[arg(long)]
     reset: bool,
+    #[command(flatten)]
+    registries: registries::Options,
 }
 
 #[derive(Serialize)]
@@ -39,39 +43,69 @@ struct Settings {
     disk_bytes: u64,
     grace_seconds: u64,
     restart_needed: bool,
+    registries: registries::Settings,
 }
 
 impl Settings {
-    fn new(settings: Option<MachineSettings>, restart_needed: bool) -> Self {
+    fn new(settings: Option<MachineSettings>, restart_needed: bool, registries: &GetRegistrySettingsResponse) -> Self {
         let MachineSettings { cpus, memory_bytes, disk_bytes, grace_seconds } = settings.unwrap_or_default();
-        Self { cpus, memory_bytes, disk_bytes, grace_seconds, restart_needed }
+        let registries = registries.settings.clone().unwrap_or_default().into();
+        Self { cpus, memory_bytes, disk_bytes, grace_seconds, restart_needed, registries }
     }
 }
 
 /// Shows or changes the settings.
 pub(crate) async fn run(arguments: &Arguments, format: Format) -> Outcome {
-    let mut machine = Engine::reach().await?.machine();
-    let Some(change) = change(arguments) else {
+    let engine = Engine::reach().await?;
+    let (mut machine, mut registry) = (engine.machine(), engine.registry());
+    let of_registries = arguments.registries.change(arguments.reset);
+    let of_machine = change(arguments);
+    let shows = of_registries.is_none() && of_machine.is_none();
+    if let Some(change) = of_registries {
+        registry.update_registry_settings(change).await?;
+    }
+    let registries = registry.get_registry_settings(GetRegistrySettingsRequest {}).await?.into_inner();
+    let Some(change) = of_machine else {
         let found = machine.get_settings(GetSettingsRequest {}).await?.into_inner();
-        return show(&found, format);
+        return if shows { show(&found, &registries, format) } else { show_registries(&found, &registries, format) };
     };
     let changed = machine.update_settings(change).await?.into_inner();
     match format {
-        Format::Json => output::json(&Settings::new(changed.settings, changed.restart_needed))?,
+        Format::Json => output::json(&Settings::new(changed.settings, changed.restart_needed, &registries))?,
         Format::Text => output::text(&changed_text(&changed))?,
     }
     Ok(0)
 }
 
 /// Settings that cannot be used are shown with the defaults in their place, and are a failure.
-fn show(found: &GetSettingsResponse, format: Format) -> Outcome {
+fn show(found: &GetSettingsResponse, registries: &GetRegistrySettingsResponse, format: Format) -> Outcome {
     if !found.problem.is_empty() {
         return Err(Failure::new(found.problem.clone())
             .advice("the machine does not start with them; correct the file, or go back: cove settings --reset"));
     }
+    if !registries.problem.is_empty() {
+        return Err(Failure::new(registries.problem.clone())
+            .advice("no registry is asked with them; correct the file, or go back: cove settings --reset"));
+    }
     match format {
-        Format::Json => output::json(&Settings::new(found.settings, found.restart_needed))?,
-        Format::Text => output::text(&text(found, Paint::of_stdout()))?,
+        Format::Json => output::json(&Settings::new(found.settings, found.restart_needed, registries))?,
+        Format::Text => {
+            let paint = Paint::of_stdout();
+            let registries = registries::text(&registries.settings.clone().unwrap_or_default(), paint);
+            output::text(&(registries + &text(found, paint)))?;
+        }
+    }
+    Ok(0)
+}
+
+/// Only registries were changed; they need no restart.
+fn show_registries(found: &GetSettingsResponse, registries: &GetRegistrySettingsResponse, format: Format) -> Outcome {
+    match format {
+        Format::Json => output::json(&Settings::new(found.settings, found.restart_needed, registries))?,
+        Format::Text => {
+            let settings = registries.settings.clone().unwrap_or_default();
+            output::text(&registries::text(&settings, Paint::of_stdout()))?;
+        }
     }
     Ok(0)
 }
@@ -82,7 +116,7 @@ fn bytes(text: &str) -> Result<u64, QuantityError> {
 
 /// `None` if nothing is to be changed.
 fn change(arguments: &Arguments) -> Option<UpdateSettingsRequest> {
-    let Arguments { cpus, memory, disk, grace, reset } = *arguments;
+    let Arguments { cpus, memory, disk, grace, reset, .. } = *arguments;
     let request = UpdateSettingsRequest { cpus, memory_bytes: memory, disk_bytes: disk, grace_seconds: grace, reset };
     (request != UpdateSettingsRequest::default()).then_some(request)
 }
@@ -176,7 +210,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            text(&found, Paint::never()),
+            text(&found, Paint::plain()),
             "  cpus        4           1 to 8\n  memory      1536m       256m to 16g\n  disk        64g         1g to 16t\n  \
              grace       10 s        0 to 3600 s\n  file        /h/machine/settings.json\n\
              The machine that runs still has the old ones. Restart it: cove restart\n"
@@ -186,7 +220,7 @@ mod tests {
     #[test]
     fn settings_that_cannot_be_used_are_a_failure_with_a_way_out() {
         let broken = GetSettingsResponse { problem: "understand the settings".into(), ..Default::default() };
-        let failure = show(&broken, Format::Text).unwrap_err().to_string();
+        let failure = show(&broken, &GetRegistrySettingsResponse::default(), Format::Text).unwrap_err().to_string();
         assert!(failure.contains("understand the settings") && failure.contains("--reset"), "{failure}");
     }
 }

@@ -15,6 +15,7 @@ mod golden;
 mod hijacked;
 mod images;
 mod networks;
+mod registry;
 mod stats;
 mod streams;
 mod system;

@@ -44,7 +44,7 @@ impl Registries {
         credentials: &Credentials,
         settings: &RegistrySettings,
     ) -> Result<String, RegistryError> {
-        let client = self.client(place, settings)?;
+        let client = self.client(place, settings)?.usual;
         let challenges = repository::ping(&client, &place.base).await?;
         let url = format!("{}/v2/", place.base);
         let mut request = client.get(&url);

@@ -122,7 +122,7 @@ impl Repository {
         let (mut sender, receiver) = mpsc::channel::<Bytes>(AHEAD);
         let body = StreamBody::new(receiver.map(|piece| Ok::<_, Infallible>(Frame::data(piece))));
         let request = self
-            .client()
+            .sending()
             .patch(upload.location)
             .header(CONTENT_TYPE, "application/octet-stream")
             .body(reqwest::Body::wrap(body));

@@ -105,6 +105,12 @@ impl Platform {
         }
     }
 
+    /// Whether another runs on this one.
+    #[must_use]
+    pub fn runs(&self, other: &Self) -> bool {
+        self.rank(&other.clone().normal()).is_some()
+    }
+
     /// The manifest of an index that fits best, the first of equals.
     ///
     /// # Errors

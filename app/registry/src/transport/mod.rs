@@ -5,6 +5,8 @@
 //! * `tls` — whom to trust. `certificates` — what lies in docker's `certs.d`. `words` — Go's words for what failed.
 
 mod certificates;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod words;
 
@@ -15,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect};
 
 use self::certificates::Certificates;
 use crate::{
@@ -28,12 +30,21 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// What no proxy and no firewall may take for idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
+/// How a host is reached. A clone is cheap.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    /// Gives up on a host that says nothing for long.
+    pub(crate) usual: Client,
+    /// Does not: while a layer is sent, the registry has nothing to say, however long that takes.
+    pub(crate) sending: Client,
+}
+
 /// The clients, one for each host and what it is trusted by.
 #[derive(Debug)]
 pub(crate) struct Transport {
     /// How long a host may say nothing at all.
     stall: Duration,
-    clients: Mutex<HashMap<(String, bool, Certificates), Client>>,
+    clients: Mutex<HashMap<(String, bool, Certificates), Http>>,
 }
 
 impl Transport {
@@ -42,7 +53,7 @@ impl Transport {
     }
 
     /// The client for an endpoint; one that was made for the same host and certificates is used again.
-    pub(crate) fn client(&self, endpoint: &Endpoint, folders: &[PathBuf]) -> Result<Client, RegistryError> {
+    pub(crate) fn client(&self, endpoint: &Endpoint, folders: &[PathBuf]) -> Result<Http, RegistryError> {
         let certificates = Certificates::of(&endpoint.host, folders)?;
         let key = (endpoint.host.clone(), endpoint.verify, certificates);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,25 +67,34 @@ impl Transport {
         Ok(client)
     }
 
-    fn build(&self, endpoint: &Endpoint, certificates: &Certificates) -> Result<Client, RegistryError> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("cove/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .read_timeout(self.stall)
-            .tcp_keepalive(KEEP_ALIVE)
-            .redirect(redirect::Policy::limited(10))
-            .tls_backend_preconfigured(tls::config(endpoint.verify, certificates)?);
-        if insecure::is_loopback(insecure::host(&endpoint.host)) {
-            // Go asks no proxy for what is on this computer, whatever the environment says.
-            builder = builder.no_proxy();
-        }
-        let failed = |error: reqwest::Error| RegistryError::Transport {
-            method: "Get",
-            url: endpoint.base.clone(),
-            words: words::of(&error, &endpoint.base),
-        };
-        builder.build().map_err(failed)
+    fn build(&self, endpoint: &Endpoint, certificates: &Certificates) -> Result<Http, RegistryError> {
+        let tls = tls::config(endpoint.verify, certificates)?;
+        let usual = one(endpoint, tls.clone(), |builder| builder.read_timeout(self.stall))?;
+        Ok(Http { usual, sending: one(endpoint, tls, |builder| builder)? })
     }
+}
+
+fn one(
+    endpoint: &Endpoint,
+    tls: rustls::ClientConfig,
+    finish: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, RegistryError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("cove/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .tcp_keepalive(KEEP_ALIVE)
+        .redirect(redirect::Policy::limited(10))
+        .tls_backend_preconfigured(tls);
+    if insecure::is_loopback(insecure::host(&endpoint.host)) {
+        // Go asks no proxy for what is on this computer, whatever the environment says.
+        builder = builder.no_proxy();
+    }
+    let failed = |error: reqwest::Error| RegistryError::Transport {
+        method: "Get",
+        url: endpoint.base.clone(),
+        words: words::of(&error, &endpoint.base),
+    };
+    finish(builder).build().map_err(failed)
 }
 
 /// Sends a request and waits for the head of its answer.

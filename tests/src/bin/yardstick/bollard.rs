@@ -3,11 +3,7 @@
 use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result};
-use cove_tests::{
-    command,
-    registry::{self, Registry},
-    world::World,
-};
+use cove_tests::{command, registry::Registry, world::World};
 
 use crate::{Verdicts, output};
 
@@ -43,8 +39,9 @@ pub(crate) fn run(world: &World, registry: &Registry, folder: &Path) -> Result<V
             let mut test = world.command(&program);
             test.current_dir(folder)
                 .args(["--exact", name])
-                .env("REGISTRY_HTTP_ADDR", registry.address())
-                .env("REGISTRY_PASSWORD", registry::PASSWORD);
+                .env("REGISTRY_HTTP_ADDR", &registry.address)
+                // Sent in any case, to a registry that does not ask.
+                .env("REGISTRY_PASSWORD", "none");
             // One that does not end in time has failed, as one that says so.
             let passed = command::run(test, &[]).is_ok_and(|done| done.code() == 0);
             verdicts.insert(format!("{file}::{name}"), passed);

@@ -49,7 +49,7 @@ fn run() -> Result<bool> {
         bail!("usage: yardstick LISTS PYTHON FOLDER-OF-DOCKER-PY FOLDER-OF-BOLLARD");
     };
     let world = World::running()?;
-    let registry = Registry::start()?;
+    let registry = Registry::open()?;
     publish(&registry)?;
     name_images(&world)?;
     let of_python = compare(&world, &lists.join("docker-py.txt"), &docker_py::run(&world, python, docker_py)?)?;
@@ -76,7 +76,7 @@ fn name_images(world: &World) -> Result<()> {
 /// The images that bollard's tests pull.
 fn publish(registry: &Registry) -> Result<()> {
     for (name, files) in bollard::IMAGES {
-        registry.push(name, &archive(name, files)?)?;
+        registry.put(&archive(name, files)?, name, "v2s2")?;
     }
     Ok(())
 }

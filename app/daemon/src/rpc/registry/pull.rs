@@ -59,8 +59,8 @@ fn encode(told: Told<Begun, Done>) -> PullImageResponse {
     let event = match told {
         Told::Begun(Begun { path, tag }) => Event::Begun(PullBegun { path, tag }),
         Told::Layer(layer) => Event::Layer(layer),
-        Told::Done(Done { digest, reference, up_to_date, id }) => {
-            Event::Done(PullDone { digest, reference, up_to_date, id })
+        Told::Done(Done { digest, reference, up_to_date, id, warning }) => {
+            Event::Done(PullDone { digest, reference, up_to_date, id, warning })
         }
     };
     PullImageResponse { event: Some(event) }

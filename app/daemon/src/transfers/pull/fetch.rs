@@ -39,16 +39,16 @@ pub(super) async fn fetch(transfers: &Transfers, wanted: &Wanted, book: &Ledger)
         None => transfers.platform()?,
     };
     let name = &wanted.reference;
-    let look = |repository| look(transfers, repository, name);
+    let look = |repository| look(transfers, repository, wanted);
     let found = transfers.registries().first_that(name, Access::Pull, &wanted.credentials, &settings, look).await;
     match found.map_err(|failed| error::registry(&failed.of_pull(name)))? {
         Found::Here(image, digest) => {
             book.begin(begun(name));
-            Ok(done(name, &digest, true, image.id))
+            Ok(done(name, &digest, true, image.id, String::new()))
         }
         Found::There(repository, fetched) => {
             book.begin(begun(name));
-            let there = There { transfers, repository, name, book };
+            let there = There { transfers, repository, wanted, name, book };
             there.take(*fetched, &platform, settings.concurrent_downloads).await
         }
     }
@@ -63,11 +63,12 @@ enum Found {
 }
 
 /// Asks the registry where the reference leads, and fetches no more than that if it is here already.
-async fn look(transfers: &Transfers, repository: Repository, name: &Reference) -> Result<Found, RegistryError> {
+async fn look(transfers: &Transfers, repository: Repository, wanted: &Wanted) -> Result<Found, RegistryError> {
+    let name = &wanted.reference;
     let head = repository.head(name).await?;
     let fetched = match head {
         Some(head) => {
-            if let Some(image) = here(transfers, name, &head.digest).await {
+            if let Some(image) = here(transfers, wanted, &head.digest).await {
                 return Ok(Found::Here(Box::new(image), head.digest));
             }
             repository.fetch(&name.with_digest(head.digest)).await?
@@ -77,11 +78,15 @@ async fn look(transfers: &Transfers, repository: Repository, name: &Reference) -
     Ok(Found::There(repository, Box::new(fetched)))
 }
 
-/// The image, if the reference leads to this digest here as well. An agent that cannot say will be asked again.
-async fn here(transfers: &Transfers, name: &Reference, digest: &Digest) -> Option<v1::Image> {
+/// The image, if the reference leads to this digest here as well, and for the platform that is wanted. An agent that cannot
+/// say will be asked again.
+async fn here(transfers: &Transfers, wanted: &Wanted, digest: &Digest) -> Option<v1::Image> {
+    let name = &wanted.reference;
     let image = transfers.local(&name.canonical()).await.ok().flatten()?;
     let known = name.with_digest(digest.clone()).familiar();
-    image.digests.contains(&known).then_some(image)
+    let theirs = Platform { architecture: image.arch.clone(), os: image.os.clone(), variant: image.variant.clone() };
+    let fits = wanted.platform.as_ref().is_none_or(|platform| platform.runs(&theirs));
+    (fits && image.digests.contains(&known)).then_some(image)
 }
 
 fn begun(name: &Reference) -> Begun {
@@ -89,14 +94,15 @@ fn begun(name: &Reference) -> Begun {
     Begun { path: name.path().to_owned(), tag: digest.or_else(|| name.tag().map(str::to_owned)).unwrap_or_default() }
 }
 
-fn done(name: &Reference, digest: &Digest, up_to_date: bool, id: String) -> Done {
-    Done { digest: digest.to_string(), reference: name.familiar(), up_to_date, id }
+fn done(name: &Reference, digest: &Digest, up_to_date: bool, id: String, warning: String) -> Done {
+    Done { digest: digest.to_string(), reference: name.familiar(), up_to_date, id, warning }
 }
 
 /// An image in a registry, and who takes it.
 struct There<'a> {
     transfers: &'a Transfers,
     repository: Repository,
+    wanted: &'a Wanted,
     name: &'a Reference,
     book: &'a Ledger,
 }
@@ -106,7 +112,7 @@ impl There<'_> {
         let image = self.said(self.repository.image(fetched, platform).await)?;
         let config = &image.manifest.config;
         let config = self.said(self.repository.config(&config.digest, config.size).await)?;
-        require_linux(&config)?;
+        let warning = self.warning(&platform_of(&config)?)?;
         let (requests, mut answers) = self.open(&image, config).await?;
         let opened = match answers.message().await?.and_then(|answer| answer.message) {
             Some(Message::Opened(opened)) => opened,
@@ -119,7 +125,7 @@ impl There<'_> {
         let message = Some(receive_image_request::Message::Commit(commit));
         requests.send(ReceiveImageRequest { message }).await.map_err(|_| hung_up())?;
         match answers.message().await?.and_then(|answer| answer.message) {
-            Some(Message::Committed(committed)) => Ok(done(self.name, &image.digest, false, committed.id)),
+            Some(Message::Committed(committed)) => Ok(done(self.name, &image.digest, false, committed.id, warning)),
             _ => Err(hung_up()),
         }
     }
@@ -201,22 +207,37 @@ impl There<'_> {
         Ok(())
     }
 
+    /// The guest runs Linux alone. An image that is for another platform than was asked for comes nevertheless, with a word,
+    /// as with dockerd.
+    fn warning(&self, theirs: &Platform) -> Result<String, Status> {
+        if theirs.os != "linux" {
+            let os = &theirs.os;
+            let why = "cannot be used on this platform: operating system is not supported";
+            return Err(Status::unknown(format!("image operating system {os:?} {why}")));
+        }
+        Ok(match &self.wanted.platform {
+            Some(wanted) if !wanted.runs(theirs) => format!(
+                "image with reference {} was found but its platform ({theirs}) does not match the specified platform ({wanted})",
+                self.name.familiar()
+            ),
+            _ => String::new(),
+        })
+    }
+
     /// What a registry refused, in the words of a pull.
     fn said<T>(&self, answer: Result<T, RegistryError>) -> Result<T, Status> {
         answer.map_err(|failed| error::registry(&failed.of_pull(self.name)))
     }
 }
 
-/// The guest runs nothing else; dockerd's words.
-fn require_linux(config: &[u8]) -> Result<(), Status> {
+/// For what an image is, as its configuration says.
+fn platform_of(config: &[u8]) -> Result<Platform, Status> {
     let config: serde_json::Value = serde_json::from_slice(config)
         .map_err(|error| Status::invalid_argument(format!("the configuration of the image cannot be read: {error}")))?;
-    match config["os"].as_str().unwrap_or("linux") {
-        "linux" | "" => Ok(()),
-        os => Err(Status::unknown(format!(
-            "image operating system {os:?} cannot be used on this platform: operating system is not supported"
-        ))),
-    }
+    let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
+    // The first images said nothing of a system.
+    let os = if text("os").is_empty() { "linux".to_owned() } else { text("os") };
+    Ok(Platform { architecture: text("architecture"), os, variant: text("variant") })
 }
 
 /// The agent ended a stream without a word.

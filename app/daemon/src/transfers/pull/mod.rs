@@ -52,6 +52,8 @@ pub struct Done {
     pub up_to_date: bool,
     /// The image's id.
     pub id: String,
+    /// That it is for another platform than was asked for; empty otherwise.
+    pub warning: String,
 }
 
 /// A pull.

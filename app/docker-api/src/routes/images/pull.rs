@@ -27,14 +27,17 @@ pub(in crate::routes) async fn pull(call: Call) -> Result<Reply, Error> {
     let mut events = call.registry().pull_image(request).await.map_err(refused)?.into_inner();
     let first = events.message().await.map_err(refused)?;
     let events = stream::iter(first.map(Ok)).chain(events);
-    let told = stream::unfold((events, Some(Told { all_tags, status: None })), |(mut events, told)| async move {
-        let mut told = told?;
-        match events.next().await {
-            Some(Ok(event)) => Some((told.lines(event), (events, Some(told)))),
-            Some(Err(status)) => Some((vec![lines::failed(&status)], (events, None))),
-            None => Some((told.status.take().into_iter().collect(), (events, None))),
-        }
-    });
+    let told = stream::unfold(
+        (events, Some(Told { all_tags, status: None, warnings: Vec::new() })),
+        |(mut events, told)| async move {
+            let mut told = told?;
+            match events.next().await {
+                Some(Ok(event)) => Some((told.lines(event), (events, Some(told)))),
+                Some(Err(status)) => Some((vec![lines::failed(&status)], (events, None))),
+                None => Some((told.status.take().into_iter().chain(told.warnings).collect(), (events, None))),
+            }
+        },
+    );
     let told = told.flat_map(stream::iter).map(Ok::<_, Error>);
     Ok(Reply::stream("application/json", told.boxed()))
 }
@@ -50,6 +53,8 @@ struct Told {
     all_tags: bool,
     /// The last line.
     status: Option<Bytes>,
+    /// What comes behind it.
+    warnings: Vec<Bytes>,
 }
 
 impl Told {
@@ -74,6 +79,9 @@ impl Told {
         if is_newer || self.status.is_none() {
             let verdict = if is_newer { "Downloaded newer image" } else { "Image is up to date" };
             self.status = Some(lines::line(&json!({"status": format!("Status: {verdict} for {name}")})));
+        }
+        if !done.warning.is_empty() {
+            self.warnings.push(lines::line(&json!({"status": format!("WARNING: {}", done.warning)})));
         }
         vec![lines::line(&json!({"status": format!("Digest: {}", done.digest)}))]
     }

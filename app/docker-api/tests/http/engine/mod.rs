@@ -9,6 +9,7 @@ mod execs;
 mod host;
 mod images;
 mod networks;
+mod registry;
 mod volumes;
 
 use std::pin::Pin;
@@ -49,6 +50,7 @@ impl Fake {
             .add_service(v1::networks_server::NetworksServer::new(handle()))
             .add_service(v1::volumes_server::VolumesServer::new(handle()))
             .add_service(v1::machine_server::MachineServer::new(handle()))
+            .add_service(v1::registry_server::RegistryServer::new(handle()))
             .add_service(v1::guest_server::GuestServer::new(handle()));
         let routes = tower::util::MapRequest::new(routes, |request: http::Request<tonic::body::Body>| request);
         Engine::new(routes.map_err(|never| match never {}))
