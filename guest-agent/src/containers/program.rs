@@ -13,6 +13,7 @@ use crate::{
         LaunchError, Process, Processes, SignalError,
         launch::{ContainerLaunch, ExecLaunch, ExitStatus},
     },
+    user_namespaces::{self, Made},
 };
 
 /// Starts processes.
@@ -24,6 +25,11 @@ pub trait Launcher: Send + Sync + 'static {
     /// # Errors
     /// If they cannot be put together.
     fn open_layers(&self, layers: &[PathBuf]) -> Result<OwnedFd, LaunchError>;
+    /// Makes a user namespace. Blocks.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    fn make_user_namespace(&self) -> io::Result<Made>;
     /// Starts a further process.
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>>;
 }
@@ -32,6 +38,11 @@ pub trait Launcher: Send + Sync + 'static {
 pub trait Program: Send + Sync + std::fmt::Debug + 'static {
     /// Its id in the guest.
     fn pid(&self) -> u32;
+    /// The user namespace that it is in; `None` for the guest's.
+    ///
+    /// # Errors
+    /// If it has ended.
+    fn user_namespace(&self) -> io::Result<Option<OwnedFd>>;
     /// Nanoseconds since 1970.
     fn started_at_nanos(&self) -> i64;
     /// What can be read of it.
@@ -109,7 +120,11 @@ impl Launcher for Processes {
     }
 
     fn open_layers(&self, layers: &[PathBuf]) -> Result<OwnedFd, LaunchError> {
-        crate::rootfs::overlay::read_only(layers)
+        crate::rootfs::overlay::read_only(layers, None)
+    }
+
+    fn make_user_namespace(&self) -> io::Result<Made> {
+        user_namespaces::make()
     }
 
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
@@ -126,6 +141,10 @@ pub fn as_program(process: Process) -> Arc<dyn Program> {
 impl Program for Process {
     fn pid(&self) -> u32 {
         Process::pid(self)
+    }
+
+    fn user_namespace(&self) -> io::Result<Option<OwnedFd>> {
+        user_namespaces::of_process(Process::pid(self))
     }
 
     fn started_at_nanos(&self) -> i64 {
