@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     }
     match std::env::args().nth(1).as_deref() {
         Some("agent") => agent(),
-        Some(user_namespaces::HOLDER) => user_namespaces::hold(),
+        Some(user_namespaces::HOLDER) => user_namespaces::hold(arguments.skip(1)),
         _ if cove_guest::init::is_wanted() => cove_guest::init::run(),
         _ => {
             complain("cove-guest is the first process of Cove's virtual machine; it does nothing elsewhere");

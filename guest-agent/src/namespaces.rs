@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    ops::RangeInclusive,
     os::{fd::AsFd, unix::fs::MetadataExt},
 };
 
@@ -12,14 +13,16 @@ use rustix::{
 
 use crate::processes::launch::{Network, Shared, With};
 
-/// What Docker's containers may do in a network of their own: ports below 1024 and pings for all users. Paths below
-/// /proc/sys, and values.
-pub const OWN_NETWORK: [(&str, &str); 2] =
-    [("net/ipv4/ip_unprivileged_port_start", "0"), ("net/ipv4/ping_group_range", "0 2147483647")];
+/// All groups that the guest has.
+pub const ALL_GROUPS: RangeInclusive<u32> = 0..=0x7fff_ffff;
 
-/// The same in a user namespace, which has no more groups than these.
-pub const OWN_NETWORK_REMAPPED: [(&str, &str); 2] =
-    [("net/ipv4/ip_unprivileged_port_start", "0"), ("net/ipv4/ping_group_range", "0 65535")];
+/// What Docker's containers may do in a network of their own: ports below 1024 and pings for all users, which are those of
+/// these groups, by the ids of who writes it. Paths below /proc/sys, and values.
+#[must_use]
+pub fn own_network(groups: &RangeInclusive<u32>) -> [(&'static str, String); 2] {
+    let groups = format!("{} {}", groups.start(), groups.end());
+    [("net/ipv4/ip_unprivileged_port_start", "0".to_owned()), ("net/ipv4/ping_group_range", groups)]
+}
 
 /// CLONE_NEW* for the first process of a container. The cgroup namespace is not among them: its root would be the
 /// cgroup of PID 1; the process makes it itself once it is in its own cgroup.
@@ -111,6 +114,18 @@ pub fn join_cgroup_namespace(process: impl AsFd) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_the_callers_own_is_not_the_processes() {
+        assert_eq!(OwnNamespaces::of_process(std::process::id()).unwrap(), OwnNamespaces::default());
+        assert!(OwnNamespaces::of_process(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn pings_are_for_the_groups_that_there_are() {
+        assert_eq!(own_network(&ALL_GROUPS)[1], ("net/ipv4/ping_group_range", "0 2147483647".to_owned()));
+        assert_eq!(own_network(&(100_000..=165_535))[1].1, "100000 165535");
+    }
 
     #[test]
     fn what_is_shared_is_not_made() {

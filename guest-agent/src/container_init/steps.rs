@@ -239,8 +239,10 @@ fn set_up_network(setup: &ContainerSetup, proc: &OwnedFd) -> Result<(), LaunchFa
         return Ok(());
     }
     sys::loopback::bring_up().step("bring up loopback")?;
-    let allowed = if setup.remapped { namespaces::OWN_NETWORK_REMAPPED } else { namespaces::OWN_NETWORK };
-    allowed.iter().try_for_each(|(parameter, value)| write(proc, &format!("sys/{parameter}"), value))
+    let groups = if setup.remapped { user_namespaces::GROUPS } else { namespaces::ALL_GROUPS };
+    namespaces::own_network(&groups)
+        .iter()
+        .try_for_each(|(parameter, value)| write(proc, &format!("sys/{parameter}"), value))
 }
 
 fn set_names(setup: &ContainerSetup) -> Result<(), LaunchFailure> {

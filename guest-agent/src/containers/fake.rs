@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     error::Error,
     io::{self, PipeReader, PipeWriter, Write},
-    os::fd::OwnedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -94,6 +94,10 @@ impl Launcher for FakeLauncher {
     fn make_user_namespace(&self) -> io::Result<Made> {
         let open = |name| std::fs::File::open(format!("/proc/self/ns/{name}")).map(OwnedFd::from);
         Ok(Made { user: open("user")?, network: open("net")? })
+    }
+
+    fn make_network_namespace(&self, _: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+        Ok(std::fs::File::open("/proc/self/ns/net")?.into())
     }
 
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {

@@ -1,7 +1,13 @@
 //! The seams to what starts processes and to what keeps images, so that the rules of containers can be tested without a
 //! kernel that obeys: [`Launcher`] and [`Program`] for [`crate::processes`], [`ImageSource`] for [`crate::images`].
 
-use std::{error::Error, io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
+use std::{
+    error::Error,
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use futures::future::{BoxFuture, FutureExt};
 
@@ -30,6 +36,11 @@ pub trait Launcher: Send + Sync + 'static {
     /// # Errors
     /// If the kernel refuses.
     fn make_user_namespace(&self) -> io::Result<Made>;
+    /// Makes a network namespace that belongs to a user namespace. Blocks.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    fn make_network_namespace(&self, user_namespace: BorrowedFd<'_>) -> io::Result<OwnedFd>;
     /// Starts a further process.
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>>;
 }
@@ -125,6 +136,10 @@ impl Launcher for Processes {
 
     fn make_user_namespace(&self) -> io::Result<Made> {
         user_namespaces::make()
+    }
+
+    fn make_network_namespace(&self, user_namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+        user_namespaces::make_network(user_namespace)
     }
 
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {

@@ -17,6 +17,7 @@ use cove_proto::v1::ContainerSpec;
 use super::{
     Engine,
     error::{ContainersError, Kind},
+    namespaces,
     record::Record,
     spec::SpecError,
 };
@@ -26,7 +27,9 @@ use crate::processes::launch::{Shared, With};
 #[derive(Debug, thiserror::Error)]
 pub enum UserNamespaceError {
     /// Another container, whose namespaces it is to share, has none.
-    #[error("cannot share the namespaces of container {0}, which has no user namespace, when user namespaces are enabled")]
+    #[error(
+        "cannot share the namespaces of container {0}, which has no user namespace, when user namespaces are enabled"
+    )]
     None(String),
     /// Two containers, whose namespaces it is to share, have not the same.
     #[error("cannot share the namespaces of containers with different user namespaces")]
@@ -54,7 +57,7 @@ impl UserNamespaceError {
     }
 }
 
-/// The user namespace of a container that starts, and a network namespace that belongs to it if it is its own.
+/// The user namespace of a container that starts, and a network namespace that belongs to it.
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
     pub(super) user: Option<OwnedFd>,
@@ -81,10 +84,7 @@ pub(super) fn check(spec: &ContainerSpec, all: bool) -> Result<(), SpecError> {
             "privileged mode is incompatible with user namespaces.  You must run the container in the host namespace when \
              running privileged mode",
         ),
-        (
-            spec.network_mode == "host",
-            "cannot share the host's network namespace when user namespaces are enabled",
-        ),
+        (spec.network_mode == "host", "cannot share the host's network namespace when user namespaces are enabled"),
         (spec.pid_mode == "host", "cannot share the host PID namespace when user namespaces are enabled"),
         // runc would not mount /dev/mqueue then.
         (spec.ipc_mode == "host", "cannot share the host IPC namespace when user namespaces are enabled"),
@@ -105,7 +105,15 @@ pub(super) fn choose(engine: &Engine, record: &Record, shared: &Shared) -> Resul
     let wanted = is_wanted(&record.spec, engine.user_namespaces);
     let donors: Vec<&str> = donors(shared).collect();
     if !donors.is_empty() {
-        return Ok(Chosen { user: of_donors(engine, &donors, wanted)?, network: None });
+        let user = of_donors(engine, &donors, wanted)?;
+        let network = match &user {
+            Some(user) if namespaces::is_bridged(&record.spec) => {
+                let made = engine.launcher.make_network_namespace(user.as_fd());
+                Some(made.map_err(UserNamespaceError::Make)?)
+            }
+            _ => None,
+        };
+        return Ok(Chosen { user, network });
     }
     if !wanted {
         return Ok(Chosen::default());

@@ -310,7 +310,12 @@ impl Inner {
     }
 
     /// Gives a namespace an address. One that was ready may be of no use any more: then another is made.
-    fn wire(&self, ready: Option<Ready>, of_user: Option<OwnedFd>, address: Ipv4Addr) -> Result<Attached, NetworkError> {
+    fn wire(
+        &self,
+        ready: Option<Ready>,
+        of_user: Option<OwnedFd>,
+        address: Ipv4Addr,
+    ) -> Result<Attached, NetworkError> {
         let Some(bridge) = self.bridge else {
             let endpoint = Endpoint { id: names::new_id()?, address, link: "paper".to_owned() };
             return Ok(Attached { endpoint, namespace: None });

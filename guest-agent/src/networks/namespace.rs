@@ -10,11 +10,7 @@ use std::{
 use rustix::{io::Errno, thread::ThreadNameSpaceType};
 
 use super::netlink::{Netlink, Veth};
-use crate::{
-    names,
-    namespaces::{self, OWN_NETWORK},
-    sys::loopback,
-};
+use crate::{names, namespaces, sys::loopback, user_namespaces};
 
 /// What the container calls its end.
 const INSIDE: &str = "eth0";
@@ -33,7 +29,7 @@ pub(super) struct Ready {
     pub(super) index: u32,
 }
 
-/// Makes one whose link ends in this bridge, or makes this one so.
+/// Makes one whose link ends in this bridge, or makes this one so, which belongs to a container's user namespace.
 pub(super) fn make(bridge: u32, given: Option<OwnedFd>) -> io::Result<Ready> {
     // A thread of its own: it is in the new namespace afterwards, and ends with it.
     let made = thread::Builder::new().name("netns".to_owned()).spawn(move || make_here(bridge, given))?;
@@ -42,13 +38,19 @@ pub(super) fn make(bridge: u32, given: Option<OwnedFd>) -> io::Result<Ready> {
 
 fn make_here(bridge: u32, given: Option<OwnedFd>) -> io::Result<Ready> {
     let outside = Netlink::open()?;
-    match given {
-        Some(namespace) => namespaces::enter(namespace, ThreadNameSpaceType::NETWORK)?,
-        None => nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?,
-    }
+    let groups = match given {
+        Some(namespace) => {
+            namespaces::enter(namespace, ThreadNameSpaceType::NETWORK)?;
+            user_namespaces::GROUPS_OUTSIDE
+        }
+        None => {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
+            namespaces::ALL_GROUPS
+        }
+    };
     let namespace: OwnedFd = File::open("/proc/thread-self/ns/net")?.into();
     loopback::bring_up()?;
-    for (parameter, value) in OWN_NETWORK {
+    for (parameter, value) in namespaces::own_network(&groups) {
         fs::write(format!("/proc/sys/{parameter}"), value)?;
     }
     let link = format!("veth{}", &names::new_id().map_err(io::Error::other)?[..7]);

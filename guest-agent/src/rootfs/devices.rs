@@ -5,7 +5,10 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
-    fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chownat, makedev, mknodat, openat, statat, symlinkat, unlinkat},
+    fs::{
+        AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chownat, makedev, mknodat, openat, statat, symlinkat,
+        unlinkat,
+    },
     io::Errno,
     mount::MountAttrFlags,
 };

@@ -12,12 +12,13 @@ mod make;
 use std::{
     fs::{self, File},
     io,
+    ops::RangeInclusive,
     os::{fd::OwnedFd, unix::fs::MetadataExt},
 };
 
 pub use self::{
     files::{DISK, as_root_of_containers, below_disk},
-    make::{HOLDER, Made, hold, make},
+    make::{HOLDER, Made, hold, make, make_network},
 };
 
 /// Whom the guest knows a container's root as: dockerd's first choice.
@@ -25,6 +26,12 @@ pub const ROOT: u32 = 100_000;
 
 /// How many ids a container has.
 pub const IDS: u32 = 65_536;
+
+/// All groups of a container, by its own ids.
+pub const GROUPS: RangeInclusive<u32> = 0..=IDS - 1;
+
+/// The same by the guest's ids.
+pub const GROUPS_OUTSIDE: RangeInclusive<u32> = ROOT..=ROOT + IDS - 1;
 
 /// The map, as the kernel takes it: id within, id without, how many.
 fn map() -> String {

@@ -44,7 +44,8 @@ pub(super) fn apply(spec: &mut ContainerSpec) -> Result<(), Error> {
 
 fn seconds(labels: &HashMap<String, String>, label: &str) -> Result<Option<i64>, Error> {
     let Some(text) = labels.get(label) else { return Ok(None) };
-    let refused = || Error::BadRequest(format!("invalid label {label}={text}: it is a number of seconds, such as -3600"));
+    let refused =
+        || Error::BadRequest(format!("invalid label {label}={text}: it is a number of seconds, such as -3600"));
     text.parse().map(Some).map_err(|_| refused())
 }
 

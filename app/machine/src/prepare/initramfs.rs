@@ -54,8 +54,10 @@ fn archive(files: &[(&str, &[u8])]) -> io::Result<Vec<u8>> {
     });
     let mut entries: Vec<_> = folders.map(|path| cpio::Entry { path, permissions: 0o755, content: None }).collect();
     entries.dedup_by_key(|folder| folder.path);
-    entries.extend(files.iter().map(|(path, content)| {
-        cpio::Entry { path: path.trim_start_matches('/'), permissions: 0o400, content: Some(content) }
+    entries.extend(files.iter().map(|(path, content)| cpio::Entry {
+        path: path.trim_start_matches('/'),
+        permissions: 0o400,
+        content: Some(content),
     }));
     let mut out = Vec::new();
     cpio::write(&mut out, &entries)?;
