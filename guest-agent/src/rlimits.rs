@@ -113,6 +113,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_raised_can_be_set_and_the_soft_limit_stays_meanwhile() {
+        let before = rustix::process::getrlimit(Resource::Core);
+        let hard = before.maximum.map_or(u64::MAX, |hard| hard / 2);
+        let low = |resource| Rlimit { resource, soft: 1, hard: 1 };
+        raise(&[Rlimit { resource: 4, soft: 0, hard }, low(6), low(7)]).unwrap();
+        let after = rustix::process::getrlimit(Resource::Core);
+        assert_eq!((after.current, after.maximum), (before.current, before.maximum));
+        let wrong = Rlimit { resource: 99, soft: 1, hard: 1 };
+        assert_eq!(raise(&[wrong]), Err(("99".into(), Errno::INVAL)));
+    }
+
+    #[test]
     fn a_soft_limit_above_the_hard_one_is_refused_by_name() {
         let limit = Rlimit { resource: 4, soft: 2, hard: 1 };
         assert_eq!(set(&[limit]), Err(("core".into(), Errno::INVAL)));

@@ -75,9 +75,10 @@ fn is_wanted(spec: &ContainerSpec, all: bool) -> bool {
 
 /// Checks what does not go together with one.
 pub(super) fn check(spec: &ContainerSpec, all: bool) -> Result<(), SpecError> {
-    if !is_wanted(spec, all) {
-        return Ok(());
-    }
+    if is_wanted(spec, all) { check_conflicts(spec) } else { Ok(()) }
+}
+
+fn check_conflicts(spec: &ContainerSpec) -> Result<(), SpecError> {
     for (wrong, message) in [
         (
             spec.security.as_ref().is_some_and(|security| security.privileged),
@@ -106,6 +107,9 @@ pub(super) fn choose(engine: &Engine, record: &Record, shared: &Shared) -> Resul
     let donors: Vec<&str> = donors(shared).collect();
     if !donors.is_empty() {
         let user = of_donors(engine, &donors, wanted)?;
+        if user.is_some() {
+            check_conflicts(&record.spec)?;
+        }
         let network = match &user {
             Some(user) if namespaces::is_bridged(&record.spec) => {
                 let made = engine.launcher.make_network_namespace(user.as_fd());
@@ -191,7 +195,7 @@ mod tests {
             assert!(check(&spec, true).is_ok(), "{words}");
         }
         for (spec, words) in conflicts("") {
-            assert_eq!(check(&spec, true).is_err(), true, "{words}");
+            assert!(check(&spec, true).is_err(), "{words}");
             assert!(check(&spec, false).is_ok(), "{words}");
         }
     }

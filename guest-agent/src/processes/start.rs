@@ -105,7 +105,8 @@ impl Processes {
         cgroup: OwnedFd,
     ) -> Result<Process, LaunchError> {
         let pidfd = container.pidfd().try_clone().map_err(LaunchError::Control)?;
-        let own = OwnNamespaces::of_process(container.pid()).map_err(LaunchError::Control)?;
+        let ended = |_| LaunchError::NotRunning { container_id: launch.container_id.clone() };
+        let own = OwnNamespaces::of_process(container.pid()).map_err(ended)?;
         let request = StartRequest {
             sequence: 0,
             id: launch.id.clone(),

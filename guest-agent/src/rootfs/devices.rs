@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
     fs::{
-        AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chownat, makedev, mknodat, openat, statat, symlinkat,
-        unlinkat,
+        AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, makedev, mknodat, openat, statat,
+        symlinkat, unlinkat,
     },
     io::Errno,
     mount::MountAttrFlags,
@@ -18,6 +18,9 @@ use crate::processes::launch::DeviceNode;
 
 const NODES: [(&str, u32, u32); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+
+/// Readable and writable by everybody.
+const FOR_ALL: Mode = Mode::from_raw_mode(0o666);
 
 const LINKS: [(&str, &str); 6] = [
     ("fd", "/proc/self/fd"),
@@ -59,6 +62,10 @@ pub fn new(privileged: bool) -> Result<OwnedFd, RootfsError> {
 /// What the kernel says.
 pub fn remapped(nodes: &[DeviceNode], user_namespace: BorrowedFd<'_>) -> Result<OwnedFd, RootfsError> {
     let dev = new(false)?;
+    for (name, ..) in NODES {
+        // As in make_at.
+        chmodat(&dev, name, FOR_ALL, AtFlags::empty()).step(format!("make /dev/{name}"))?;
+    }
     for (index, node) in nodes.iter().enumerate() {
         let path = below_dev(&node.path).map_or_else(|| set_aside(index), str::to_owned);
         make_at(&dev, &DeviceNode { path, ..node.clone() }).step(format!("make {}", node.path))?;
@@ -152,6 +159,8 @@ fn make_at(root: impl AsFd, node: &DeviceNode) -> Result<(), Errno> {
         Err(Errno::EXIST) => return Ok(()),
         Err(errno) => return Err(errno),
     }
+    // It has just been made, so it is no link; the agent's umask may have taken something away.
+    chmodat(&folder, name, mode, AtFlags::empty())?;
     let (uid, gid) = (Uid::from_raw(node.owner.0), Gid::from_raw(node.owner.1));
     chownat(&folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
 }
@@ -170,7 +179,7 @@ fn mount_below(dev: &OwnedFd) -> Result<(), RootfsError> {
 }
 
 fn make_node(dev: &OwnedFd, name: &str, major: u32, minor: u32) -> Result<(), Errno> {
-    mknodat(dev, name, FileType::CharacterDevice, Mode::from_raw_mode(0o666), makedev(major, minor))
+    mknodat(dev, name, FileType::CharacterDevice, FOR_ALL, makedev(major, minor))
 }
 
 /// Copies the nodes right in the guest's /dev, which is still in sight.

@@ -159,11 +159,11 @@ fn memory_images_and_parts_of_volumes_have_the_right_owners(world: &World) -> Re
 fn devices_are_there_and_none_can_be_made(world: &World) -> Result<()> {
     let _use = world.shared();
     world.only_cove();
-    let script = "stat -c '%u %t:%T' /dev/null /dev/zero /dev/tty; echo x > /dev/null; head -c 4 /dev/zero | wc -c
+    let script = "stat -c '%u %a %t:%T' /dev/null /dev/zero /dev/tty; echo x > /dev/null; head -c 4 /dev/zero | wc -c
         readlink /dev/fd; ls -d /dev/pts/ptmx /dev/mqueue; df -k /dev/shm | tail -1 | awk '{print $2}'
         mknod /tmp/n c 1 3 2>/dev/null || echo none";
     let said = remapped(world, &["--shm-size", "2m", "--cap-add", "MKNOD"], script)?;
-    let expected = "0 1:3\n0 1:5\n0 5:0\n4\n/proc/self/fd\n/dev/mqueue\n/dev/pts/ptmx\n2048\nnone";
+    let expected = "0 666 1:3\n0 666 1:5\n0 666 5:0\n4\n/proc/self/fd\n/dev/mqueue\n/dev/pts/ptmx\n2048\nnone";
     let sorted = said.replace("/dev/pts/ptmx\n/dev/mqueue", "/dev/mqueue\n/dev/pts/ptmx");
     ensure!(sorted == expected, "{said}");
     let devices = [

@@ -216,6 +216,13 @@ async fn who_shares_namespaces_of_another_has_its_user_namespace() {
         world.started("", joiner("donor", users)).await;
         assert_eq!(inode(&world.launcher.last_container()), first);
     }
+    let host = with(|spec| {
+        spec.pid_mode = "container:donor".into();
+        spec.network_mode = "host".into();
+    });
+    let host = world.containers.create("host", host).await.unwrap();
+    let error = world.containers.start(&host).await.unwrap_err();
+    assert!(error.to_string().starts_with("cannot share the host's network namespace"), "{error}");
     world.started("", joiner("donor", "host")).await;
     assert_eq!(inode(&world.launcher.last_container()), None);
     let (_, other) = world.started("other", spec()).await;
