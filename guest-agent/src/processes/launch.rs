@@ -40,6 +40,10 @@ pub struct ContainerLaunch {
     pub mounts: Vec<MountLaunch>,
     /// The network namespace that it lives in, with [`Network::Ready`].
     pub namespace: Option<Arc<OwnedFd>>,
+    /// Its user namespace; none for the guest's. [`Self::namespace`] belongs to it.
+    pub user_namespace: Option<Arc<OwnedFd>>,
+    /// By how much its clocks differ; none for the guest's.
+    pub clocks: Option<ClockOffsets>,
     /// Namespaces that it shares.
     pub shared: Shared,
     /// Kernel parameters of its namespaces: path below /proc/sys, value.
@@ -105,6 +109,15 @@ pub struct Shared {
     pub cgroup: bool,
     /// What it has at /dev/shm.
     pub memory: SharedMemory,
+}
+
+/// By how many seconds the clocks of a time namespace are ahead of the guest's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClockOffsets {
+    /// CLOCK_MONOTONIC.
+    pub monotonic: i64,
+    /// CLOCK_BOOTTIME.
+    pub boottime: i64,
 }
 
 /// With whom a namespace is shared.

@@ -55,6 +55,7 @@ fn shape(guest: &v1::GetGuestResponse, version: &str) -> Value {
     });
     merge(&mut info, platform(guest));
     merge(&mut info, fixed(version));
+    info["SecurityOptions"] = security_options(guest);
     info
 }
 
@@ -123,9 +124,17 @@ fn fixed(version: &str) -> Value {
         "ContainerdCommit": {"ID": ""},
         "RuncCommit": {"ID": ""},
         "InitCommit": {"ID": ""},
-        "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
         "CDISpecDirs": null,
     })
+}
+
+fn security_options(guest: &v1::GetGuestResponse) -> Value {
+    let mut options = vec!["name=seccomp,profile=builtin", "name=cgroupns"];
+    if guest.user_namespaces {
+        // In dockerd's order.
+        options.insert(1, "name=userns");
+    }
+    json!(options)
 }
 
 /// `uname -m` for Go's word.
