@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use super::{devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError};
 use crate::{
-    images::ImagesError, logs::LogError, names, networks::NetworkError, processes::SignalError, state::StateError,
+    images::ImagesError, logs::LogError, names, networks::NetworksError, processes::SignalError, state::StateError,
     volumes::VolumesError,
 };
 
@@ -23,6 +23,8 @@ pub enum Kind {
     Unsupported,
     /// It makes sense, at another time.
     Conflict,
+    /// It makes sense, and is not allowed.
+    Forbidden,
     /// The name is in use.
     NameInUse,
     /// The data disk is full.
@@ -38,9 +40,20 @@ pub enum Kind {
 /// Why a container could not be done with as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainersError {
+    /// Who is linked to is not there.
+    #[error("could not get container for {0}: No such container: {0}")]
+    NoSuchLink(String),
+    /// Who is linked to does not run.
+    #[error("Cannot link to a non running container: /{target} AS {link}")]
+    LinkNotRunning {
+        /// Its name.
+        target: String,
+        /// What it is to be known by: "/web/db".
+        link: String,
+    },
     /// It gets no network.
     #[error(transparent)]
-    Network(#[from] NetworkError),
+    Network(#[from] NetworksError),
     /// Neither an id, nor a name, nor the beginning of an id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
@@ -249,6 +262,7 @@ impl ContainersError {
             )
             | Self::InvalidSignal(_)
             | Self::NoStream
+            | Self::NoSuchLink(_)
             | Self::DetachKeys(_)
             | Self::Program(_) => Kind::Invalid,
             Self::Spec(error) => error.kind(),
@@ -268,16 +282,17 @@ impl ContainersError {
             Self::Join(error) => error.kind(),
             Self::Image(error) => image_kind(error),
             Self::Volume(error) => volume_kind(error),
+            Self::Network(error) => network_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
             Self::LogsNotReadable => Kind::Unsupported,
             Self::Detached => Kind::Detached,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
-            | Self::Network(_)
             | Self::Sysctl(_)
             | Self::Device(_)
             | Self::NoHostGateway
+            | Self::LinkNotRunning { .. }
             | Self::Signal(_)
             // dockerd has no kind for it, and clients know its status.
             | Self::NotPaused(_)
@@ -301,6 +316,19 @@ pub(crate) fn volume_kind(error: &VolumesError) -> Kind {
         Of::Invalid => Kind::Invalid,
         Of::Unsupported => Kind::Unsupported,
         Of::Conflict => Kind::Conflict,
+        Of::Full => Kind::Full,
+        Of::Internal => Kind::Internal,
+    }
+}
+
+pub(crate) fn network_kind(error: &NetworksError) -> Kind {
+    use crate::networks::Kind as Of;
+    match error.kind() {
+        Of::NotFound => Kind::NotFound,
+        Of::Invalid => Kind::Invalid,
+        Of::Forbidden => Kind::Forbidden,
+        Of::NameInUse => Kind::NameInUse,
+        Of::Unsupported => Kind::Unsupported,
         Of::Full => Kind::Full,
         Of::Internal => Kind::Internal,
     }

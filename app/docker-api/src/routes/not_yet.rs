@@ -62,12 +62,6 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(GET "/images/search" "docker search"),
     not_yet!(POST "/images/prune" "docker image prune"),
     not_yet!(POST "/images/{*}/push" "docker push"),
-    // Networks.
-    not_yet!(POST "/networks/create" "docker network"),
-    not_yet!(POST "/networks/prune" "docker network"),
-    not_found!(DELETE "/networks/{}" "network {} not found"),
-    not_found!(POST "/networks/{}/connect" "network {} not found"),
-    not_found!(POST "/networks/{}/disconnect" "network {} not found"),
     // Plugins and swarm.
     not_yet!(GET "/plugins" "docker plugin"),
     not_found!(GET "/plugins/{*}/json" "plugin \"{}\" not found"),
