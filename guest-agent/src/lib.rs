@@ -6,7 +6,7 @@
 //! * [`rpc`] — the services of `cove.v1`: decode, one call, encode.
 //! * [`containers`], [`execs`] — what users see, and their states.
 //! * [`volumes`] — folders that outlive containers.
-//! * [`networks`] — the bridge that containers are on, and their addresses.
+//! * [`networks`] — the bridges that containers are on, their addresses and names.
 //! * [`logs`] — what containers wrote.
 //! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.

@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    completion, containers, events, explain, failure::Outcome, images, machine, output::Format, version, volumes,
+    completion, containers, events, explain, failure::Outcome, images, machine, networks, output::Format, version,
+    volumes,
 };
 
 /// Runs Linux containers in a small virtual machine of its own.
@@ -66,6 +67,9 @@ enum Command {
     Save(images::save::Arguments),
     /// Remove images.
     Rmi(images::remove::Arguments),
+    /// Networks of containers: who reaches whom, and by which name.
+    #[command(subcommand)]
+    Network(networks::Command),
     /// Folders that outlive containers.
     #[command(subcommand)]
     Volume(volumes::Command),
@@ -108,6 +112,7 @@ impl Arguments {
             Command::Load(arguments) => images::load::run(arguments).await,
             Command::Save(arguments) => images::save::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
+            Command::Network(command) => command.run(format).await,
             Command::Volume(command) => command.run(format).await,
             Command::Events(arguments) => events::run(arguments, format).await,
             Command::Doctor => machine::doctor::run(format).await,

@@ -2,7 +2,7 @@
 //! find out.
 //!
 //! * [`arguments`] — the command line: which commands there are.
-//! * [`machine`], [`containers`], [`images`], [`volumes`] — a file per command, by noun and verb.
+//! * [`machine`], [`containers`], [`images`], [`networks`], [`volumes`] — a file per command, by noun and verb.
 //! * [`registries`] — what `cove settings` has about registries.
 //! * [`events`] — what happens to all of them.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
@@ -25,6 +25,7 @@ mod explain;
 mod failure;
 mod images;
 mod machine;
+mod networks;
 mod output;
 mod quantities;
 mod registries;

@@ -66,10 +66,10 @@ pub(super) async fn open(
     let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
     let first: HashMap<_, _> =
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
-    let running = first.keys().cloned().collect();
-    let of_networks = database.clone();
+    let running = first.iter().map(|(id, program)| (id.clone(), program.pid())).collect();
+    let (of_networks, told) = (database.clone(), events.clone());
     let opened =
-        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running)).await?;
+        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told)).await?;
     let networks = opened.context("the networks")?;
     let ground = Ground {
         root,

@@ -58,6 +58,10 @@ pub(super) enum Command {
     Remove { force: bool, volumes: bool, reply: Reply<()> },
     /// Give it another name.
     Rename(String, Reply<()>),
+    /// Put it on one more network.
+    Connect(Box<v1::NetworkAttachment>, Reply<()>),
+    /// Take it off a network.
+    Disconnect(String, Reply<()>),
     /// Tell when a condition comes true.
     Wait(WaitCondition, oneshot::Sender<oneshot::Receiver<Waited>>),
 }
@@ -218,6 +222,8 @@ impl Actor {
             Command::Checked(checked, reply) => drop(reply.send(self.checked(checked))),
             Command::Oom => self.oom(),
             Command::Rename(name, reply) => drop(reply.send(self.rename(name).await)),
+            Command::Connect(asked, reply) => drop(reply.send(self.connect(*asked).await)),
+            Command::Disconnect(network, reply) => drop(reply.send(self.disconnect(&network).await)),
             Command::Wait(condition, reply) => self.register(condition, reply),
             Command::Remove { force, volumes, reply } => {
                 let (result, life) = self.remove_on_request(force, volumes).await;
@@ -285,8 +291,9 @@ impl Actor {
         }
         self.engine.images.set_running(&self.record.id, false);
         self.publish();
+        let had = self.engine.networks.sandbox(&self.record.id).unwrap_or_default();
+        self.tell_networks("disconnect", &had);
         self.engine.networks.detach(&self.record.id);
-        self.tell_network("disconnect");
         self.tell_end(running.stop_asked, running.oom_told);
         self.notify_end();
         self.leave_mounts().await;

@@ -11,7 +11,7 @@ use super::{
     blocking,
     folder::Folders,
     index::Index,
-    log, mounts,
+    log, mounts, namespaces,
     program::Program,
     record::{CONTAINERS, Phase, Record},
     restart_policy,
@@ -129,6 +129,9 @@ fn restore(engine: &Engine, alive: &HashSet<String>) -> Result<Vec<Record>, Cont
             gone.iter().try_for_each(|id| CONTAINERS.delete(changes, id).map(drop))?;
             changed.iter().try_for_each(|record| CONTAINERS.put(changes, &record.id, record))
         })?;
+    }
+    for record in records.iter_mut().filter(|record| record.spec.networks.is_none()) {
+        namespaces::fill_in_networks(engine, &mut record.spec);
     }
     let known: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     for id in present.iter().filter(|id| !known.contains(id.as_str())) {

@@ -8,7 +8,7 @@ use cove_proto::v1::ContainerSpec;
 use super::{
     Containers, ContainersError, Engine,
     actor::Actor,
-    blocking, detached, launch, log, merge, mounts, namespaces,
+    blocking, detached, launch, links, log, merge, mounts, namespaces,
     record::{CONTAINERS, Record, State},
     spec, user_namespaces,
 };
@@ -62,6 +62,9 @@ fn make_on_disk(
     spec::check(&spec, engine.cpus)?;
     user_namespaces::check(&spec, engine.user_namespaces)?;
     namespaces::fill_in(engine, &mut spec)?;
+    namespaces::fill_in_networks(engine, &mut spec);
+    links::fill_in(engine, &mut spec)?;
+    namespaces::check_networks(engine, &spec)?;
     launch::fill_in_defaults(&mut spec, id);
     mounts::resolve(engine, id, &mut spec)?;
     mounts::fill(engine, &spec, &image.layers)?;

@@ -7,7 +7,7 @@ use super::{
     user_namespaces::UserNamespaceError,
 };
 use crate::{
-    images::ImagesError, logs::LogError, names, networks::NetworkError, processes::SignalError, state::StateError,
+    images::ImagesError, logs::LogError, names, networks::NetworksError, processes::SignalError, state::StateError,
     volumes::VolumesError,
 };
 
@@ -26,6 +26,8 @@ pub enum Kind {
     Unsupported,
     /// It makes sense, at another time.
     Conflict,
+    /// It makes sense, and is not allowed.
+    Forbidden,
     /// The name is in use.
     NameInUse,
     /// The data disk is full.
@@ -41,9 +43,20 @@ pub enum Kind {
 /// Why a container could not be done with as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainersError {
+    /// Who is linked to is not there.
+    #[error("could not get container for {0}: No such container: {0}")]
+    NoSuchLink(String),
+    /// Who is linked to does not run.
+    #[error("Cannot link to a non running container: /{target} AS {link}")]
+    LinkNotRunning {
+        /// Its name.
+        target: String,
+        /// What it is to be known by: "/web/db".
+        link: String,
+    },
     /// It gets no network.
     #[error(transparent)]
-    Network(#[from] NetworkError),
+    Network(#[from] NetworksError),
     /// Neither an id, nor a name, nor the beginning of an id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
@@ -255,6 +268,7 @@ impl ContainersError {
             )
             | Self::InvalidSignal(_)
             | Self::NoStream
+            | Self::NoSuchLink(_)
             | Self::DetachKeys(_)
             | Self::Program(_) => Kind::Invalid,
             Self::Spec(error) => error.kind(),
@@ -275,16 +289,17 @@ impl ContainersError {
             Self::UserNamespace(error) => error.kind(),
             Self::Image(error) => image_kind(error),
             Self::Volume(error) => volume_kind(error),
+            Self::Network(error) => network_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
             Self::LogsNotReadable => Kind::Unsupported,
             Self::Detached => Kind::Detached,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
-            | Self::Network(_)
             | Self::Sysctl(_)
             | Self::Device(_)
             | Self::NoHostGateway
+            | Self::LinkNotRunning { .. }
             | Self::Signal(_)
             // dockerd has no kind for it, and clients know its status.
             | Self::NotPaused(_)
@@ -308,6 +323,19 @@ pub(crate) fn volume_kind(error: &VolumesError) -> Kind {
         Of::Invalid => Kind::Invalid,
         Of::Unsupported => Kind::Unsupported,
         Of::Conflict => Kind::Conflict,
+        Of::Full => Kind::Full,
+        Of::Internal => Kind::Internal,
+    }
+}
+
+pub(crate) fn network_kind(error: &NetworksError) -> Kind {
+    use crate::networks::Kind as Of;
+    match error.kind() {
+        Of::NotFound => Kind::NotFound,
+        Of::Invalid => Kind::Invalid,
+        Of::Forbidden => Kind::Forbidden,
+        Of::NameInUse => Kind::NameInUse,
+        Of::Unsupported => Kind::Unsupported,
         Of::Full => Kind::Full,
         Of::Internal => Kind::Internal,
     }

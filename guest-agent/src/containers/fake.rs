@@ -362,8 +362,9 @@ impl World {
         let database = Database::open(&database_path(folder.path())).unwrap();
         let events = Events::default();
         let volumes = Volumes::open(folder.path(), &database, events.clone()).unwrap();
-        let running = held.keys().cloned().collect();
-        let networks = Networks::of_paper(&database, &folder.path().join("networks"), &running).unwrap();
+        let running = held.keys().map(|id| (id.clone(), 0)).collect();
+        let notes = folder.path().join("networks");
+        let networks = Networks::of_paper(&database, &notes, &running, events.clone()).unwrap();
         let ground = Ground {
             root: folder.path().to_owned(),
             database: database.clone(),

@@ -16,16 +16,17 @@
 //! it shows; a start is written while it happens, and answered when both are done.
 //!
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
-//!   [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
+//!   [`connect`] (and disconnect), [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
 //! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
-//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`], [`user_namespaces`],
-//!   [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`log`],
+//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
+//!   [`user_namespaces`], [`links`], [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`log`],
 //!   [`folder`], [`record`].
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
 mod adopt;
 pub mod attach;
+mod connect;
 mod create;
 mod devices;
 mod error;
@@ -41,6 +42,7 @@ mod isolation;
 mod kill;
 mod launch;
 mod limits;
+mod links;
 pub mod list;
 mod log;
 pub mod merge;
@@ -82,9 +84,10 @@ use cove_proto::v1;
 
 pub(crate) use self::{
     actor::DRAIN,
-    error::volume_kind,
+    error::{network_kind, volume_kind},
     inspect::{nanos, timestamp},
     isolation::namespaces,
+    prune::Wanted,
     start::chain,
     top::started_at,
 };

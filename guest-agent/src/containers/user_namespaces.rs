@@ -17,7 +17,6 @@ use cove_proto::v1::ContainerSpec;
 use super::{
     Engine,
     error::{ContainersError, Kind},
-    namespaces,
     record::Record,
     spec::SpecError,
 };
@@ -111,7 +110,7 @@ pub(super) fn choose(engine: &Engine, record: &Record, shared: &Shared) -> Resul
             check_conflicts(&record.spec)?;
         }
         let network = match &user {
-            Some(user) if namespaces::is_bridged(&record.spec) => {
+            Some(user) if shared.network.is_none() => {
                 let made = engine.launcher.make_network_namespace(user.as_fd());
                 Some(made.map_err(UserNamespaceError::Make)?)
             }

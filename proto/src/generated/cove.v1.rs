@@ -3271,7 +3271,8 @@ pub struct ContainerSpec {
     /// Removed by the agent when it has ended.
     #[prost(bool, tag = "15")]
     pub auto_remove: bool,
-    /// "none": a network namespace with loopback only. "host": the guest's. Empty: the default.
+    /// "none": a network namespace with loopback only. "host": the guest's. "container:ID": another container's. A network by
+    /// its name or id. Empty: the default bridge.
     #[prost(string, tag = "16")]
     pub network_mode: ::prost::alloc::string::String,
     /// What it may use.
@@ -3367,6 +3368,15 @@ pub struct ContainerSpec {
     /// Rules for devices in the words of cgroups: "c 1:3 rwm".
     #[prost(string, repeated, tag = "43")]
     pub device_cgroup_rules: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The networks that it is on; when absent, the one that network_mode names. That one is added if it is not among them.
+    #[prost(message, optional, tag = "44")]
+    pub networks: ::core::option::Option<NetworkAttachments>,
+    /// Containers on the default bridge that it knows by another name: "container" or "container:name".
+    #[prost(string, repeated, tag = "45")]
+    pub links: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Ports that its program listens on, for those who link to it: "80/tcp".
+    #[prost(string, repeated, tag = "46")]
+    pub exposed_ports: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// By how much its clocks differ from the guest's, by a time namespace of its own; none when absent.
     #[prost(message, optional, tag = "50")]
     pub clock_offsets: ::core::option::Option<ClockOffsets>,
@@ -3380,6 +3390,50 @@ pub struct ClockOffsets {
     /// CLOCK_BOOTTIME.
     #[prost(int64, tag = "2")]
     pub boottime_seconds: i64,
+}
+/// Networks that a container is on.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkAttachments {
+    /// At most one for each network.
+    #[prost(message, repeated, tag = "1")]
+    pub attachments: ::prost::alloc::vec::Vec<NetworkAttachment>,
+}
+/// How a container is on a network.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkAttachment {
+    /// Name, id or the beginning of the id of the network.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+    /// Further names that the others on the network know it by.
+    #[prost(string, repeated, tag = "2")]
+    pub aliases: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Names by which it knows others on the network: "container" or "container:name".
+    #[prost(string, repeated, tag = "3")]
+    pub links: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// An IPv4 address of its own choice, in a subnet that the network was made with.
+    #[prost(string, tag = "4")]
+    pub ipv4_address: ::prost::alloc::string::String,
+    /// The same, IPv6.
+    #[prost(string, tag = "5")]
+    pub ipv6_address: ::prost::alloc::string::String,
+    /// Link-local addresses on top.
+    #[prost(string, repeated, tag = "6")]
+    pub link_local_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// "02:42:ac:11:00:02"; made up when empty.
+    #[prost(string, tag = "7")]
+    pub mac_address: ::prost::alloc::string::String,
+    /// Options for the driver.
+    #[prost(map = "string, string", tag = "8")]
+    pub driver_options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// The network with the highest is the way out; of several the one whose name comes first.
+    #[prost(int64, tag = "9")]
+    pub gateway_priority: i64,
+    /// Set by the engine: id of the network, once the container has started on it.
+    #[prost(string, tag = "10")]
+    pub network_id: ::prost::alloc::string::String,
 }
 /// What a container may use. Zero means no limit unless said otherwise.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3725,6 +3779,10 @@ pub struct Container {
     /// Its networks.
     #[prost(message, repeated, tag = "15")]
     pub networks: ::prost::alloc::vec::Vec<NetworkEndpoint>,
+    /// What its places on networks have in common, 64 hexadecimal digits; empty while it does not run, and if it has another
+    /// container's network.
+    #[prost(string, tag = "16")]
+    pub sandbox_id: ::prost::alloc::string::String,
 }
 /// What is mounted in a container.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3755,7 +3813,7 @@ pub struct MountPoint {
     pub propagation: ::prost::alloc::string::String,
 }
 /// A container's place in a network.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NetworkEndpoint {
     /// Name of the network.
     #[prost(string, tag = "1")]
@@ -3778,6 +3836,21 @@ pub struct NetworkEndpoint {
     /// "172.17.0.1".
     #[prost(string, tag = "7")]
     pub ipv4_gateway: ::prost::alloc::string::String,
+    /// "fd00::2"; empty without IPv6.
+    #[prost(string, tag = "8")]
+    pub ipv6_address: ::prost::alloc::string::String,
+    /// 64.
+    #[prost(uint32, tag = "9")]
+    pub ipv6_prefix_length: u32,
+    /// "fd00::1".
+    #[prost(string, tag = "10")]
+    pub ipv6_gateway: ::prost::alloc::string::String,
+    /// What it asked for.
+    #[prost(message, optional, tag = "11")]
+    pub attachment: ::core::option::Option<NetworkAttachment>,
+    /// The names that the others on the network know it by; none on networks that are always there.
+    #[prost(string, repeated, tag = "12")]
+    pub dns_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Paths in the guest.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -9421,7 +9494,7 @@ pub mod volumes_server {
 /// A network.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Network {
-    /// Its name: "bridge", "host", "none".
+    /// Its name: "bridge", "host", "none" or the user's.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// 64 hexadecimal digits.
@@ -9442,9 +9515,61 @@ pub struct Network {
     /// Who is on it now, by name of the container.
     #[prost(message, repeated, tag = "7")]
     pub containers: ::prost::alloc::vec::Vec<NetworkContainer>,
-    /// When it was made: with the data disk.
+    /// When it was made; those that are always there, with the data disk.
     #[prost(message, optional, tag = "8")]
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Where addresses come from, as asked for or as chosen.
+    #[prost(message, repeated, tag = "9")]
+    pub pools: ::prost::alloc::vec::Vec<AddressPool>,
+    /// Options of the driver.
+    #[prost(map = "string, string", tag = "10")]
+    pub options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Labels.
+    #[prost(map = "string, string", tag = "11")]
+    pub labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Whether it leads nowhere.
+    #[prost(bool, tag = "12")]
+    pub internal: bool,
+    /// Whether services of a swarm could be on it.
+    #[prost(bool, tag = "13")]
+    pub attachable: bool,
+    /// Whether containers get IPv4 addresses.
+    #[prost(bool, tag = "14")]
+    pub ipv4: bool,
+    /// Whether containers get IPv6 addresses.
+    #[prost(bool, tag = "15")]
+    pub ipv6: bool,
+    /// Options about addresses, which the engine keeps and does not read.
+    #[prost(map = "string, string", tag = "16")]
+    pub address_options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// Where the addresses of a network come from.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AddressPool {
+    /// "172.18.0.0/16".
+    #[prost(string, tag = "1")]
+    pub subnet: ::prost::alloc::string::String,
+    /// The part of it that containers get addresses of; all when empty.
+    #[prost(string, tag = "2")]
+    pub range: ::prost::alloc::string::String,
+    /// The network's own address; the first one when empty.
+    #[prost(string, tag = "3")]
+    pub gateway: ::prost::alloc::string::String,
+    /// Addresses that nobody gets, by what they are for.
+    #[prost(map = "string, string", tag = "4")]
+    pub reserved: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
 }
 /// A container on a network.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -9464,6 +9589,9 @@ pub struct NetworkContainer {
     /// "172.17.0.2/16".
     #[prost(string, tag = "5")]
     pub ipv4_address: ::prost::alloc::string::String,
+    /// "fd00::2/64"; empty without IPv6.
+    #[prost(string, tag = "6")]
+    pub ipv6_address: ::prost::alloc::string::String,
 }
 /// Asks for the networks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -9489,6 +9617,110 @@ pub struct GetNetworkResponse {
     #[prost(message, optional, tag = "1")]
     pub network: ::core::option::Option<Network>,
 }
+/// Asks for a network.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateNetworkRequest {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// "bridge", also when empty.
+    #[prost(string, tag = "2")]
+    pub driver: ::prost::alloc::string::String,
+    /// Subnets; chosen when there is none of a family.
+    #[prost(message, repeated, tag = "3")]
+    pub pools: ::prost::alloc::vec::Vec<AddressPool>,
+    /// Options of the driver: "com.docker.network.bridge.name", "com.docker.network.bridge.enable_icc",
+    /// "com.docker.network.driver.mtu"; others are kept.
+    #[prost(map = "string, string", tag = "4")]
+    pub options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Labels.
+    #[prost(map = "string, string", tag = "5")]
+    pub labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// It leads nowhere.
+    #[prost(bool, tag = "6")]
+    pub internal: bool,
+    /// Kept.
+    #[prost(bool, tag = "7")]
+    pub attachable: bool,
+    /// Whether containers get IPv4 addresses; they do when absent.
+    #[prost(bool, optional, tag = "8")]
+    pub ipv4: ::core::option::Option<bool>,
+    /// Whether containers get IPv6 addresses.
+    #[prost(bool, tag = "9")]
+    pub ipv6: bool,
+    /// Options about addresses; kept.
+    #[prost(map = "string, string", tag = "10")]
+    pub address_options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// The network is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateNetworkResponse {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// Asks to remove a network.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveNetworkRequest {
+    /// Name, id or the beginning of an id.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+}
+/// It is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveNetworkResponse {}
+/// Asks to put a container on a network.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConnectNetworkRequest {
+    /// Name, id or the beginning of an id of the container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// The network, and how.
+    #[prost(message, optional, tag = "2")]
+    pub attachment: ::core::option::Option<NetworkAttachment>,
+}
+/// It is on it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConnectNetworkResponse {}
+/// Asks to take a container off a network.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisconnectNetworkRequest {
+    /// Name, id or the beginning of an id of the network.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+    /// Name, id or the beginning of an id of the container.
+    #[prost(string, tag = "2")]
+    pub container: ::prost::alloc::string::String,
+    /// Whatever state the container is in.
+    #[prost(bool, tag = "3")]
+    pub force: bool,
+}
+/// It is off.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisconnectNetworkResponse {}
+/// Asks to remove what is not used.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneNetworksRequest {
+    /// Only those that match every key, by any value of it. Keys: label label! until.
+    #[prost(map = "string, message", tag = "1")]
+    pub filters: ::std::collections::HashMap<::prost::alloc::string::String, StringList>,
+}
+/// They are gone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PruneNetworksResponse {
+    /// Their names.
+    #[prost(string, repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 /// Generated client implementations.
 pub mod networks_client {
     #![allow(
@@ -9500,7 +9732,7 @@ pub mod networks_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Networks of containers: the three that are always there. Implemented in the agent.
+    /// Networks of containers: the three that are always there, and the user's own. Implemented in the agent.
     #[derive(Debug, Clone)]
     pub struct NetworksClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -9570,6 +9802,134 @@ pub mod networks_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
+        /// Makes a network. INVALID_ARGUMENT: a name, an address or an option that cannot be. ALREADY_EXISTS: there is one of that
+        /// name. PERMISSION_DENIED: its addresses are another's, or it is one of which there is one only. NOT_FOUND: no such
+        /// driver. UNIMPLEMENTED: a driver that needs what this machine does not have.
+        pub async fn create_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/CreateNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "CreateNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes a network. PERMISSION_DENIED: it is always there, or containers are on it.
+        pub async fn remove_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/RemoveNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "RemoveNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts a container on a network, at once if it runs and at its next start if not. PERMISSION_DENIED: it is on it already.
+        /// INVALID_ARGUMENT: it, or the network, cannot have this.
+        pub async fn connect_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ConnectNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConnectNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/ConnectNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "ConnectNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a container off a network.
+        pub async fn disconnect_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DisconnectNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisconnectNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/DisconnectNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "DisconnectNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes the user's networks that no running container is on. INVALID_ARGUMENT: an unknown filter.
+        pub async fn prune_networks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PruneNetworksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneNetworksResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/PruneNetworks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "PruneNetworks"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists networks by name.
         pub async fn list_networks(
             &mut self,
@@ -9635,6 +9995,49 @@ pub mod networks_server {
     /// Generated trait containing gRPC methods that should be implemented for use with NetworksServer.
     #[async_trait]
     pub trait Networks: std::marker::Send + std::marker::Sync + 'static {
+        /// Makes a network. INVALID_ARGUMENT: a name, an address or an option that cannot be. ALREADY_EXISTS: there is one of that
+        /// name. PERMISSION_DENIED: its addresses are another's, or it is one of which there is one only. NOT_FOUND: no such
+        /// driver. UNIMPLEMENTED: a driver that needs what this machine does not have.
+        async fn create_network(
+            &self,
+            request: tonic::Request<super::CreateNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateNetworkResponse>,
+            tonic::Status,
+        >;
+        /// Removes a network. PERMISSION_DENIED: it is always there, or containers are on it.
+        async fn remove_network(
+            &self,
+            request: tonic::Request<super::RemoveNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveNetworkResponse>,
+            tonic::Status,
+        >;
+        /// Puts a container on a network, at once if it runs and at its next start if not. PERMISSION_DENIED: it is on it already.
+        /// INVALID_ARGUMENT: it, or the network, cannot have this.
+        async fn connect_network(
+            &self,
+            request: tonic::Request<super::ConnectNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConnectNetworkResponse>,
+            tonic::Status,
+        >;
+        /// Takes a container off a network.
+        async fn disconnect_network(
+            &self,
+            request: tonic::Request<super::DisconnectNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisconnectNetworkResponse>,
+            tonic::Status,
+        >;
+        /// Removes the user's networks that no running container is on. INVALID_ARGUMENT: an unknown filter.
+        async fn prune_networks(
+            &self,
+            request: tonic::Request<super::PruneNetworksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneNetworksResponse>,
+            tonic::Status,
+        >;
         /// Lists networks by name.
         async fn list_networks(
             &self,
@@ -9652,7 +10055,7 @@ pub mod networks_server {
             tonic::Status,
         >;
     }
-    /// Networks of containers: the three that are always there. Implemented in the agent.
+    /// Networks of containers: the three that are always there, and the user's own. Implemented in the agent.
     #[derive(Debug)]
     pub struct NetworksServer<T> {
         inner: Arc<T>,
@@ -9729,6 +10132,231 @@ pub mod networks_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
+                "/cove.v1.Networks/CreateNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateNetworkSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::CreateNetworkRequest>
+                    for CreateNetworkSvc<T> {
+                        type Response = super::CreateNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::create_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Networks/RemoveNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveNetworkSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::RemoveNetworkRequest>
+                    for RemoveNetworkSvc<T> {
+                        type Response = super::RemoveNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::remove_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Networks/ConnectNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct ConnectNetworkSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::ConnectNetworkRequest>
+                    for ConnectNetworkSvc<T> {
+                        type Response = super::ConnectNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ConnectNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::connect_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ConnectNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Networks/DisconnectNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct DisconnectNetworkSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::DisconnectNetworkRequest>
+                    for DisconnectNetworkSvc<T> {
+                        type Response = super::DisconnectNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DisconnectNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::disconnect_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DisconnectNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Networks/PruneNetworks" => {
+                    #[allow(non_camel_case_types)]
+                    struct PruneNetworksSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::PruneNetworksRequest>
+                    for PruneNetworksSvc<T> {
+                        type Response = super::PruneNetworksResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PruneNetworksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::prune_networks(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PruneNetworksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/cove.v1.Networks/ListNetworks" => {
                     #[allow(non_camel_case_types)]
                     struct ListNetworksSvc<T: Networks>(pub Arc<T>);

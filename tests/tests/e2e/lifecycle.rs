@@ -82,13 +82,8 @@ fn a_container_runs_on_when_the_daemon_is_killed(world: &World) -> Result<()> {
 
 /// A privileged container is root in the guest, so it can kill the agent: by the program that the kernel runs for a core
 /// dump, outside of the container. It gains nothing by it: PID 1 starts another, and what ran runs on.
-fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
-    let _use = world.alone();
-    let survivor = Survivor::start(world)?;
+pub(crate) fn kill_the_agent(world: &World) -> Result<()> {
     let agent = fact(world, "/guest/agent_pid")?;
-    let address = ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "survivor"];
-    let before = world.says(&address)?;
-
     let id = world.says(&["create", "--privileged", "--name", "killer", BUSYBOX, "sleep", "1000"])?;
     world.docker(&["start", "killer"])?.ok()?;
     let killer = format!(
@@ -101,6 +96,16 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     while !fact(world, "/guest/agent_pid").is_ok_and(|now| now != agent) {
         ensure!(Instant::now() < until, "no other agent than process {agent}");
     }
+    world.docker(&["rm", "-f", "killer"])?.ok()?;
+    Ok(())
+}
+
+fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let survivor = Survivor::start(world)?;
+    let address = ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "survivor"];
+    let before = world.says(&address)?;
+    kill_the_agent(world)?;
 
     // Its address is still its own.
     ensure!(world.says(&address)? == before, "another address than {before}");
@@ -111,7 +116,6 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     let asked = ["events", "--since", "1h", "--until", "0s", "--filter", "container=survivor"];
     let told = world.says(&[&asked[..], &["--filter", "event=start", "--format", "{{.Action}}"]].concat())?;
     ensure!(told.ends_with("start"), "events were lost: {told}");
-    world.docker(&["rm", "-f", "killer"])?.ok()?;
     survivor.runs_on()
 }
 

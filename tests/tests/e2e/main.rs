@@ -6,6 +6,7 @@
 
 mod attacks;
 mod clients;
+mod compose;
 mod containers;
 mod devices;
 mod events;
@@ -20,6 +21,7 @@ mod life;
 mod lifecycle;
 mod limits;
 mod logs;
+mod names;
 mod namespaces;
 mod networks;
 mod options;
@@ -32,6 +34,7 @@ mod stats;
 mod stop;
 mod terminal;
 mod user_namespaces;
+mod user_networks;
 mod volumes;
 
 use std::{
@@ -71,6 +74,9 @@ fn main() {
         ("namespaces", namespaces::TESTS),
         ("user_namespaces", user_namespaces::TESTS),
         ("networks", networks::TESTS),
+        ("user_networks", user_networks::TESTS),
+        ("names", names::TESTS),
+        ("compose", compose::TESTS),
         ("devices", devices::TESTS),
         ("attacks", attacks::TESTS),
         ("explain", explain::TESTS),

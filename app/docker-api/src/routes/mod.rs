@@ -93,9 +93,15 @@ static ROUTES: &[Route] = &[
     // Registries.
     route!(POST "/auth" => registry::auth::check),
     route!(GET "/distribution/{*}/json" => registry::distribution::inspect),
-    // Networks and volumes.
+    // Networks.
     route!(GET "/networks" => networks::list::list),
+    route!(POST "/networks/create" => networks::create::create),
+    route!(POST "/networks/prune" => networks::prune::prune),
     route!(GET "/networks/{}" => networks::inspect::inspect),
+    route!(DELETE "/networks/{}" => networks::remove::remove),
+    route!(POST "/networks/{}/connect" => networks::connect::connect),
+    route!(POST "/networks/{}/disconnect" => networks::disconnect::disconnect),
+    // Volumes.
     route!(GET "/volumes" => volumes::list::list),
     route!(POST "/volumes/create" => volumes::create::create),
     route!(POST "/volumes/prune" => volumes::prune::prune),

@@ -58,12 +58,6 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(POST "/containers/{}/checkpoints" "docker checkpoint"),
     // Images.
     not_yet!(POST "/images/prune" "docker image prune"),
-    // Networks.
-    not_yet!(POST "/networks/create" "docker network"),
-    not_yet!(POST "/networks/prune" "docker network"),
-    not_found!(DELETE "/networks/{}" "network {} not found"),
-    not_found!(POST "/networks/{}/connect" "network {} not found"),
-    not_found!(POST "/networks/{}/disconnect" "network {} not found"),
     // Plugins and swarm.
     not_yet!(GET "/plugins" "docker plugin"),
     not_found!(GET "/plugins/{*}/json" "plugin \"{}\" not found"),

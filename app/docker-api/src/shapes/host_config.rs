@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What the container may use and do.
-pub(super) fn shape(spec: &ContainerSpec) -> Value {
+pub(super) fn shape(spec: &ContainerSpec, name: &str) -> Value {
     let security = spec.security.clone().unwrap_or_default();
     let mut host = json!({
         "Binds": kept(spec, client_data::BINDS),
@@ -33,7 +33,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         "GroupAdd": list_or_null(&spec.group_add),
         "IpcMode": or_private(&spec.ipc_mode),
         "Cgroup": "",
-        "Links": null,
+        "Links": links(spec, name),
         "OomScoreAdj": spec.resources.as_ref().map_or(0, |resources| resources.oom_score_adj),
         "PidMode": spec.pid_mode,
         "Privileged": security.privileged,
@@ -57,6 +57,15 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
     );
     append(&mut host, optional(spec));
     host
+}
+
+/// As dockerd writes them: "/db:/web/sql".
+fn links(spec: &ContainerSpec, name: &str) -> Value {
+    let written = |link: &String| {
+        let (target, alias) = link.split_once(':').unwrap_or((link, link));
+        format!("/{target}:/{name}/{alias}")
+    };
+    list_or_null(&spec.links.iter().map(written).collect::<Vec<_>>())
 }
 
 /// What the creating client said of it; null when it said nothing.
