@@ -20,7 +20,7 @@ use super::{
     record::Record,
     spec::SpecError,
 };
-use crate::processes::launch::{Shared, With};
+use crate::processes::launch::Shared;
 
 /// Why a container cannot have the user namespace that it is to have.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +103,7 @@ pub(super) fn choose(engine: &Engine, record: &Record, shared: &Shared) -> Resul
         return Ok(Chosen::default());
     }
     let wanted = is_wanted(&record.spec, engine.user_namespaces);
-    let donors: Vec<&str> = donors(shared).collect();
+    let donors: Vec<&str> = shared.containers().collect();
     if !donors.is_empty() {
         let user = of_donors(engine, &donors, wanted)?;
         if user.is_some() {
@@ -123,15 +123,6 @@ pub(super) fn choose(engine: &Engine, record: &Record, shared: &Shared) -> Resul
     }
     let made = engine.launcher.make_user_namespace().map_err(UserNamespaceError::Make)?;
     Ok(Chosen { user: Some(made.user), network: Some(made.network) })
-}
-
-/// The containers whose namespaces it shares.
-fn donors(shared: &Shared) -> impl Iterator<Item = &str> {
-    let container = |with| match with {
-        &With::Container(ref id) => Some(id.as_str()),
-        &(With::Nobody | With::Guest) => None,
-    };
-    [container(&shared.pid), container(&shared.ipc), shared.network.as_deref()].into_iter().flatten()
 }
 
 fn of_donors(engine: &Engine, donors: &[&str], wanted: bool) -> Result<Option<OwnedFd>, ContainersError> {

@@ -132,6 +132,24 @@ pub enum With {
     Container(String),
 }
 
+impl With {
+    /// The id of the container.
+    #[must_use]
+    pub fn container(&self) -> Option<&str> {
+        match self {
+            Self::Container(id) => Some(id),
+            Self::Nobody | Self::Guest => None,
+        }
+    }
+}
+
+impl Shared {
+    /// The ids of the containers: for processes, for IPC, for the network.
+    pub fn containers(&self) -> impl Iterator<Item = &str> {
+        [self.pid.container(), self.ipc.container(), self.network.as_deref()].into_iter().flatten()
+    }
+}
+
 /// What a container has at /dev/shm.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum SharedMemory {

@@ -11,7 +11,7 @@ use super::{
     beside,
     connection::Processes,
     error::{LaunchError, LaunchFailure},
-    launch::{ContainerLaunch, ExecLaunch, ProcessSpec, Shared, With},
+    launch::{ContainerLaunch, ExecLaunch, ProcessSpec, Shared},
     process::{Kind, Process},
     shared_memory,
 };
@@ -61,14 +61,10 @@ impl Processes {
 
     /// The first processes of the containers whose namespaces are to be shared, in the order in which they are sent.
     async fn joined(&self, shared: &Shared) -> Result<Vec<OwnedFd>, LaunchError> {
-        let container = |with: &With| match with {
-            With::Container(id) => Some(id.clone()),
-            With::Nobody | With::Guest => None,
-        };
         let mut pidfds = Vec::new();
-        for id in [container(&shared.pid), container(&shared.ipc), shared.network.clone()].into_iter().flatten() {
-            let process = self.connection.find(&id).await.filter(|process| process.exited().is_none());
-            let process = process.ok_or(LaunchError::NotRunning { container_id: id })?;
+        for id in shared.containers() {
+            let process = self.connection.find(id).await.filter(|process| process.exited().is_none());
+            let process = process.ok_or_else(|| LaunchError::NotRunning { container_id: id.to_owned() })?;
             pidfds.push(process.pidfd().try_clone().map_err(LaunchError::Control)?);
         }
         Ok(pidfds)
