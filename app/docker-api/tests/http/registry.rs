@@ -145,9 +145,9 @@ async fn a_search_is_filtered_and_a_reference_is_looked_at() {
         found[0],
         json!({"star_count": 3, "is_official": true, "name": "a", "is_automated": false, "description": "d"})
     );
-    let few = client.call("GET", "/v1.51/images/search?term=a&filters={\"stars\":[\"2\"]}").await.json();
+    let few = client.call("GET", "/v1.51/images/search?term=a&filters=%7B%22stars%22:%5B%222%22%5D%7D").await.json();
     assert_eq!(few.as_array().unwrap().len(), 1);
-    let wrong = client.call("GET", "/v1.51/images/search?term=a&filters={\"x\":[\"2\"]}").await;
+    let wrong = client.call("GET", "/v1.51/images/search?term=a&filters=%7B%22x%22:%5B%222%22%5D%7D").await;
     assert_eq!((wrong.status, wrong.message().as_str()), (400, "invalid filter 'x'"));
     let seen = client.call("GET", "/v1.51/distribution/host:5000/a:1/json").await.json();
     assert_eq!(

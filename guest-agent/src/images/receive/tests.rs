@@ -1,3 +1,5 @@
+//! Images as the host brings them: whole, broken off, and not what they say.
+
 use std::io::Read;
 
 use super::*;

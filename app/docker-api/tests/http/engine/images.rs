@@ -9,6 +9,30 @@ use super::{Answers, Shared, canned};
 impl v1::images_server::Images for Shared {
     type LoadImagesStream = Answers<v1::LoadImagesResponse>;
     type SaveImagesStream = Answers<v1::SaveImagesResponse>;
+    type ReceiveImageStream = Answers<v1::ReceiveImageResponse>;
+    type ReceiveLayerStream = Answers<v1::ReceiveLayerResponse>;
+    type SendLayerStream = Answers<v1::SendLayerResponse>;
+
+    async fn receive_image(
+        &self,
+        _request: Request<Streaming<v1::ReceiveImageRequest>>,
+    ) -> Result<Response<Self::ReceiveImageStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn receive_layer(
+        &self,
+        _request: Request<Streaming<v1::ReceiveLayerRequest>>,
+    ) -> Result<Response<Self::ReceiveLayerStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn send_layer(
+        &self,
+        _request: Request<v1::SendLayerRequest>,
+    ) -> Result<Response<Self::SendLayerStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
 
     async fn load_images(
         &self,
