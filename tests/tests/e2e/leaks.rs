@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     env,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,8 @@ crate::tests![containers_leave_nothing_behind];
 /// Cycles of a run of all tests.
 const CYCLES: usize = 200;
 const THREADS: usize = 4;
+/// How often a soak counts: what grows without end shows as a slope.
+const SOAK_PARTS: usize = 5;
 
 /// A line for each thing that is counted. Run in a container that sees the whole machine.
 const COUNT: &str = r#"
@@ -41,9 +44,9 @@ type Counts = BTreeMap<String, u64>;
 
 fn containers_leave_nothing_behind(world: &World) -> Result<()> {
     let _use = world.alone();
-    let cycles = match env::var("COVE_SOAK_CYCLES") {
-        Ok(cycles) => cycles.parse().context("COVE_SOAK_CYCLES is no number")?,
-        Err(_) => CYCLES,
+    let (cycles, parts) = match env::var("COVE_SOAK_CYCLES") {
+        Ok(cycles) => (cycles.parse().context("COVE_SOAK_CYCLES is no number")?, SOAK_PARTS),
+        Err(_) => (CYCLES, 1),
     };
     let whole = ["--privileged", "--pid", "host", "--network", "host", "--cgroupns", "host"];
     world.says(&[&["run", "-d", "--name", "counts"], &whole[..], &[BUSYBOX, "sleep", "100000"]].concat())?;
@@ -53,23 +56,18 @@ fn containers_leave_nothing_behind(world: &World) -> Result<()> {
     (0..4).try_for_each(|number| cycle(world, number))?;
     let before = settled(world, |_| true)?;
     ensure!(before.values().all(|count| *count > 0) && before.len() == 12, "it is not seen what there is: {before:?}");
-    let began = Instant::now();
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS)
-            .map(|thread| {
-                scope.spawn(move || (thread..cycles).step_by(THREADS).try_for_each(|number| cycle(world, number)))
-            })
-            .collect();
-        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")))
-    })?;
-    let took = began.elapsed();
+    let (began, mut counts) = (Instant::now(), vec![before.clone()]);
     let grown = |now: &Counts| {
-        now.iter().any(|(name, count)| before.get(name).is_none_or(|before| count > &(before + may_grow(name))))
+        now.iter().any(|(name, count)| before.get(name).is_none_or(|before| *count > before + may_grow(name)))
     };
-    let after = settled(world, |now| !grown(now))?;
-    if env::var_os("COVE_SOAK_CYCLES").is_some() {
-        show(cycles, took, &before, &after);
+    for part in 0..parts {
+        many(world, cycles * part / parts..cycles * (part + 1) / parts)?;
+        counts.push(settled(world, |now| !grown(now))?);
     }
+    if parts > 1 {
+        show(cycles, began.elapsed(), &counts);
+    }
+    let after = counts.pop().context("no counts")?;
     world.docker(&["rm", "-f", "counts", "stays"])?.ok()?;
     world.docker(&["volume", "rm", "stays"])?.ok()?;
     ensure!(!grown(&after), "after {cycles} containers:\n{before:?}\n{after:?}");
@@ -81,12 +79,29 @@ fn may_grow(name: &str) -> u64 {
 }
 
 #[expect(clippy::print_stdout, reason = "who soaks wants to see it")]
-fn show(cycles: usize, took: Duration, before: &Counts, after: &Counts) {
-    println!("\n{cycles} cycles in {} s\n\n| what | before | after |\n| --- | --- | --- |", took.as_secs());
-    for (name, count) in before {
-        let unit = if name.starts_with("memory") { " KiB" } else { "" };
-        println!("| {name} | {count}{unit} | {}{unit} |", after.get(name).copied().unwrap_or_default());
+fn show(cycles: usize, took: Duration, counts: &[Counts]) {
+    let parts = counts.len() - 1;
+    println!("\n{cycles} cycles in {} s", took.as_secs());
+    let heads: Vec<String> = (0..=parts).map(|part| (cycles * part / parts).to_string()).collect();
+    println!("| after so many cycles | {} |\n|{}", heads.join(" | "), " --- |".repeat(parts + 2));
+    for name in counts[0].keys() {
+        let row: Vec<String> = counts.iter().map(|counts| counts.get(name).copied().unwrap_or(0).to_string()).collect();
+        let unit = if may_grow(name) > 0 { ", KiB" } else { "" };
+        println!("| {name}{unit} | {} |", row.join(" | "));
     }
+}
+
+/// Cycles of these numbers, in as many threads.
+fn many(world: &World, cycles: Range<usize>) -> Result<()> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let mut numbers = cycles.clone().skip(thread).step_by(THREADS);
+                scope.spawn(move || numbers.try_for_each(|number| cycle(world, number)))
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")))
+    })
 }
 
 /// A container's whole life, each of four in turn.
