@@ -46,7 +46,8 @@ fn main() {
     match words.as_slice() {
         ["kill-agent", step] => kill_agent(number(step)),
         ["kill-first-process", step] => kill_first_process(number(step)),
-        ["limit", process, descriptors] => limit(number(process) as c_int, number(descriptors)),
+        ["limit", process, spare, seconds] => limit(number(process) as c_int, number(spare), number(seconds)),
+        ["memory"] => memory(),
         ["orphans", count] => orphans(number(count)),
         ["files", folder] => files(folder),
         ["descriptors"] => descriptors(),
@@ -159,15 +160,27 @@ fn process_named(argument: &str) -> Option<c_int> {
     processes.into_iter().find(|pid| fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == named))
 }
 
-/// Lets a process have so many descriptors; 0 for as many as it may.
-fn limit(process: c_int, descriptors: u64) {
+/// Lets a process open so many files more and no others, for so long.
+fn limit(process: c_int, spare: u64, seconds: u64) {
     let mut old = [0; 2];
     // SAFETY: both are what the call reads and writes.
     unsafe { prlimit64(process, RLIMIT_NOFILE, ptr::null(), &raw mut old) };
-    let new = [if descriptors == 0 { old[1] } else { descriptors }, old[1]];
+    let open = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().count() as u64;
+    let new = [open + spare, old[1]];
     // SAFETY: as above.
     let set = unsafe { prlimit64(process, RLIMIT_NOFILE, &raw const new, ptr::null_mut()) };
-    println!("limit {} instead of {}: {set}", new[0], old[0]);
+    println!("limited to {}: {set}", new[0]);
+    std::thread::sleep(std::time::Duration::from_secs(seconds));
+    // SAFETY: as above.
+    unsafe { prlimit64(process, RLIMIT_NOFILE, &raw const old, ptr::null_mut()) };
+}
+
+/// Takes memory until something ends this.
+fn memory() {
+    let mut taken = Vec::new();
+    loop {
+        taken.push(vec![1_u8; 16 << 20]);
+    }
 }
 
 extern "C" fn end(_: *mut c_void) -> c_int {

@@ -1,5 +1,5 @@
 //! Tries, from inside a container, to reach anything over vsock. One line for each try: what was tried, what the kernel
-//! said. With a path, the lines go to that file.
+//! said. With the word "beside", the lines go to a file beside the program.
 
 use std::{
     arch::asm,
@@ -33,9 +33,10 @@ unsafe extern "C" {
 }
 
 fn main() {
-    let mut said: Box<dyn Write> = match env::args().nth(1) {
-        Some(path) => Box::new(File::create(path).expect("the file can be made")),
-        None => Box::new(io::stdout()),
+    let mut words = env::args();
+    let mut said: Box<dyn Write> = match (words.next(), words.next().as_deref()) {
+        (Some(program), Some("beside")) => Box::new(File::create(program + ".said").expect("the file can be made")),
+        _ => Box::new(io::stdout()),
     };
     let mut say = |line: String| writeln!(said, "{line}").expect("somebody reads");
     // SAFETY: socket takes no pointers.

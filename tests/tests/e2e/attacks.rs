@@ -182,7 +182,7 @@ fn what_comes_and_goes_in_dev_leads_no_mask_and_no_terminal_astray(world: &World
         let look =
             format!("echo x > {pattern} && echo written; echo y > /dev/null; echo z > /dev/console; cat {pattern}");
         for options in [&[][..], &["-t"]] {
-            for _ in 0..4 {
+            for _ in 0..2 {
                 let run = [&["run", "--rm", "-v", "dev-race:/dev"], options, &[BUSYBOX, "sh", "-c", &look]].concat();
                 let done = world.docker(&run)?;
                 let last = done.stdout.lines().last().unwrap_or_default().trim_end();
@@ -245,7 +245,6 @@ fn users_are_the_images_whoever_says_them(world: &World) -> Result<()> {
     let own = [
         ("", "1000 0"),
         ("user", "1000 1000"),
-        ("1000", "1000 1000"),
         ("1000:4711", "1000 4711"),
         ("user:root", "1000 0"),
         ("4711", "4711 0"),
@@ -265,9 +264,7 @@ fn users_are_the_images_whoever_says_them(world: &World) -> Result<()> {
         ("nosuch", "unable to find user nosuch: no matching entries in passwd file"),
         ("user:nosuch", "unable to find group nosuch: no matching entries in group file"),
         ("-1", "uids and gids must be in range 0-2147483647"),
-        ("2147483648", "uids and gids must be in range 0-2147483647"),
         ("0:4294967296", "uids and gids must be in range 0-2147483647"),
-        ("0x0", "unable to find user 0x0: no matching entries in passwd file"),
     ] {
         world.docker(&["run", "--rm", "-u", user, BUSYBOX, "true"])?.exits(125)?.complains(words)?;
     }

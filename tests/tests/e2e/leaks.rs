@@ -40,7 +40,7 @@ awk '/^SUnreclaim:/ { print "memory of the kernel", $2 }' /proc/meminfo
 /// of it a run takes says nothing, that it does not go with the number of cycles does.
 const MEMORY: u64 = 24 * 1024;
 
-type Counts = BTreeMap<String, u64>;
+pub(crate) type Counts = BTreeMap<String, u64>;
 
 fn containers_leave_nothing_behind(world: &World) -> Result<()> {
     let _use = world.alone();
@@ -48,8 +48,7 @@ fn containers_leave_nothing_behind(world: &World) -> Result<()> {
         Ok(cycles) => (cycles.parse().context("COVE_SOAK_CYCLES is no number")?, SOAK_PARTS),
         Err(_) => (CYCLES, 1),
     };
-    let whole = ["--privileged", "--pid", "host", "--network", "host", "--cgroupns", "host"];
-    world.says(&[&["run", "-d", "--name", "counts"], &whole[..], &[BUSYBOX, "sleep", "100000"]].concat())?;
+    start_counting(world)?;
     // Of all that is counted there is one that stays.
     world.says(&["run", "-d", "--name", "stays", "-v", "stays:/v", BUSYBOX, "sleep", "100000"])?;
     // What is made once is made now.
@@ -72,6 +71,12 @@ fn containers_leave_nothing_behind(world: &World) -> Result<()> {
     world.docker(&["volume", "rm", "stays"])?.ok()?;
     ensure!(!grown(&after), "after {cycles} containers:\n{before:?}\n{after:?}");
     Ok(())
+}
+
+/// Starts the container in which is counted, `counts`.
+pub(crate) fn start_counting(world: &World) -> Result<()> {
+    let whole = ["--privileged", "--pid", "host", "--network", "host", "--cgroupns", "host"];
+    world.says(&[&["run", "-d", "--name", "counts"], &whole[..], &[BUSYBOX, "sleep", "100000"]].concat()).map(drop)
 }
 
 fn may_grow(name: &str) -> u64 {
@@ -140,7 +145,7 @@ fn cycle(world: &World, number: usize) -> Result<()> {
 }
 
 /// What is counted once it is good, or what was counted last: links and cgroups go a moment after their container.
-fn settled(world: &World, good: impl Fn(&Counts) -> bool) -> Result<Counts> {
+pub(crate) fn settled(world: &World, good: impl Fn(&Counts) -> bool) -> Result<Counts> {
     let until = Instant::now() + DEADLINE;
     let mut last = count(world)?;
     loop {

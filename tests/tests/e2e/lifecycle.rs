@@ -142,13 +142,13 @@ fn sigterm_ends_daemon_and_machine_in_order(world: &World) -> Result<()> {
 }
 
 /// A container that counts aloud, to see that nothing of it is lost while something else is killed.
-struct Survivor<'w> {
+pub(crate) struct Survivor<'w> {
     world: &'w World,
     identity: String,
 }
 
 impl<'w> Survivor<'w> {
-    fn start(world: &'w World) -> Result<Self> {
+    pub(crate) fn start(world: &'w World) -> Result<Self> {
         let script = "n=0; while :; do n=$((n+1)); echo line $n; sleep 1; done";
         world.says(&["run", "-d", "--name", "survivor", BUSYBOX, "sh", "-c", script])?;
         world.log_line("survivor", "line 1")?;
@@ -160,7 +160,7 @@ impl<'w> Survivor<'w> {
     }
 
     /// It is the process that it was, takes another beside it, counts on, and no line is lost or there twice.
-    fn runs_on(self) -> Result<()> {
+    pub(crate) fn runs_on(self) -> Result<()> {
         let (world, before, after) = (self.world, self.identity, Self::identity(self.world)?);
         ensure!(before == after, "{before} became {after}");
         ensure!(world.says(&["exec", "survivor", "echo", "here"])? == "here", "exec does not work any more");
