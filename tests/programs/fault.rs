@@ -66,7 +66,7 @@ fn kill_agent(step: u64) {
     }
     println!("ready");
     let mut changes = 0;
-    follow(|task, call| {
+    follow(false, |task, call| {
         let Some((number, arguments)) = call else { return Next::Calls };
         // A number of eight bytes wakes a thread of its own; that is no change.
         if CHANGES.contains(&number) || (number == WRITE && arguments[2] != 8) {
@@ -81,7 +81,7 @@ fn kill_first_process(step: u64) {
     seize(1, TRACE_CALLS_AND_CHILDREN);
     println!("ready");
     let mut calls = 0;
-    follow(|task, call| match call {
+    follow(true, |task, call| match call {
         _ if task == 1 => Next::Children,
         None => Next::Calls,
         Some((number, _)) => {
@@ -101,8 +101,8 @@ enum Next {
     Kill(c_int, String),
 }
 
-/// Lets traced threads go from stop to stop, until one is killed or ends by itself.
-fn follow(mut decide: impl FnMut(c_int, Option<(u64, [u64; 6])>) -> Next) {
+/// Lets traced threads go from stop to stop, until one is killed or none is left.
+fn follow(whole_process: bool, mut decide: impl FnMut(c_int, Option<(u64, [u64; 6])>) -> Next) {
     loop {
         let mut status = 0;
         // SAFETY: the status is ours.
@@ -110,8 +110,9 @@ fn follow(mut decide: impl FnMut(c_int, Option<(u64, [u64; 6])>) -> Next) {
         if task < 0 {
             return println!("past: {}", io::Error::last_os_error());
         }
-        if status & 0x7f == 0 || status & 0xff != 0x7f {
-            continue;
+        if status & 0xff != 0x7f {
+            // Threads of the agent come and go; the child of PID 1 that was waited for is the only one.
+            if whole_process && status & 0xff00 == 0 { return println!("past") } else { continue }
         }
         let (signal, event) = ((status >> 8) & 0xff, status >> 16);
         let call = if signal == SIGTRAP | 0x80 { entered(task) } else { None };

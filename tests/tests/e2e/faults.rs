@@ -135,7 +135,7 @@ fn a_first_process_that_is_killed_at_any_step_has_not_started(world: &World) -> 
     leaks::start_counting(world)?;
     let before = leaks::settled(world, |_| true)?;
     let mut killed = 0;
-    for step in (1..).step_by(stride(24)?) {
+    for step in (1..).step_by(stride(45)?) {
         let mut kill = saboteur.begin(&["kill-first-process", &step.to_string()])?;
         kill.line("ready")?;
         let ran = world.docker(&["run", "--name", "victim", BUSYBOX, "echo", "ran"])?;
