@@ -139,6 +139,9 @@ fn restore(engine: &Engine, alive: &HashSet<String>) -> Result<Vec<Record>, Cont
         engine.folders.free(id)?;
     }
     removed.iter().try_for_each(|id| engine.folders.free(id))?;
+    // A record is on the disk when its container is created, its folder some seconds later: what a power cut took of it is
+    // made anew, with all that a program has synced in it still there.
+    known.iter().try_for_each(|id| engine.folders.create(id).map(drop))?;
     engine.images.retain(&|hold| known.contains(mounts::container_of(hold)))?;
     records.iter().for_each(|record| mounts::restored(engine, record));
     let mut index = engine.index();

@@ -47,18 +47,51 @@ fn containers_and_images_outlive_a_power_cut(world: &World) -> Result<()> {
     world.says(&["run", "-d", "--name", "cut", BUSYBOX, "sh", "-c", WRITES_ONCE])?;
     world.log_line("cut", "ready")?;
     let images = world.says(&["images", "-q", "--no-trunc"])?;
+    let counts = "echo begin; n=0; while :; do n=$((n+1)); echo line $n; sleep 0.1; done";
+    world.says(&["run", "-d", "--name", "cut-always", "--restart", "always", BUSYBOX, "sh", "-c", counts])?;
+    world.log_line("cut-always", "line 5")?;
     let helper = fact(world, "/hypervisor/helper_pid")?;
     let qemu = child_named(helper, "qemu-system")?;
+    let mut begun = Vec::new();
+    for name in ["cut-1", "cut-2", "cut-3"] {
+        // How they end, when the machine goes while they start, says nothing.
+        begun.push(Watched::start(world.docker_command(&["run", "-d", "--name", name, BUSYBOX, "sleep", "1000"]))?);
+    }
+    begun.remove(0).end()?;
     kill(qemu);
     wait_for_state(world, "failed")?;
     // The first call boots it again.
     let status = world.says(&["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "cut"])?;
     ensure!(status == "exited 255", "{status}");
     ensure!(world.says(&["images", "-q", "--no-trunc"])? == images, "other images than before");
+    comes_back_once(world, "cut-always")?;
+    drop(begun);
+    for name in ["cut-1", "cut-2", "cut-3"] {
+        let done = world.docker(&["start", name])?;
+        ensure!(done.code() == 0 || done.stderr.contains("No such container"), "{done}");
+        world.docker(&["rm", "-f", name])?.ok()?;
+    }
     world.docker(&["start", "cut"])?.ok()?;
     world.log_line("cut", "found")?;
     ensure!(world.says(&["exec", "cut", "cat", "/file"])? == "written", "its file is not what it was");
     world.docker(&["rm", "-f", "cut"])?.ok()?;
+    Ok(())
+}
+
+/// What is always to run has begun twice: before the power cut and after. What is there of its log is whole lines in order.
+fn comes_back_once(world: &World, name: &str) -> Result<()> {
+    let mut follower = Watched::start(world.docker_command(&["logs", "-f", name]))?;
+    follower.line("begin")?;
+    follower.line("begin")?;
+    follower.line("line 5")?;
+    let log = world.says(&["logs", name])?;
+    let mut expected = 0;
+    for line in log.lines() {
+        expected = if line == "begin" { 1 } else { expected + 1 };
+        ensure!(line == "begin" || line == format!("line {}", expected - 1), "{line:?} in\n{log}");
+    }
+    ensure!(log.matches("begin").count() == 2, "{log}");
+    world.docker(&["rm", "-f", name])?.ok()?;
     Ok(())
 }
 
@@ -146,13 +179,13 @@ fn sigterm_ends_daemon_and_machine_in_order(world: &World) -> Result<()> {
 }
 
 /// A container that counts aloud, to see that nothing of it is lost while something else is killed.
-struct Survivor<'w> {
+pub(crate) struct Survivor<'w> {
     world: &'w World,
     identity: String,
 }
 
 impl<'w> Survivor<'w> {
-    fn start(world: &'w World) -> Result<Self> {
+    pub(crate) fn start(world: &'w World) -> Result<Self> {
         let script = "n=0; while :; do n=$((n+1)); echo line $n; sleep 1; done";
         world.says(&["run", "-d", "--name", "survivor", BUSYBOX, "sh", "-c", script])?;
         world.log_line("survivor", "line 1")?;
@@ -164,7 +197,7 @@ impl<'w> Survivor<'w> {
     }
 
     /// It is the process that it was, takes another beside it, counts on, and no line is lost or there twice.
-    fn runs_on(self) -> Result<()> {
+    pub(crate) fn runs_on(self) -> Result<()> {
         let (world, before, after) = (self.world, self.identity, Self::identity(self.world)?);
         ensure!(before == after, "{before} became {after}");
         ensure!(world.says(&["exec", "survivor", "echo", "here"])? == "here", "exec does not work any more");

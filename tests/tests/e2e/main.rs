@@ -2,7 +2,7 @@
 //! booted for all tests; those that stop or kill something have it for themselves meanwhile.
 //!
 //! `make e2e` runs all of them; `make e2e ARGS=run::` those whose names begin so. Modules are named by docker's nouns and
-//! verbs; `lifecycle`, `isolation`, `clients` and `refusals` by what they put to the test.
+//! verbs; `lifecycle`, `isolation`, `attacks`, `faults`, `clients` and `refusals` by what they put to the test.
 
 mod attacks;
 mod clients;
@@ -12,6 +12,7 @@ mod devices;
 mod events;
 mod exec;
 mod explain;
+mod faults;
 mod flags;
 mod giving_back;
 mod images;
@@ -28,6 +29,7 @@ mod options;
 mod refusals;
 mod registry;
 mod run;
+mod scarcity;
 mod security_options;
 mod settings;
 mod stats;
@@ -86,6 +88,8 @@ fn main() {
         ("refusals", refusals::TESTS),
         ("leaks", leaks::TESTS),
         ("giving_back", giving_back::TESTS),
+        ("faults", faults::TESTS),
+        ("scarcity", scarcity::TESTS),
         ("settings", settings::TESTS),
         ("lifecycle", lifecycle::TESTS),
     ];

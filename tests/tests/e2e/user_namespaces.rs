@@ -315,7 +315,7 @@ fn a_program_of_roots_is_the_containers_roots(world: &World) -> Result<()> {
     world.only_cove();
     let volume = ["-v", "userns-setuid:/v"];
     // busybox itself gives up such rights.
-    let image = attacks::image(world)?;
+    let image = image::with_program(world, "attack")?;
     let copy = ["sh", "-c", "cp /attack /v/; chmod 4755 /v/attack"];
     world.says(&[&["run", "--rm"], &volume[..], &[&image], &copy[..]].concat())?;
     let run = [&["run", "-d", "--name", "userns-setuid", "--user", "1000"], &REMAP[..], &volume[..]].concat();

@@ -1,8 +1,8 @@
-//! docs/docker-flags.md: a row for every flag that docker lists, none without a word, and no test that is not there.
+//! docs/docker-flags.md: a row for every flag that docker lists, and none without a word.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-use crate::{none, root, rust_files};
+use crate::{named_tests::tests_in, none, root};
 
 /// A row of a table.
 struct Row {
@@ -29,11 +29,6 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// What stands between backticks and is the name of a test.
-fn tests_in(text: &str) -> Vec<&str> {
-    text.split('`').skip(1).step_by(2).filter(|word| word.contains("::")).collect()
-}
-
 #[test]
 fn every_flag_says_how_it_is_and_why() {
     let silent: Vec<String> = rows()
@@ -46,26 +41,6 @@ fn every_flag_says_how_it_is_and_why() {
         .map(|row| format!("docker {} --{}: {} | {}", row.command, row.flag, row.how, row.why))
         .collect();
     none(&silent, "a flag works or is refused by a test, or is not applicable or not there yet for a reason:");
-}
-
-#[test]
-fn the_tests_that_are_named_are_there() {
-    let sources = rust_files();
-    let is_there = |test: &str| {
-        let mut parts = test.rsplit("::");
-        let function = format!("fn {}(", parts.next().unwrap_or_default());
-        let module = parts.find(|part| *part != "tests").unwrap_or_default().to_owned();
-        sources.iter().any(|(path, text)| {
-            let of_module = path.ends_with(&format!("/{module}.rs")) || path.contains(&format!("/{module}/"));
-            of_module && text.contains(&function)
-        })
-    };
-    let missing: BTreeSet<String> = rows()
-        .iter()
-        .flat_map(|row| tests_in(&row.why).into_iter().map(str::to_owned).collect::<Vec<_>>())
-        .filter(|test| !is_there(test))
-        .collect();
-    none(&missing.into_iter().collect::<Vec<_>>(), "these tests are named in docs/docker-flags.md and are nowhere:");
 }
 
 #[test]

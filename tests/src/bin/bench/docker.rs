@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Connection};
+use cove_tests::http::{Answer, Connection};
 
 /// An engine that does not answer for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -4,7 +4,6 @@
 //! * [`cove`]: coved and its machine.
 //! * [`peer`]: the VM with dockerd in it.
 //! * [`docker`]: the few calls of the Docker API, the same for both.
-//! * [`http`]: HTTP/1.1 on a stream.
 //! * [`busybox`]: the image that both run.
 //! * [`measure`]: what is done with them, in turns.
 //! * [`report`]: the numbers for people.
@@ -12,7 +11,6 @@
 mod busybox;
 mod cove;
 mod docker;
-mod http;
 mod measure;
 mod peer;
 mod report;
