@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use super::{devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError};
+use super::{
+    devices::DeviceError, files::FilesError, filters::FilterError, namespaces::JoinError, spec::SpecError,
+    sysctls::SysctlError,
+};
 use crate::{
     images::ImagesError, logs::LogError, names, networks::NetworkError, processes::SignalError, state::StateError,
     volumes::VolumesError,
@@ -205,6 +208,9 @@ pub enum ContainersError {
     /// A volume of it.
     #[error(transparent)]
     Volume(#[from] VolumesError),
+    /// Its files.
+    #[error(transparent)]
+    Content(#[from] FilesError),
     /// Its record.
     #[error(transparent)]
     State(#[from] StateError),
@@ -252,6 +258,7 @@ impl ContainersError {
             | Self::DetachKeys(_)
             | Self::Program(_) => Kind::Invalid,
             Self::Spec(error) => error.kind(),
+            Self::Content(error) => error.kind(),
             Self::Filter(FilterError::NoSuchContainer(_)) => Kind::NotFound,
             Self::NameInUse { .. } => Kind::NameInUse,
             Self::NotRunning(_)

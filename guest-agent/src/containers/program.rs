@@ -1,13 +1,19 @@
 //! The seams to what starts processes and to what keeps images, so that the rules of containers can be tested without a
 //! kernel that obeys: [`Launcher`] and [`Program`] for [`crate::processes`], [`ImageSource`] for [`crate::images`].
 
-use std::{error::Error, io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
+use std::{
+    error::Error,
+    io::{self, Read},
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::{
     cgroups::update::Change,
-    images::{HeldImage, ImageStore, ImagesError},
+    images::{CommitRequest, HeldImage, ImageStore, ImagesError},
     logs::Stream,
     processes::{
         LaunchError, Process, Processes, SignalError,
@@ -94,6 +100,11 @@ pub trait ImageSource: Send + Sync + 'static {
     /// # Errors
     /// If that cannot be written down.
     fn retain(&self, exists: &dyn Fn(&str) -> bool) -> Result<(), ImagesError>;
+    /// Makes an image of a container, from the tar of its changes if there are any. Returns its id.
+    ///
+    /// # Errors
+    /// If the request makes no sense or the disk is full.
+    fn commit(&self, request: &CommitRequest, changes: Option<Box<dyn Read + Send>>) -> Result<String, ImagesError>;
     /// Says that a container runs, or does not.
     fn set_running(&self, container_id: &str, running: bool);
     /// Id and size of an image.
@@ -212,6 +223,10 @@ impl ImageSource for ImageStore {
 
     fn retain(&self, exists: &dyn Fn(&str) -> bool) -> Result<(), ImagesError> {
         ImageStore::retain_holds(self, exists)
+    }
+
+    fn commit(&self, request: &CommitRequest, changes: Option<Box<dyn Read + Send>>) -> Result<String, ImagesError> {
+        ImageStore::commit(self, request, changes)
     }
 
     fn set_running(&self, container_id: &str, running: bool) {

@@ -4,7 +4,7 @@
 //! * [`catalogue`] — the record of images in the agent's database.
 //! * [`store`] — folders, left-overs, layers that come and go, [`space`] on the disk.
 //! * [`lookup`], [`hold`] — from a name to an image; which container uses which.
-//! * [`load`], [`save`], [`import`], [`builtin`] — archives in and out; [`changes`], [`words`] — Dockerfile instructions.
+//! * [`load`], [`save`], [`import`], [`builtin`] — archives in and out; [`commit`] — a container as an image; [`changes`], [`words`] — Dockerfile instructions.
 //! * [`receive`], [`send`] — layers from and to the registries, which the host talks to.
 //! * [`list`], [`pattern`], [`tag`], [`remove`] — the other verbs.
 //! * [`layers`] — from a tar to a folder for overlayfs and back.
@@ -14,6 +14,7 @@
 mod builtin;
 mod catalogue;
 mod changes;
+mod commit;
 mod config;
 mod digest;
 mod error;
@@ -35,16 +36,18 @@ mod tag;
 mod words;
 
 #[cfg(test)]
-mod archives;
+pub(crate) mod archives;
 #[cfg(test)]
 mod tests;
 
 pub use catalogue::{CatalogueError, RemoteLayer};
+pub use commit::CommitRequest;
 pub use config::{ImageConfig, ImageHealthcheck};
 pub use digest::{Digest, DigestError};
 pub use error::{ImagesError, Kind};
 pub use hold::HeldImage;
 pub use import::ImportRequest;
+pub(crate) use layers::{Entry, EntryKind, Scribe, Tape, clean, plain, remove_below, set_metadata};
 pub use layers::{LayerError, Limits, PathError, Privilege, TapeError};
 pub use list::Filters;
 pub use load::LoadedImage;

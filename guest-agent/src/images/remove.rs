@@ -66,7 +66,7 @@ impl ImageStore {
         // A container that runs, or that is stopped and force is not given, keeps the image, now without a name.
         let running = target.users.iter().any(|user| self.is_running(user));
         let keep = !left.is_empty() || running || (!force && !target.users.is_empty());
-        self.commit(target, &gone, !keep)
+        self.carry_out(target, &gone, !keep)
     }
 
     fn remove_by_id(&self, target: &Target, force: bool) -> Result<Vec<Removed>, ImagesError> {
@@ -81,11 +81,11 @@ impl ImageStore {
         if let (false, Some(user)) = (force, target.users.first()) {
             return conflict(false, format!("image is being used by stopped container {}", short(user)));
         }
-        self.commit(target, &target.references, true)
+        self.carry_out(target, &target.references, true)
     }
 
     /// Does it, in one transaction; then removes the layers that nothing needs any more.
-    fn commit(&self, target: &Target, gone: &[Reference], delete: bool) -> Result<Vec<Removed>, ImagesError> {
+    fn carry_out(&self, target: &Target, gone: &[Reference], delete: bool) -> Result<Vec<Removed>, ImagesError> {
         let layers = self.0.catalogue.write(|change| {
             let record = change.image(&target.id)?.ok_or_else(|| ImagesError::NotFound(target.id.clone()))?;
             for reference in gone {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Makes a mount and says what is to be done with it.
-pub(super) fn prepare(launch: MountLaunch) -> Result<(MountSetup, OwnedFd), LaunchError> {
+pub(crate) fn prepare(launch: MountLaunch) -> Result<(MountSetup, OwnedFd), LaunchError> {
     let MountLaunch { target, source, mut read_only, shared } = launch;
     let (mut takes_mode, mut part) = (false, String::new());
     let (mount, shown) = match source {

@@ -6,7 +6,9 @@
 
 mod attacks;
 mod clients;
+mod commit;
 mod containers;
+mod cp;
 mod devices;
 mod events;
 mod exec;
@@ -62,6 +64,8 @@ fn main() {
         ("life", life::TESTS),
         ("flags", flags::TESTS),
         ("images", images::TESTS),
+        ("cp", cp::TESTS),
+        ("commit", commit::TESTS),
         ("limits", limits::TESTS),
         ("options", options::TESTS),
         ("security_options", security_options::TESTS),

@@ -71,6 +71,11 @@ static ROUTES: &[Route] = &[
     route!(POST "/containers/{}/unpause" => containers::unpause::unpause),
     route!(POST "/containers/{}/update" => containers::update::update),
     route!(POST "/containers/{}/rename" => containers::rename::rename),
+    route!(HEAD "/containers/{}/archive" => containers::archive::stat),
+    route!(GET "/containers/{}/archive" => containers::archive::read),
+    route!(PUT "/containers/{}/archive" => containers::archive::write),
+    route!(GET "/containers/{}/export" => containers::export::export),
+    route!(GET "/containers/{}/changes" => containers::changes::changes),
     route!(DELETE "/containers/{}" => containers::remove::remove),
     // Execs.
     route!(POST "/containers/{}/exec" => exec::create::create),
@@ -87,6 +92,7 @@ static ROUTES: &[Route] = &[
     route!(GET "/images/{*}/get" => images::save::save_one),
     route!(POST "/images/{*}/tag" => images::tag::tag),
     route!(DELETE "/images/{*}" => images::remove::remove),
+    route!(POST "/commit" => images::commit::commit),
     // Volumes.
     route!(GET "/networks" => networks::list::list),
     route!(GET "/networks/{}" => networks::inspect::inspect),

@@ -47,15 +47,9 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(POST "/build" "docker build"),
     not_yet!(POST "/build/prune" "docker builder prune"),
     not_yet!(POST "/build/cancel" "docker build"),
-    not_yet!(POST "/commit" "docker commit"),
     not_yet!(GET "/distribution/{*}/json" "asking a registry"),
     // Containers.
     not_yet!(GET "/containers/{}/attach/ws" "attaching by WebSocket"),
-    not_yet!(GET "/containers/{}/changes" "docker diff"),
-    not_yet!(GET "/containers/{}/export" "docker export"),
-    not_yet!(HEAD "/containers/{}/archive" "docker cp"),
-    not_yet!(GET "/containers/{}/archive" "docker cp"),
-    not_yet!(PUT "/containers/{}/archive" "docker cp"),
     not_yet!(GET "/containers/{}/checkpoints" "docker checkpoint"),
     not_yet!(POST "/containers/{}/checkpoints" "docker checkpoint"),
     // Images.

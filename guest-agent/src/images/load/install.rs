@@ -90,11 +90,11 @@ impl Installation {
         self.put(image)
     }
 
-    /// Installs an image whose highest layer is new and whose other layers are there.
-    pub(crate) fn add_top(&mut self, top: NewLayer, image: NewImage) -> Result<(), ImagesError> {
+    /// Installs an image whose layers are there, but for the highest if that is new.
+    pub(crate) fn add_top(&mut self, top: Option<NewLayer>, image: NewImage) -> Result<(), ImagesError> {
         let document = Document::parse(&image.config)?;
         let chains = self.expect(&document, document.diff_ids().len())?;
-        if let Some(highest) = chains.last() {
+        if let Some((highest, top)) = chains.last().zip(top) {
             self.take(highest, top);
         }
         self.put(image)

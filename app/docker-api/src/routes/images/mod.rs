@@ -1,5 +1,6 @@
 //! Images, a file per verb.
 
+pub(super) mod commit;
 pub(super) mod history;
 pub(super) mod import;
 pub(super) mod inspect;
