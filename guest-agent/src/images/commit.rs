@@ -51,7 +51,8 @@ impl ImageStore {
         let diff_id = layer.as_ref().map(|layer| layer.diff_id().clone());
         let document = document(&hold.config, config, request, diff_id.as_ref())?.to_string();
         let id = Digest::of(document.as_bytes()).to_string();
-        let image = NewImage { config: document.into_bytes(), references: references.clone(), origin: None };
+        let parent = (hold.image != id).then_some(hold.image);
+        let image = NewImage { config: document.into_bytes(), references: references.clone(), origin: None, parent };
         let mut installation = Installation::new(self);
         installation.add_top(layer, image)?;
         installation.commit(None)?;

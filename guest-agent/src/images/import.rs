@@ -46,7 +46,8 @@ impl ImageStore {
         let layer = build_layer(self, tar, None, 0)?;
         let document = document(&platform, config, &request.message, layer.diff_id()).to_string();
         let id = Digest::of(document.as_bytes()).to_string();
-        let image = NewImage { config: document.into_bytes(), references: references.clone(), origin: None };
+        let image =
+            NewImage { config: document.into_bytes(), references: references.clone(), origin: None, parent: None };
         let mut installation = Installation::new(self);
         installation.add_top(Some(layer), image)?;
         installation.commit(None)?;

@@ -6,7 +6,7 @@
 //! * [`lookup`], [`hold`] — from a name to an image; which container uses which.
 //! * [`load`], [`save`], [`import`], [`builtin`] — archives in and out; [`commit`] — a container as an image; [`changes`], [`words`] — Dockerfile instructions.
 //! * [`receive`], [`send`] — layers from and to the registries, which the host talks to.
-//! * [`list`], [`pattern`], [`tag`], [`remove`] — the other verbs.
+//! * [`list`], [`pattern`], [`tag`], [`remove`], [`prune`] — the other verbs. [`check`] — whether all is well. [`moments`] — where it may be cut off.
 //! * [`layers`] — from a tar to a folder for overlayfs and back.
 //!
 //! All calls block; callers on the runtime use `spawn_blocking`.
@@ -14,6 +14,7 @@
 mod builtin;
 mod catalogue;
 mod changes;
+mod check;
 mod commit;
 mod config;
 mod digest;
@@ -24,7 +25,9 @@ mod layers;
 mod list;
 mod load;
 mod lookup;
+mod moments;
 mod pattern;
+mod prune;
 mod receive;
 mod reference;
 mod remove;
@@ -41,6 +44,7 @@ pub(crate) mod archives;
 mod tests;
 
 pub use catalogue::{CatalogueError, RemoteLayer};
+pub use check::StoreReport;
 pub use commit::CommitRequest;
 pub use config::{ImageConfig, ImageHealthcheck};
 pub use digest::{Digest, DigestError};
@@ -52,6 +56,7 @@ pub use layers::{LayerError, Limits, PathError, Privilege, TapeError};
 pub use list::Filters;
 pub use load::LoadedImage;
 pub use lookup::ImageSummary;
+pub use prune::Pruned;
 pub use receive::{Incoming, IncomingImage, Receipt};
 pub use reference::{Reference, ReferenceError};
 pub use remove::Removed;

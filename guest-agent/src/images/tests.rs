@@ -210,7 +210,7 @@ fn remove(tags: &[&'static str], users: &[&str], name: &str, force: bool) -> Res
     let said = |step: Removed| match step {
         Removed::Untagged(reference) => reference,
         Removed::Deleted(digest) if digest == one.id() => "image".to_owned(),
-        Removed::Deleted(_) => "layer".to_owned(),
+        Removed::Deleted(_) | Removed::Layer(..) => "layer".to_owned(),
     };
     Ok(removed.into_iter().map(said).collect())
 }

@@ -6995,6 +6995,9 @@ pub struct Image {
     /// Its layers as that manifest names them, in the order of their digests.
     #[prost(message, repeated, tag = "17")]
     pub remote_layers: ::prost::alloc::vec::Vec<RemoteLayer>,
+    /// Id of the image that it was made on, if it was made here and that is still there.
+    #[prost(string, tag = "18")]
+    pub parent_id: ::prost::alloc::string::String,
 }
 /// A layer as a registry has it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -7137,6 +7140,9 @@ pub struct RemoveImageRequest {
     /// Even if it has several references or stopped containers use it.
     #[prost(bool, tag = "2")]
     pub force: bool,
+    /// Keep the images that it was made on, although nothing names them.
+    #[prost(bool, tag = "3")]
+    pub keep_parents: bool,
 }
 /// What was removed, in order.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -7164,6 +7170,43 @@ pub mod removed_image {
         #[prost(string, tag = "2")]
         Deleted(::prost::alloc::string::String),
     }
+}
+/// Asks to remove images that nobody needs.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneImagesRequest {
+    /// Only those that match every key. Keys: dangling (false: those with names too) label label! until.
+    #[prost(map = "string, message", tag = "1")]
+    pub filters: ::std::collections::HashMap<::prost::alloc::string::String, StringList>,
+}
+/// What was removed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneImagesResponse {
+    /// The steps.
+    #[prost(message, repeated, tag = "1")]
+    pub removed: ::prost::alloc::vec::Vec<RemovedImage>,
+    /// Bytes of the layers that went.
+    #[prost(uint64, tag = "2")]
+    pub freed_bytes: u64,
+}
+/// Asks for a check.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckStoreRequest {
+    /// Also read every layer and compare its digest, which takes time.
+    #[prost(bool, tag = "1")]
+    pub content: bool,
+}
+/// What the check found.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckStoreResponse {
+    /// What is wrong, a sentence each; none if all is well.
+    #[prost(string, repeated, tag = "1")]
+    pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Images that were looked at.
+    #[prost(uint32, tag = "2")]
+    pub images: u32,
+    /// Layers that were looked at.
+    #[prost(uint32, tag = "3")]
+    pub layers: u32,
 }
 /// From the host: first what comes, then that it is to last.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -7604,6 +7647,56 @@ pub mod images_client {
                 .insert(GrpcMethod::new("cove.v1.Images", "RemoveImage"));
             self.inner.unary(req, path, codec).await
         }
+        /// Removes the images that have no name, or all that no container was made from. INVALID_ARGUMENT: an unknown filter.
+        /// FAILED_PRECONDITION: another prune is under way.
+        pub async fn prune_images(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PruneImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneImagesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/PruneImages",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Images", "PruneImages"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says whether the record of images and what lies on the data disk agree.
+        pub async fn check_store(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckStoreRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckStoreResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/CheckStore",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Images", "CheckStore"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Takes in an image that the host fetches, or notes where the host has sent it; its layers by ReceiveLayer meanwhile. The layers that are there, and those
         /// that come, are kept while the stream lasts; what was not committed when it ends is dropped.
         /// INVALID_ARGUMENT: the configuration or the commit is wrong. FAILED_PRECONDITION: a layer is still missing.
@@ -7763,6 +7856,23 @@ pub mod images_server {
             request: tonic::Request<super::RemoveImageRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RemoveImageResponse>,
+            tonic::Status,
+        >;
+        /// Removes the images that have no name, or all that no container was made from. INVALID_ARGUMENT: an unknown filter.
+        /// FAILED_PRECONDITION: another prune is under way.
+        async fn prune_images(
+            &self,
+            request: tonic::Request<super::PruneImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneImagesResponse>,
+            tonic::Status,
+        >;
+        /// Says whether the record of images and what lies on the data disk agree.
+        async fn check_store(
+            &self,
+            request: tonic::Request<super::CheckStoreRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckStoreResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the ReceiveImage method.
@@ -8191,6 +8301,94 @@ pub mod images_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RemoveImageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/PruneImages" => {
+                    #[allow(non_camel_case_types)]
+                    struct PruneImagesSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::UnaryService<super::PruneImagesRequest>
+                    for PruneImagesSvc<T> {
+                        type Response = super::PruneImagesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PruneImagesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::prune_images(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PruneImagesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/CheckStore" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckStoreSvc<T: Images>(pub Arc<T>);
+                    impl<T: Images> tonic::server::UnaryService<super::CheckStoreRequest>
+                    for CheckStoreSvc<T> {
+                        type Response = super::CheckStoreResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckStoreRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::check_store(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckStoreSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -51,6 +51,7 @@ static ROUTES: &[Route] = &[
     route!(GET "/_ping" => system::ping::get),
     route!(GET "/version" => system::version::get),
     route!(GET "/info" => system::info::get),
+    route!(GET "/system/df" => system::df::df),
     route!(GET "/events" => system::events::events),
     // Containers.
     route!(GET "/containers/json" => containers::list::list),
@@ -86,6 +87,7 @@ static ROUTES: &[Route] = &[
     route!(GET "/images/json" => images::list::list),
     route!(GET "/images/get" => images::save::save_named),
     route!(POST "/images/load" => images::load::load),
+    route!(POST "/images/prune" => images::prune::prune),
     route!(POST "/images/create" => images::import::import),
     route!(GET "/images/{*}/json" => images::inspect::inspect),
     route!(GET "/images/{*}/history" => images::history::history),

@@ -40,7 +40,6 @@ macro_rules! no_swarm {
 
 /// The table.
 pub(super) static ROWS: &[Row] = &[
-    not_yet!(GET "/system/df" "docker system df"),
     not_yet!(POST "/auth" "docker login"),
     not_yet!(POST "/session" "BuildKit (docker build)"),
     not_yet!(POST "/grpc" "BuildKit (docker build)"),
@@ -54,7 +53,6 @@ pub(super) static ROWS: &[Row] = &[
     not_yet!(POST "/containers/{}/checkpoints" "docker checkpoint"),
     // Images.
     not_yet!(GET "/images/search" "docker search"),
-    not_yet!(POST "/images/prune" "docker image prune"),
     not_yet!(POST "/images/{*}/push" "docker push"),
     // Networks.
     not_yet!(POST "/networks/create" "docker network"),

@@ -23,6 +23,8 @@ mod unpack;
 mod whiteout;
 
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
 mod whiteout_tests;
@@ -46,7 +48,7 @@ use super::error::{Kind, io_kind};
 /// Folder of a layer that is its tree.
 pub(super) const TREE: &str = "root";
 /// File beside it: the record of its tar.
-const RECORD: &str = "tar.record";
+pub(super) const RECORD: &str = "tar.record";
 
 /// Bounds on what an archive may make the agent do.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ pub(super) mod import;
 pub(super) mod inspect;
 pub(super) mod list;
 pub(super) mod load;
+pub(super) mod prune;
 pub(super) mod remove;
 pub(super) mod save;
 pub(super) mod tag;
