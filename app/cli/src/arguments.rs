@@ -75,8 +75,8 @@ enum Command {
     Volume(volumes::Command),
     /// Show what happens to containers, images, volumes and networks.
     Events(events::Arguments),
-    /// Check what this computer has and lacks.
-    Doctor,
+    /// Check what this computer has and lacks, or the images on the data disk.
+    Doctor(machine::doctor::Arguments),
     /// Show the console of the machine.
     MachineLog(machine::log::Arguments),
     /// Print a completion script for a shell.
@@ -115,7 +115,7 @@ impl Arguments {
             Command::Network(command) => command.run(format).await,
             Command::Volume(command) => command.run(format).await,
             Command::Events(arguments) => events::run(arguments, format).await,
-            Command::Doctor => machine::doctor::run(format).await,
+            Command::Doctor(arguments) => machine::doctor::run(&arguments, format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),
         }

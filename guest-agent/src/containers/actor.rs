@@ -90,6 +90,8 @@ pub(super) struct Actor {
     pub(super) running: Option<Running>,
     pub(super) waiters: Vec<(WaitCondition, oneshot::Sender<Waited>)>,
     pub(super) restarting: Arc<AtomicU32>,
+    /// See [`Entry`].
+    pub(super) idle: Arc<tokio::sync::RwLock<()>>,
     pub(super) restarts: Restarts,
     /// When it is started again, if its policy says so.
     pub(super) restart_at: Option<Instant>,
@@ -166,7 +168,9 @@ impl Actor {
         let running = program.map(|program| Running { paused: program.is_frozen(), ..Running::new(program, &log) });
         let (view, seen) = watch::channel(Arc::new(seen(&record, running.as_ref(), None)));
         let restarting = Arc::new(AtomicU32::new(0));
-        let entry = Entry::new(record.id.clone(), log.clone(), commands, seen, Arc::clone(&restarting));
+        let idle = Arc::default();
+        let entry =
+            Entry::new(record.id.clone(), log.clone(), commands, seen, Arc::clone(&restarting), Arc::clone(&idle));
         let actor = Self {
             engine: Arc::clone(engine),
             record,
@@ -174,6 +178,7 @@ impl Actor {
             running,
             waiters: Vec::new(),
             restarting,
+            idle,
             restarts: Restarts::default(),
             restart_at: None,
             health: None,

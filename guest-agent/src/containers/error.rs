@@ -3,8 +3,8 @@
 use std::{io, path::PathBuf};
 
 use super::{
-    devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError,
-    user_namespaces::UserNamespaceError,
+    devices::DeviceError, files::FilesError, filters::FilterError, namespaces::JoinError, spec::SpecError,
+    sysctls::SysctlError, user_namespaces::UserNamespaceError,
 };
 use crate::{
     images::ImagesError, logs::LogError, names, networks::NetworksError, processes::SignalError, state::StateError,
@@ -224,6 +224,9 @@ pub enum ContainersError {
     /// A volume of it.
     #[error(transparent)]
     Volume(#[from] VolumesError),
+    /// Its files.
+    #[error(transparent)]
+    Content(#[from] FilesError),
     /// Its record.
     #[error(transparent)]
     State(#[from] StateError),
@@ -272,6 +275,7 @@ impl ContainersError {
             | Self::DetachKeys(_)
             | Self::Program(_) => Kind::Invalid,
             Self::Spec(error) => error.kind(),
+            Self::Content(error) => error.kind(),
             Self::Filter(FilterError::NoSuchContainer(_)) => Kind::NotFound,
             Self::NameInUse { .. } => Kind::NameInUse,
             Self::NotRunning(_)

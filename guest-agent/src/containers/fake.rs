@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     error::Error,
-    io::{self, PipeReader, PipeWriter, Write},
+    io::{self, PipeReader, PipeWriter, Read, Write},
     os::fd::{BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::{
@@ -23,7 +23,7 @@ use crate::{
     cgroups::update::Change,
     clock,
     events::Events,
-    images::{HeldImage, ImageConfig, ImagesError},
+    images::{CommitRequest, HeldImage, ImageConfig, ImagesError},
     logs::Stream,
     networks::Networks,
     processes::{
@@ -326,6 +326,10 @@ impl ImageSource for FakeImages {
     fn retain(&self, exists: &dyn Fn(&str) -> bool) -> Result<(), ImagesError> {
         self.holds.lock().unwrap().retain(|id| exists(id));
         Ok(())
+    }
+
+    fn commit(&self, _: &CommitRequest, _: Option<Box<dyn Read + Send>>) -> Result<String, ImagesError> {
+        Ok("sha256:c0".to_owned())
     }
 
     fn set_running(&self, _: &str, _: bool) {}

@@ -21,6 +21,7 @@
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
 //!   [`user_namespaces`], [`links`], [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`log`],
 //!   [`folder`], [`record`].
+//! * [`files`] — what is in it: copied in and out, exported, compared with its image, made an image.
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
@@ -33,6 +34,7 @@ mod error;
 mod etc;
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod files;
 mod filters;
 mod folder;
 mod health;
@@ -93,6 +95,7 @@ pub(crate) use self::{
 };
 pub use self::{
     error::{ContainersError, Kind},
+    files::FilesError,
     filters::FilterError,
     index::{Entry, ExecGuard, View},
     mounts::MountError,

@@ -3,7 +3,7 @@
 
 use std::{
     error::Error,
-    io,
+    io::{self, Read},
     os::fd::{BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::Arc,
@@ -13,7 +13,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::{
     cgroups::update::Change,
-    images::{HeldImage, ImageStore, ImagesError},
+    images::{CommitRequest, HeldImage, ImageStore, ImagesError},
     logs::Stream,
     processes::{
         LaunchError, Process, Processes, SignalError,
@@ -116,6 +116,11 @@ pub trait ImageSource: Send + Sync + 'static {
     /// # Errors
     /// If that cannot be written down.
     fn retain(&self, exists: &dyn Fn(&str) -> bool) -> Result<(), ImagesError>;
+    /// Makes an image of a container, from the tar of its changes if there are any. Returns its id.
+    ///
+    /// # Errors
+    /// If the request makes no sense or the disk is full.
+    fn commit(&self, request: &CommitRequest, changes: Option<Box<dyn Read + Send>>) -> Result<String, ImagesError>;
     /// Says that a container runs, or does not.
     fn set_running(&self, container_id: &str, running: bool);
     /// Id and size of an image.
@@ -246,6 +251,10 @@ impl ImageSource for ImageStore {
 
     fn retain(&self, exists: &dyn Fn(&str) -> bool) -> Result<(), ImagesError> {
         ImageStore::retain_holds(self, exists)
+    }
+
+    fn commit(&self, request: &CommitRequest, changes: Option<Box<dyn Read + Send>>) -> Result<String, ImagesError> {
+        ImageStore::commit(self, request, changes)
     }
 
     fn set_running(&self, container_id: &str, running: bool) {

@@ -67,6 +67,8 @@ impl Actor {
 
     /// Starts the program and, meanwhile, writes down that it starts.
     pub(super) async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
+        // Who looks at the files of a container that does not run has them to himself.
+        let _starting = Arc::clone(&self.idle).write_owned().await;
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
         let started = match blocking(move || prepare(&engine, &record)).await {
             Ok((launch, sandbox)) => {

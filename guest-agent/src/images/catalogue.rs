@@ -22,6 +22,8 @@ const LAYERS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("imag
 const HOLDS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("image_holds");
 /// Image id → [`OriginRecord`].
 const ORIGINS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("image_origins");
+/// Image id → id of the image that it was made on.
+const PARENTS: TableDefinition<'static, &str, &str> = TableDefinition::new("image_parents");
 /// Digest of an archive that came with the VM image and was loaded once.
 const BUILTIN: TableDefinition<'static, &str, ()> = TableDefinition::new("images_builtin");
 
@@ -133,6 +135,7 @@ impl Catalogue {
         write.open_table(LAYERS)?;
         write.open_table(HOLDS)?;
         write.open_table(ORIGINS)?;
+        write.open_table(PARENTS)?;
         write.open_table(BUILTIN)?;
         write.commit()?;
         Ok(Self(database))
@@ -235,6 +238,11 @@ impl View {
         record(&self.0.open_table(ORIGINS)?, id)
     }
 
+    /// Images that were made on another one, and that one.
+    pub(super) fn parents(&self) -> Result<Vec<(String, String)>, CatalogueError> {
+        references(&self.0.open_table(PARENTS)?)
+    }
+
     pub(super) fn builtin_was_loaded(&self, digest: &str) -> Result<bool, CatalogueError> {
         Ok(self.0.open_table(BUILTIN)?.get(digest)?.is_some())
     }
@@ -262,6 +270,13 @@ impl Change {
         self.0.open_table(IMAGES)?.remove(id)?;
         self.0.open_table(CONFIGS)?.remove(id)?;
         self.0.open_table(ORIGINS)?.remove(id)?;
+        self.0.open_table(PARENTS)?.remove(id)?;
+        Ok(())
+    }
+
+    /// Notes that `id` was made on `parent`.
+    pub(super) fn put_parent(&self, id: &str, parent: &str) -> Result<(), CatalogueError> {
+        self.0.open_table(PARENTS)?.insert(id, parent)?;
         Ok(())
     }
 

@@ -75,6 +75,9 @@ pub enum ImagesError {
     /// `until` may be given once.
     #[error("more than one until filter specified")]
     RepeatedUntil,
+    /// One prune at a time.
+    #[error("a prune operation is already running")]
+    Pruning,
     /// A pattern of the `reference` filter.
     #[error("syntax error in pattern")]
     Pattern,
@@ -179,7 +182,9 @@ impl ImagesError {
             | Self::WrongSystem(_)
             | Self::Change(_)
             | Self::Platform(_) => Kind::Invalid,
-            Self::MissingLayer(_) | Self::ReferenceInUse { .. } | Self::Undeletable { .. } => Kind::Conflict,
+            Self::Pruning | Self::MissingLayer(_) | Self::ReferenceInUse { .. } | Self::Undeletable { .. } => {
+                Kind::Conflict
+            }
             Self::Full { .. } => Kind::Full,
             Self::Cancelled(_) => Kind::Cancelled,
             Self::Layer(error) => error.kind(),

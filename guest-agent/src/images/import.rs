@@ -46,9 +46,10 @@ impl ImageStore {
         let layer = build_layer(self, tar, None, 0)?;
         let document = document(&platform, config, &request.message, layer.diff_id()).to_string();
         let id = Digest::of(document.as_bytes()).to_string();
-        let image = NewImage { config: document.into_bytes(), references: references.clone(), origin: None };
+        let image =
+            NewImage { config: document.into_bytes(), references: references.clone(), origin: None, parent: None };
         let mut installation = Installation::new(self);
-        installation.add_top(layer, image)?;
+        installation.add_top(Some(layer), image)?;
         installation.commit(None)?;
         references.iter().for_each(|reference| self.tell("tag", &id, &reference.familiar()));
         self.tell("import", &id, &id);

@@ -36,6 +36,8 @@ pub struct ImageSummary {
     pub config_json: Vec<u8>,
     /// Number of containers that were made from it.
     pub containers: u32,
+    /// The image that it was made on, if that is still there; else empty.
+    pub parent: String,
     /// The manifest that it came with; empty if it came from no registry.
     pub manifest: Vec<u8>,
     /// Media type of that manifest.
@@ -108,6 +110,11 @@ pub(super) fn summary(
         list.push(reference.familiar());
     }
     let origin = view.origin(id)?.unwrap_or_default();
+    let parent = view.parents()?.into_iter().find(|(child, _)| child == id).map(|(_, parent)| parent);
+    let parent = match parent {
+        Some(parent) if view.image(&parent)?.is_some() => parent,
+        _ => String::new(),
+    };
     Ok(Some(ImageSummary {
         id: id.to_owned(),
         tags,
@@ -123,6 +130,7 @@ pub(super) fn summary(
         config: document.config.unwrap_or_default(),
         config_json,
         containers: u32::try_from(containers).unwrap_or(u32::MAX),
+        parent,
         manifest: origin.manifest,
         manifest_media_type: origin.media_type,
         repositories: origin.repositories,

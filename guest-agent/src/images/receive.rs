@@ -171,6 +171,7 @@ impl Receipt {
             config: incoming.image.config.clone(),
             references: references.clone(),
             origin: incoming.image.origin(),
+            parent: None,
         };
         incoming.put(image)?.commit(None)?;
         let action = if pushed { "push" } else { "pull" };

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Makes a mount and says what is to be done with it.
-pub(super) fn prepare(
+pub(crate) fn prepare(
     launch: MountLaunch,
     user_namespace: Option<BorrowedFd<'_>>,
 ) -> Result<(MountSetup, OwnedFd), LaunchError> {

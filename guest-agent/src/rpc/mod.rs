@@ -5,6 +5,7 @@ pub mod containers;
 mod error;
 pub mod events;
 pub mod execs;
+pub mod files;
 pub mod guest;
 pub mod images;
 pub mod networks;

@@ -7313,6 +7313,913 @@ pub mod execs_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Asks what is at a path.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatFileRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Which path.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+}
+/// What is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatFileResponse {
+    /// What it is.
+    #[prost(message, optional, tag = "1")]
+    pub stat: ::core::option::Option<FileStat>,
+}
+/// What a file is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileStat {
+    /// The last part of the path that was asked for.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Its bytes.
+    #[prost(uint64, tag = "2")]
+    pub size_bytes: u64,
+    /// Its kind and permissions, st_mode of stat(2).
+    #[prost(uint32, tag = "3")]
+    pub mode: u32,
+    /// When it was last changed.
+    #[prost(message, optional, tag = "4")]
+    pub modified_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// If it is a symbolic link: the path that it leads to in the end, whether there is something or not.
+    #[prost(string, tag = "5")]
+    pub link_target: ::prost::alloc::string::String,
+}
+/// Asks for files.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadFilesRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Which path. With "/." at the end it is the content of a folder.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+}
+/// First what it is, then a piece of the tar.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadFilesResponse {
+    /// What this message is.
+    #[prost(oneof = "read_files_response::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<read_files_response::Message>,
+}
+/// Nested message and enum types in `ReadFilesResponse`.
+pub mod read_files_response {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Stat(super::FileStat),
+        /// The next bytes of the tar.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::alloc::vec::Vec<u8>),
+    }
+}
+/// First where to, then the tar.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteFilesRequest {
+    /// What this message is.
+    #[prost(oneof = "write_files_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<write_files_request::Message>,
+}
+/// Nested message and enum types in `WriteFilesRequest`.
+pub mod write_files_request {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Open(super::WriteFilesOpen),
+        /// The next bytes of the tar.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::alloc::vec::Vec<u8>),
+    }
+}
+/// Where to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteFilesOpen {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Which folder.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+    /// Refuse to put a file over a folder, or a folder over a file.
+    #[prost(bool, tag = "3")]
+    pub keep_kinds: bool,
+    /// Give all to the user of the container, not to the owners in the tar.
+    #[prost(bool, tag = "4")]
+    pub owned_by_user: bool,
+}
+/// It is there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteFilesResponse {}
+/// Asks for all files.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportContainerRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+}
+/// A piece of the tar.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportContainerResponse {
+    /// The next bytes of the tar.
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
+/// Asks for the changes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFileChangesRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+}
+/// The changes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListFileChangesResponse {
+    /// In order of the paths.
+    #[prost(message, repeated, tag = "1")]
+    pub changes: ::prost::alloc::vec::Vec<FileChange>,
+}
+/// A difference.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileChange {
+    /// Which file.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// What became of it.
+    #[prost(enumeration = "FileChangeKind", tag = "2")]
+    pub kind: i32,
+}
+/// Asks for an image.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommitContainerRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Reference to give the image; none when empty.
+    #[prost(string, tag = "2")]
+    pub reference: ::prost::alloc::string::String,
+    /// Who made it.
+    #[prost(string, tag = "3")]
+    pub author: ::prost::alloc::string::String,
+    /// Comment in its history.
+    #[prost(string, tag = "4")]
+    pub message: ::prost::alloc::string::String,
+    /// Dockerfile instructions that change its configuration, as with ImportImage.
+    #[prost(string, repeated, tag = "5")]
+    pub changes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Freeze the container meanwhile, if it runs.
+    #[prost(bool, tag = "6")]
+    pub pause: bool,
+    /// Members of an image's configuration, as JSON, that rule over the container's: {"Cmd": \["sh"\]}.
+    #[prost(bytes = "vec", tag = "7")]
+    pub config_json: ::prost::alloc::vec::Vec<u8>,
+}
+/// The image is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommitContainerResponse {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FileChangeKind {
+    /// Not said.
+    Unspecified = 0,
+    /// It is there and was; what it holds or what it is changed.
+    Modified = 1,
+    /// It was not there.
+    Added = 2,
+    /// It is not there any more.
+    Deleted = 3,
+}
+impl FileChangeKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FILE_CHANGE_KIND_UNSPECIFIED",
+            Self::Modified => "FILE_CHANGE_KIND_MODIFIED",
+            Self::Added => "FILE_CHANGE_KIND_ADDED",
+            Self::Deleted => "FILE_CHANGE_KIND_DELETED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FILE_CHANGE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "FILE_CHANGE_KIND_MODIFIED" => Some(Self::Modified),
+            "FILE_CHANGE_KIND_ADDED" => Some(Self::Added),
+            "FILE_CHANGE_KIND_DELETED" => Some(Self::Deleted),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod files_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// The files of containers, running or not. Implemented in the agent.
+    ///
+    /// A path is one of the container: nothing in it, and no link that it leads over, leads out of the container. Volumes
+    /// are seen at their places; /proc, /sys and /dev are not.
+    /// NOT_FOUND: no such container, or no such file in it.
+    #[derive(Debug, Clone)]
+    pub struct FilesClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> FilesClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> FilesClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            FilesClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Says what is at a path, itself and not what it points to.
+        pub async fn stat_file(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StatFileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatFileResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Files/StatFile");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Files", "StatFile"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sends the tar of what is at a path, under its last name: first what it is, then the tar.
+        pub async fn read_files(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadFilesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReadFilesResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Files/ReadFiles");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Files", "ReadFiles"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Unpacks a tar, plain, gzip or zstd, into a folder. INVALID_ARGUMENT: the tar is damaged, the path is no folder or
+        /// cannot be written, or the tar would put a file over a folder against the request.
+        pub async fn write_files(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::WriteFilesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WriteFilesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Files/WriteFiles");
+            let mut req = request.into_streaming_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Files", "WriteFiles"));
+            self.inner.client_streaming(req, path, codec).await
+        }
+        /// Sends the tar of all of a container's own files, without its volumes.
+        pub async fn export_container(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportContainerResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Files/ExportContainer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Files", "ExportContainer"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Says in what the files of a container differ from its image's.
+        pub async fn list_file_changes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFileChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFileChangesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Files/ListFileChanges",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Files", "ListFileChanges"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes an image from a container: its image with one more layer.
+        pub async fn commit_container(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CommitContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CommitContainerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Files/CommitContainer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Files", "CommitContainer"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod files_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with FilesServer.
+    #[async_trait]
+    pub trait Files: std::marker::Send + std::marker::Sync + 'static {
+        /// Says what is at a path, itself and not what it points to.
+        async fn stat_file(
+            &self,
+            request: tonic::Request<super::StatFileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatFileResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ReadFiles method.
+        type ReadFilesStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReadFilesResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends the tar of what is at a path, under its last name: first what it is, then the tar.
+        async fn read_files(
+            &self,
+            request: tonic::Request<super::ReadFilesRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ReadFilesStream>, tonic::Status>;
+        /// Unpacks a tar, plain, gzip or zstd, into a folder. INVALID_ARGUMENT: the tar is damaged, the path is no folder or
+        /// cannot be written, or the tar would put a file over a folder against the request.
+        async fn write_files(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::WriteFilesRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<super::WriteFilesResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ExportContainer method.
+        type ExportContainerStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ExportContainerResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends the tar of all of a container's own files, without its volumes.
+        async fn export_container(
+            &self,
+            request: tonic::Request<super::ExportContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ExportContainerStream>,
+            tonic::Status,
+        >;
+        /// Says in what the files of a container differ from its image's.
+        async fn list_file_changes(
+            &self,
+            request: tonic::Request<super::ListFileChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFileChangesResponse>,
+            tonic::Status,
+        >;
+        /// Makes an image from a container: its image with one more layer.
+        async fn commit_container(
+            &self,
+            request: tonic::Request<super::CommitContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CommitContainerResponse>,
+            tonic::Status,
+        >;
+    }
+    /// The files of containers, running or not. Implemented in the agent.
+    ///
+    /// A path is one of the container: nothing in it, and no link that it leads over, leads out of the container. Volumes
+    /// are seen at their places; /proc, /sys and /dev are not.
+    /// NOT_FOUND: no such container, or no such file in it.
+    #[derive(Debug)]
+    pub struct FilesServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> FilesServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for FilesServer<T>
+    where
+        T: Files,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Files/StatFile" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatFileSvc<T: Files>(pub Arc<T>);
+                    impl<T: Files> tonic::server::UnaryService<super::StatFileRequest>
+                    for StatFileSvc<T> {
+                        type Response = super::StatFileResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StatFileRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::stat_file(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatFileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/ReadFiles" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadFilesSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::ServerStreamingService<super::ReadFilesRequest>
+                    for ReadFilesSvc<T> {
+                        type Response = super::ReadFilesResponse;
+                        type ResponseStream = T::ReadFilesStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadFilesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::read_files(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadFilesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/WriteFiles" => {
+                    #[allow(non_camel_case_types)]
+                    struct WriteFilesSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::ClientStreamingService<super::WriteFilesRequest>
+                    for WriteFilesSvc<T> {
+                        type Response = super::WriteFilesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::WriteFilesRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::write_files(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WriteFilesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/ExportContainer" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportContainerSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::ServerStreamingService<
+                        super::ExportContainerRequest,
+                    > for ExportContainerSvc<T> {
+                        type Response = super::ExportContainerResponse;
+                        type ResponseStream = T::ExportContainerStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportContainerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::export_container(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportContainerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/ListFileChanges" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFileChangesSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::UnaryService<super::ListFileChangesRequest>
+                    for ListFileChangesSvc<T> {
+                        type Response = super::ListFileChangesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFileChangesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::list_file_changes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFileChangesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/CommitContainer" => {
+                    #[allow(non_camel_case_types)]
+                    struct CommitContainerSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::UnaryService<super::CommitContainerRequest>
+                    for CommitContainerSvc<T> {
+                        type Response = super::CommitContainerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CommitContainerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::commit_container(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CommitContainerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for FilesServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Files";
+    impl<T> tonic::server::NamedService for FilesServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// An image.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Image {
@@ -7367,6 +8274,9 @@ pub struct Image {
     /// Its layers as that manifest names them, in the order of their digests.
     #[prost(message, repeated, tag = "17")]
     pub remote_layers: ::prost::alloc::vec::Vec<RemoteLayer>,
+    /// Id of the image that it was made on, if it was made here and that is still there.
+    #[prost(string, tag = "18")]
+    pub parent_id: ::prost::alloc::string::String,
 }
 /// A layer as a registry has it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -7509,6 +8419,9 @@ pub struct RemoveImageRequest {
     /// Even if it has several references or stopped containers use it.
     #[prost(bool, tag = "2")]
     pub force: bool,
+    /// Keep the images that it was made on, although nothing names them.
+    #[prost(bool, tag = "3")]
+    pub keep_parents: bool,
 }
 /// What was removed, in order.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -7536,6 +8449,43 @@ pub mod removed_image {
         #[prost(string, tag = "2")]
         Deleted(::prost::alloc::string::String),
     }
+}
+/// Asks to remove images that nobody needs.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneImagesRequest {
+    /// Only those that match every key. Keys: dangling (false: those with names too) label label! until.
+    #[prost(map = "string, message", tag = "1")]
+    pub filters: ::std::collections::HashMap<::prost::alloc::string::String, StringList>,
+}
+/// What was removed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneImagesResponse {
+    /// The steps.
+    #[prost(message, repeated, tag = "1")]
+    pub removed: ::prost::alloc::vec::Vec<RemovedImage>,
+    /// Bytes of the layers that went.
+    #[prost(uint64, tag = "2")]
+    pub freed_bytes: u64,
+}
+/// Asks for a check.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckStoreRequest {
+    /// Also read every layer and compare its digest, which takes time.
+    #[prost(bool, tag = "1")]
+    pub content: bool,
+}
+/// What the check found.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckStoreResponse {
+    /// What is wrong, a sentence each; none if all is well.
+    #[prost(string, repeated, tag = "1")]
+    pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Images that were looked at.
+    #[prost(uint32, tag = "2")]
+    pub images: u32,
+    /// Layers that were looked at.
+    #[prost(uint32, tag = "3")]
+    pub layers: u32,
 }
 /// From the host: first what comes, then that it is to last.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -7976,6 +8926,56 @@ pub mod images_client {
                 .insert(GrpcMethod::new("cove.v1.Images", "RemoveImage"));
             self.inner.unary(req, path, codec).await
         }
+        /// Removes the images that have no name, or all that no container was made from. INVALID_ARGUMENT: an unknown filter.
+        /// FAILED_PRECONDITION: another prune is under way.
+        pub async fn prune_images(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PruneImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneImagesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/PruneImages",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Images", "PruneImages"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says whether the record of images and what lies on the data disk agree.
+        pub async fn check_store(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckStoreRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckStoreResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/CheckStore",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Images", "CheckStore"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Takes in an image that the host fetches, or notes where the host has sent it; its layers by ReceiveLayer meanwhile. The layers that are there, and those
         /// that come, are kept while the stream lasts; what was not committed when it ends is dropped.
         /// INVALID_ARGUMENT: the configuration or the commit is wrong. FAILED_PRECONDITION: a layer is still missing.
@@ -8135,6 +9135,23 @@ pub mod images_server {
             request: tonic::Request<super::RemoveImageRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RemoveImageResponse>,
+            tonic::Status,
+        >;
+        /// Removes the images that have no name, or all that no container was made from. INVALID_ARGUMENT: an unknown filter.
+        /// FAILED_PRECONDITION: another prune is under way.
+        async fn prune_images(
+            &self,
+            request: tonic::Request<super::PruneImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneImagesResponse>,
+            tonic::Status,
+        >;
+        /// Says whether the record of images and what lies on the data disk agree.
+        async fn check_store(
+            &self,
+            request: tonic::Request<super::CheckStoreRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckStoreResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the ReceiveImage method.
@@ -8563,6 +9580,94 @@ pub mod images_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RemoveImageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/PruneImages" => {
+                    #[allow(non_camel_case_types)]
+                    struct PruneImagesSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::UnaryService<super::PruneImagesRequest>
+                    for PruneImagesSvc<T> {
+                        type Response = super::PruneImagesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PruneImagesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::prune_images(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PruneImagesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/CheckStore" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckStoreSvc<T: Images>(pub Arc<T>);
+                    impl<T: Images> tonic::server::UnaryService<super::CheckStoreRequest>
+                    for CheckStoreSvc<T> {
+                        type Response = super::CheckStoreResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckStoreRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::check_store(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckStoreSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -6,8 +6,10 @@
 
 mod attacks;
 mod clients;
+mod commit;
 mod compose;
 mod containers;
+mod cp;
 mod devices;
 mod events;
 mod exec;
@@ -70,6 +72,8 @@ fn main() {
         ("flags", flags::TESTS),
         ("images", images::TESTS),
         ("registry", registry::TESTS),
+        ("cp", cp::TESTS),
+        ("commit", commit::TESTS),
         ("limits", limits::TESTS),
         ("options", options::TESTS),
         ("security_options", security_options::TESTS),

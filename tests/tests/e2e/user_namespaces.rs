@@ -1,9 +1,12 @@
 //! User namespaces: the root of a container that has one is nobody in the machine. And clocks of a container's own.
 
 use anyhow::{Context as _, Result, ensure};
-use cove_tests::{image::BUSYBOX, world::World};
+use cove_tests::{
+    image::{self, BUSYBOX},
+    world::World,
+};
 
-use crate::{attacks, life};
+use crate::life;
 
 crate::tests![
     root_of_a_container_is_nobody_in_the_machine,

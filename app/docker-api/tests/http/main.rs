@@ -11,6 +11,7 @@ mod engine;
 
 mod errors;
 mod events;
+mod files;
 mod golden;
 mod hijacked;
 mod images;

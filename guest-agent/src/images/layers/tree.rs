@@ -150,7 +150,7 @@ pub(super) fn open_in_root(root: &OwnedFd, path: &[u8]) -> rustix::io::Result<Ow
 }
 
 /// Removes `name` in `parent` with all that is in it, without following a link.
-pub(super) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<()> {
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<()> {
     remove_below(parent, name, 0)
 }
 

@@ -265,7 +265,7 @@ fn make_folder(
 }
 
 /// Owner, permissions and attributes. The owner first: changing it clears set-user-id and file capabilities.
-fn set_metadata(fd: BorrowedFd<'_>, entry: &Entry, privilege: Privilege) -> rustix::io::Result<()> {
+pub(super) fn set_metadata(fd: BorrowedFd<'_>, entry: &Entry, privilege: Privilege) -> rustix::io::Result<()> {
     if privilege == Privilege::Full {
         fchown(fd, Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)))?;
     }

@@ -12,6 +12,7 @@ use crate::images::config::Document;
 use crate::images::digest::Digest;
 use crate::images::error::at;
 use crate::images::layers::{build, remove_tree};
+use crate::images::moments::moment;
 use crate::images::reference::Reference;
 use crate::images::store::{Pin, sync_folder};
 use crate::images::tag::{now_nanos, put_tag};
@@ -25,6 +26,8 @@ pub(crate) struct NewImage {
     pub(crate) references: Vec<Reference>,
     /// Where it is to be found.
     pub(crate) origin: Option<OriginRecord>,
+    /// The image that it was made on.
+    pub(crate) parent: Option<String>,
 }
 
 /// Images on their way into the store.
@@ -90,11 +93,11 @@ impl Installation {
         self.put(image)
     }
 
-    /// Installs an image whose highest layer is new and whose other layers are there.
-    pub(crate) fn add_top(&mut self, top: NewLayer, image: NewImage) -> Result<(), ImagesError> {
+    /// Installs an image whose layers are there, but for the highest if that is new.
+    pub(crate) fn add_top(&mut self, top: Option<NewLayer>, image: NewImage) -> Result<(), ImagesError> {
         let document = Document::parse(&image.config)?;
         let chains = self.expect(&document, document.diff_ids().len())?;
-        if let Some(highest) = chains.last() {
+        if let Some((highest, top)) = chains.last().zip(top) {
             self.take(highest, top);
         }
         self.put(image)
@@ -149,6 +152,7 @@ impl Installation {
     /// Makes it last: data, names, catalogue, in this order.
     pub(crate) fn commit(mut self, builtin: Option<&Digest>) -> Result<(), ImagesError> {
         let layers = self.place_layers()?;
+        moment();
         self.store.0.catalogue.write(|change| {
             for (chain, record) in &layers {
                 change.put_layer(chain, record)?;
@@ -159,8 +163,11 @@ impl Installation {
             if let Some(digest) = builtin {
                 change.note_builtin(&digest.to_string())?;
             }
-            Ok(())
-        })
+            moment();
+            Ok::<_, ImagesError>(())
+        })?;
+        moment();
+        Ok(())
     }
 
     /// Moves new layers to their places, durably.
@@ -168,7 +175,9 @@ impl Installation {
         let folder = self.store.layers_folder();
         if !self.built.is_empty() {
             let open = fs::File::open(&folder).map_err(at("open", &folder))?;
+            moment();
             rustix::fs::syncfs(&open).map_err(|error| at("sync", &folder)(error.into()))?;
+            moment();
         }
         let mut layers = Vec::new();
         for (chain, layer) in std::mem::take(&mut self.built) {
@@ -178,6 +187,7 @@ impl Installation {
                 Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {}
                 moved => moved.map_err(at("move into place", &place))?,
             }
+            moment();
             layers.push((chain, layer.record));
         }
         sync_folder(&folder)?;
@@ -236,6 +246,9 @@ impl Ready {
             record.tagged_nanos = now_nanos();
             put_tag(change, &self.id, record.clone(), reference)?;
         }
+        if let Some(parent) = &self.image.parent {
+            change.put_parent(&self.id, parent)?;
+        }
         if let Some(origin) = &self.image.origin {
             let mut origin = origin.clone();
             if let Some(known) = change.origin(&self.id)?.filter(|known| known.manifest == origin.manifest) {
@@ -261,6 +274,7 @@ pub(crate) fn build_layer(
     let config = &store.0.config;
     let built = build(source, &folder.0, expected, config.privilege, &config.limits)
         .map_err(|error| store.explain_full(error.into(), "unpacking the layers", known_bytes, 0))?;
+    moment();
     let record = LayerRecord { diff_id: built.diff_id, tar_bytes: built.tar_bytes, content_bytes: built.content_bytes };
     Ok(NewLayer { record, folder })
 }

@@ -71,7 +71,7 @@ impl ImageStore {
         let mut installation = Installation::new(self);
         for image in found {
             let layers = image.layers.iter().map(String::as_str).collect::<Vec<_>>();
-            let new = NewImage { config: image.config, references: image.references, origin: None };
+            let new = NewImage { config: image.config, references: image.references, origin: None, parent: None };
             installation.add(spool, new, &layers)?;
         }
         let loaded = installation.loaded();

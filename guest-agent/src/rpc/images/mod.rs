@@ -131,9 +131,37 @@ impl v1::images_server::Images for ImagesService {
         &self,
         request: Request<RemoveImageRequest>,
     ) -> Result<Response<RemoveImageResponse>, Status> {
-        let RemoveImageRequest { image, force } = request.into_inner();
-        let removed = self.call(move |store| store.remove(&image, force)).await?;
+        let RemoveImageRequest { image, force, keep_parents } = request.into_inner();
+        let remove = move |store: &ImageStore| match keep_parents {
+            true => store.remove(&image, force),
+            false => store.remove_with_parents(&image, force),
+        };
+        let removed = self.call(remove).await?;
         Ok(Response::new(RemoveImageResponse { removed: removed.into_iter().map(step).collect() }))
+    }
+
+    async fn prune_images(
+        &self,
+        request: Request<v1::PruneImagesRequest>,
+    ) -> Result<Response<v1::PruneImagesResponse>, Status> {
+        let filters = request.into_inner().filters.into_iter().map(|(key, list)| (key, list.values)).collect();
+        let pruned = self.call(move |store| store.prune(&filters)).await?;
+        let removed = pruned.removed.into_iter().map(step).collect();
+        Ok(Response::new(v1::PruneImagesResponse { removed, freed_bytes: pruned.freed_bytes }))
+    }
+
+    async fn check_store(
+        &self,
+        request: Request<v1::CheckStoreRequest>,
+    ) -> Result<Response<v1::CheckStoreResponse>, Status> {
+        let content = request.into_inner().content;
+        let report = self.call(move |store| store.check(content)).await?;
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(Response::new(v1::CheckStoreResponse {
+            images: count(report.images),
+            layers: count(report.layers),
+            problems: report.problems,
+        }))
     }
 
     async fn receive_image(
@@ -186,6 +214,7 @@ fn image(image: ImageSummary) -> Image {
         layer_bytes: image.layer_bytes,
         config_json: image.config_json,
         containers: image.containers,
+        parent_id: image.parent,
         manifest: image.manifest,
         manifest_media_type: image.manifest_media_type,
         repositories: image.repositories,
@@ -200,7 +229,7 @@ fn remote_layer(images::RemoteLayer { digest, media_type, size_bytes }: images::
 fn step(step: Removed) -> RemovedImage {
     let what = match step {
         Removed::Untagged(reference) => What::Untagged(reference),
-        Removed::Deleted(digest) => What::Deleted(digest),
+        Removed::Deleted(digest) | Removed::Layer(digest, _) => What::Deleted(digest),
     };
     RemovedImage { what: Some(what) }
 }

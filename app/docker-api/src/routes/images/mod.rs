@@ -1,5 +1,6 @@
 //! Images, a file per verb. `lines` — what progress streams are made of.
 
+pub(super) mod commit;
 pub(super) mod create;
 pub(super) mod history;
 mod import;
@@ -9,6 +10,7 @@ pub(super) mod list;
 pub(super) mod load;
 mod pull;
 pub(super) mod push;
+pub(super) mod prune;
 pub(super) mod remove;
 pub(super) mod save;
 pub(super) mod search;

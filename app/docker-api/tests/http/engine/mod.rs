@@ -6,6 +6,7 @@ mod canned;
 mod containers;
 mod events;
 mod execs;
+mod files;
 mod host;
 mod images;
 mod networks;
@@ -46,6 +47,7 @@ impl Fake {
         let routes = tonic::service::Routes::new(v1::containers_server::ContainersServer::new(handle()))
             .add_service(v1::execs_server::ExecsServer::new(handle()))
             .add_service(v1::events_server::EventsServer::new(handle()))
+            .add_service(v1::files_server::FilesServer::new(handle()))
             .add_service(v1::images_server::ImagesServer::new(handle()))
             .add_service(v1::networks_server::NetworksServer::new(handle()))
             .add_service(v1::volumes_server::VolumesServer::new(handle()))
