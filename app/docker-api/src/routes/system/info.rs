@@ -54,8 +54,7 @@ fn shape(guest: &v1::GetGuestResponse, version: &str) -> Value {
         "NEventsListener": 0,
     });
     merge(&mut info, platform(guest));
-    merge(&mut info, fixed(version));
-    info["SecurityOptions"] = security_options(guest);
+    merge(&mut info, runtime(guest, version));
     info
 }
 
@@ -82,6 +81,7 @@ fn platform(guest: &v1::GetGuestResponse) -> Value {
     })
 }
 
+<<<<<<< ours
 /// How registries are asked, as dockerd shows it: networks apart from hosts, and the loopback network always among them.
 fn registry_config(settings: &v1::RegistrySettings) -> Value {
     let (networks, hosts): (Vec<&String>, Vec<&String>) =
@@ -105,6 +105,9 @@ fn registry_config(settings: &v1::RegistrySettings) -> Value {
 }
 
 fn fixed(version: &str) -> Value {
+=======
+fn runtime(guest: &v1::GetGuestResponse, version: &str) -> Value {
+>>>>>>> theirs
     json!({
         "ServerVersion": version,
         "Runtimes": {"cove": {"path": "cove-guest"}},
@@ -124,6 +127,7 @@ fn fixed(version: &str) -> Value {
         "ContainerdCommit": {"ID": ""},
         "RuncCommit": {"ID": ""},
         "InitCommit": {"ID": ""},
+        "SecurityOptions": security_options(guest),
         "CDISpecDirs": null,
     })
 }
