@@ -60,6 +60,9 @@ fn main() {
         ["ptrace", pid] => println!("ptrace {pid}: {:?}", call(101, [16, pid.parse().unwrap_or(0), 0])),
         ["overwrite"] => overwrite(),
         ["descriptors"] => descriptors(),
+        ["wait"] => loop {
+            std::thread::park();
+        },
         other => println!("no such attack: {other:?}"),
     }
 }

@@ -165,6 +165,7 @@ fn machine_config(home: &Home, image: &GuestImage, host: HostResources, deadline
         settings: home.machine().join("settings.json"),
         host,
         secret_guest_path: cove_proto::boot_secret::GUEST_PATH.to_owned(),
+        settings_guest_path: cove_proto::boot_settings::GUEST_PATH.to_owned(),
         deadlines,
     }
 }

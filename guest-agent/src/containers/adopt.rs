@@ -30,7 +30,8 @@ impl Containers {
     /// # Errors
     /// If the disk or the database cannot be used.
     pub async fn open(ground: Ground, held: HashMap<String, Arc<dyn Program>>) -> Result<Self, ContainersError> {
-        let Ground { root, database, images, volumes, networks, launcher, boot, cpus, events } = ground;
+        let Ground { root, database, images, volumes, networks, launcher, boot, cpus, user_namespaces, events } =
+            ground;
         let folders = blocking(move || Folders::open(&root)).await?;
         let (index, shutting_down) = (Mutex::new(Index::default()), AtomicBool::new(false));
         let pruning = AtomicBool::new(false);
@@ -47,6 +48,7 @@ impl Containers {
             folders,
             boot,
             cpus,
+            user_namespaces,
             events,
             index,
             changes,

@@ -10,7 +10,7 @@ use super::{
     actor::Actor,
     blocking, detached, launch, log, merge, mounts, namespaces,
     record::{CONTAINERS, Record, State},
-    spec,
+    spec, user_namespaces,
 };
 use crate::{clock, logs::Log, names};
 
@@ -60,6 +60,7 @@ fn make_on_disk(
     let image = engine.images.hold(&spec.image, id)?;
     let mut spec = merge::merge(spec, &image.config);
     spec::check(&spec, engine.cpus)?;
+    user_namespaces::check(&spec, engine.user_namespaces)?;
     namespaces::fill_in(engine, &mut spec)?;
     launch::fill_in_defaults(&mut spec, id);
     mounts::resolve(engine, id, &mut spec)?;

@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use super::{devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError};
+use super::{
+    devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError,
+    user_namespaces::UserNamespaceError,
+};
 use crate::{
     images::ImagesError, logs::LogError, names, networks::NetworkError, processes::SignalError, state::StateError,
     volumes::VolumesError,
@@ -157,6 +160,9 @@ pub enum ContainersError {
     /// Another container's namespaces cannot be shared.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// Its user namespace.
+    #[error(transparent)]
+    UserNamespace(#[from] UserNamespaceError),
     /// A kernel parameter that is not the container's.
     #[error("{BEFORE_CHECKS}{0}: unknown")]
     Sysctl(SysctlError),
@@ -266,6 +272,7 @@ impl ContainersError {
             | Self::Conflict(_) => Kind::Conflict,
             Self::Kill { source, .. } | Self::Remove { source, .. } | Self::Update { source, .. } => source.kind(),
             Self::Join(error) => error.kind(),
+            Self::UserNamespace(error) => error.kind(),
             Self::Image(error) => image_kind(error),
             Self::Volume(error) => volume_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,

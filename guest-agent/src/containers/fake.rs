@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     error::Error,
     io::{self, PipeReader, PipeWriter, Write},
-    os::fd::OwnedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -31,6 +31,7 @@ use crate::{
         launch::{ContainerLaunch, ExecLaunch, ExitStatus, ProcessSpec, StdioSpec},
     },
     state::Database,
+    user_namespaces::Made,
     volumes::Volumes,
 };
 
@@ -90,6 +91,15 @@ impl Launcher for FakeLauncher {
         Ok(std::fs::File::open(files.path()).unwrap().into())
     }
 
+    fn make_user_namespace(&self) -> io::Result<Made> {
+        let open = |name| std::fs::File::open(format!("/proc/self/ns/{name}")).map(OwnedFd::from);
+        Ok(Made { user: open("user")?, network: open("net")? })
+    }
+
+    fn make_network_namespace(&self, _: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+        Ok(std::fs::File::open("/proc/self/ns/net")?.into())
+    }
+
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
         let launched = self.launch(&launch.id, launch.process);
         async move { launched }.boxed()
@@ -113,6 +123,8 @@ pub(crate) struct FakeProgram {
     pub(crate) frozen: AtomicBool,
     pub(crate) changes: Mutex<Vec<Change>>,
     pub(crate) refuses_limits: AtomicBool,
+    /// What stands for its user namespace, if it has one.
+    pub(crate) remapped: Mutex<Option<PathBuf>>,
 }
 
 /// The program's ends of its pipes.
@@ -152,6 +164,7 @@ impl FakeProgram {
             frozen: AtomicBool::new(false),
             changes: Mutex::default(),
             refuses_limits: AtomicBool::new(false),
+            remapped: Mutex::default(),
         }
     }
 
@@ -186,6 +199,11 @@ impl FakeProgram {
 impl Program for FakeProgram {
     fn pid(&self) -> u32 {
         self.pid
+    }
+
+    fn user_namespace(&self) -> io::Result<Option<OwnedFd>> {
+        let path = self.remapped.lock().unwrap().clone();
+        path.map(|path| std::fs::File::open(path).map(OwnedFd::from)).transpose()
     }
 
     fn started_at_nanos(&self) -> i64 {
@@ -354,6 +372,7 @@ impl World {
             networks,
             launcher: launcher.clone(),
             boot: boot.to_owned(),
+            user_namespaces: false,
             cpus: 2,
             events: events.clone(),
         };

@@ -18,7 +18,7 @@
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
 //!   [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
 //! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
-//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
+//! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`], [`user_namespaces`],
 //!   [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`log`],
 //!   [`folder`], [`record`].
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
@@ -69,6 +69,7 @@ mod tell;
 mod tests;
 mod top;
 mod update;
+mod user_namespaces;
 mod wait;
 pub mod watch;
 
@@ -122,6 +123,8 @@ pub struct Ground {
     pub boot: String,
     /// How many CPUs the guest has.
     pub cpus: usize,
+    /// Whether containers have a user namespace unless they say otherwise.
+    pub user_namespaces: bool,
     /// Where to tell what happens.
     pub events: Events,
 }
@@ -140,6 +143,7 @@ pub(crate) struct Engine {
     folders: Folders,
     boot: String,
     cpus: usize,
+    user_namespaces: bool,
     events: Events,
     index: Mutex<Index>,
     /// Counts what changed, see [`watch`].

@@ -77,7 +77,7 @@ pub(super) fn check(spec: &ContainerSpec) -> Result<(), SpecError> {
         ("PID mode", &spec.pid_mode, &["", "private", "host"]),
         ("UTS mode", &spec.uts_mode, &["", "private", "host"]),
         ("cgroup namespace mode", &spec.cgroupns_mode, &["", "private", "host"]),
-        ("user namespace mode", &spec.userns_mode, &["", "host"]),
+        ("user namespace mode", &spec.userns_mode, &["", "host", "private"]),
     ] {
         let joins = matches!(what, "IPC mode" | "PID mode") && named(mode);
         if !joins && !valid.contains(&mode.as_str()) {

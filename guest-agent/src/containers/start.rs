@@ -10,6 +10,7 @@ use super::{
     record::{Phase, Record},
     restart_policy::Restarts,
     sysctls,
+    user_namespaces::{self, Chosen},
 };
 use crate::processes::{
     LaunchError,
@@ -197,7 +198,9 @@ fn prepare(engine: &Engine, record: &Record) -> Result<ContainerLaunch, Containe
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
     let (network, shared) = namespaces::shared(engine, record)?;
-    let attached = namespaces::is_bridged(&record.spec).then(|| engine.networks.attach(&record.id)).transpose()?;
+    let Chosen { user, network: of_user } = user_namespaces::choose(engine, record, &shared)?;
+    let attach = || engine.networks.attach(&record.id, of_user);
+    let attached = namespaces::is_bridged(&record.spec).then(attach).transpose()?;
     let etc = match &shared.network {
         Some(donor) => etc::files(&engine.folders.of(donor)),
         None => {
@@ -210,6 +213,7 @@ fn prepare(engine: &Engine, record: &Record) -> Result<ContainerLaunch, Containe
     if let Some(namespace) = attached.and_then(|attached| attached.namespace) {
         (launch.network, launch.namespace) = (Network::Ready, Some(Arc::new(namespace)));
     }
+    launch.user_namespace = user.map(Arc::new);
     launch.sysctls = sysctls::parameters(&record.spec).map_err(ContainersError::Sysctl)?;
     (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
     launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;

@@ -242,11 +242,11 @@ impl Networks {
         named.or_else(|| self.all().find(|(_, kept)| begins(kept)))
     }
 
-    /// Gives a container that starts a place on the bridge. Blocks.
+    /// Gives a container that starts a place on the bridge, in a namespace of its user namespace if it has one. Blocks.
     ///
     /// # Errors
     /// If there is no address or the kernel refuses; nothing is left then.
-    pub fn attach(&self, container: &str) -> Result<Attached, NetworkError> {
+    pub fn attach(&self, container: &str, of_user: Option<OwnedFd>) -> Result<Attached, NetworkError> {
         let inner = &self.0;
         let mut state = inner.state();
         // It ended a moment ago and is to have its address again.
@@ -254,10 +254,10 @@ impl Networks {
             state = inner.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let address = state.addresses.take().ok_or_else(|| NetworkError::NoAddress(self.id(BRIDGE).to_owned()))?;
-        let ready = state.ready.pop();
+        let ready = if of_user.is_none() { state.ready.pop() } else { None };
         drop(state);
         inner.changed.notify_all();
-        let attached = inner.wire(ready, address).and_then(|attached| {
+        let attached = inner.wire(ready, of_user, address).and_then(|attached| {
             let path = inner.notes.join(container);
             let noted = fs::write(&path, attached.endpoint.written());
             noted.map(|()| attached).map_err(|source| NetworkError::Note { path, source })
@@ -310,7 +310,12 @@ impl Inner {
     }
 
     /// Gives a namespace an address. One that was ready may be of no use any more: then another is made.
-    fn wire(&self, ready: Option<Ready>, address: Ipv4Addr) -> Result<Attached, NetworkError> {
+    fn wire(
+        &self,
+        ready: Option<Ready>,
+        of_user: Option<OwnedFd>,
+        address: Ipv4Addr,
+    ) -> Result<Attached, NetworkError> {
         let Some(bridge) = self.bridge else {
             let endpoint = Endpoint { id: names::new_id()?, address, link: "paper".to_owned() };
             return Ok(Attached { endpoint, namespace: None });
@@ -321,7 +326,7 @@ impl Inner {
                 wired => return wired,
             }
         }
-        wire(namespace::make(bridge).map_err(NetworkError::Link)?, address)
+        wire(namespace::make(bridge, of_user).map_err(NetworkError::Link)?, address)
     }
 
     /// Makes namespaces ready as they are taken, for as long as the agent lives.
@@ -334,7 +339,7 @@ impl Inner {
                 continue;
             }
             drop(state);
-            let made = namespace::make(bridge);
+            let made = namespace::make(bridge, None);
             state = self.state();
             match made {
                 Ok(ready) => state.ready.push(ready),
@@ -447,12 +452,12 @@ mod tests {
         let world = World::new();
         let networks = world.open(&[]);
         for container in ["a", "b", "c"] {
-            networks.attach(container).unwrap();
+            networks.attach(container, None).unwrap();
         }
         assert_eq!(["a", "b", "c"].map(|id| last_byte(&networks, id)), [Some(2), Some(3), Some(4)]);
         networks.detach("b");
         assert_eq!(last_byte(&networks, "b"), None);
-        let endpoint = networks.attach("d").unwrap().endpoint;
+        let endpoint = networks.attach("d", None).unwrap().endpoint;
         assert_eq!((endpoint.address, endpoint.hardware()), ("172.17.0.3".parse().unwrap(), [2, 0x42, 172, 17, 0, 3]));
         assert_eq!(networks.endpoints().len(), 3);
     }
@@ -461,8 +466,8 @@ mod tests {
     fn the_next_agent_knows_who_has_what() {
         let world = World::new();
         let before = world.open(&[]);
-        let kept = before.attach("a").unwrap().endpoint;
-        before.attach("gone").unwrap();
+        let kept = before.attach("a", None).unwrap().endpoint;
+        before.attach("gone", None).unwrap();
         let ids = [BRIDGE, HOST, NONE].map(|name| before.id(name).to_owned());
         drop(before);
         // Half a note, of a start that was cut off.
@@ -471,7 +476,7 @@ mod tests {
         assert_eq!(after.endpoint("a"), Some(kept));
         assert_eq!(after.endpoint("gone"), None);
         assert_eq!([BRIDGE, HOST, NONE].map(|name| after.id(name).to_owned()), ids);
-        after.attach("b").unwrap();
+        after.attach("b", None).unwrap();
         assert_ne!(last_byte(&after, "b"), last_byte(&after, "a"));
     }
 

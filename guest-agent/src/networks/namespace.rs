@@ -7,10 +7,10 @@ use std::{
     thread,
 };
 
-use rustix::io::Errno;
+use rustix::{io::Errno, thread::ThreadNameSpaceType};
 
 use super::netlink::{Netlink, Veth};
-use crate::{names, namespaces::OWN_NETWORK, sys::loopback};
+use crate::{names, namespaces, sys::loopback, user_namespaces};
 
 /// What the container calls its end.
 const INSIDE: &str = "eth0";
@@ -29,19 +29,28 @@ pub(super) struct Ready {
     pub(super) index: u32,
 }
 
-/// Makes one whose link ends in this bridge.
-pub(super) fn make(bridge: u32) -> io::Result<Ready> {
+/// Makes one whose link ends in this bridge, or makes this one so, which belongs to a container's user namespace.
+pub(super) fn make(bridge: u32, given: Option<OwnedFd>) -> io::Result<Ready> {
     // A thread of its own: it is in the new namespace afterwards, and ends with it.
-    let made = thread::Builder::new().name("netns".to_owned()).spawn(move || make_here(bridge))?;
+    let made = thread::Builder::new().name("netns".to_owned()).spawn(move || make_here(bridge, given))?;
     made.join().map_err(|_| io::Error::other("the thread that makes a network namespace has panicked"))?
 }
 
-fn make_here(bridge: u32) -> io::Result<Ready> {
+fn make_here(bridge: u32, given: Option<OwnedFd>) -> io::Result<Ready> {
     let outside = Netlink::open()?;
-    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
+    let groups = match given {
+        Some(namespace) => {
+            namespaces::enter(namespace, ThreadNameSpaceType::NETWORK)?;
+            user_namespaces::GROUPS_OUTSIDE
+        }
+        None => {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
+            namespaces::ALL_GROUPS
+        }
+    };
     let namespace: OwnedFd = File::open("/proc/thread-self/ns/net")?.into();
     loopback::bring_up()?;
-    for (parameter, value) in OWN_NETWORK {
+    for (parameter, value) in namespaces::own_network(&groups) {
         fs::write(format!("/proc/sys/{parameter}"), value)?;
     }
     let link = format!("veth{}", &names::new_id().map_err(io::Error::other)?[..7]);

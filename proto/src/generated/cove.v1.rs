@@ -239,6 +239,9 @@ pub struct MachineSettings {
     /// How many seconds containers get to stop before they are killed.
     #[prost(uint64, tag = "4")]
     pub grace_seconds: u64,
+    /// Whether containers have a user namespace unless they say otherwise.
+    #[prost(bool, tag = "5")]
+    pub user_namespaces: bool,
 }
 /// What the settings may be on this host.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -308,6 +311,9 @@ pub struct UpdateSettingsRequest {
     /// Start from the defaults instead of the file: the way out of a file that cannot be used.
     #[prost(bool, tag = "5")]
     pub reset: bool,
+    /// Whether containers have a user namespace unless they say otherwise.
+    #[prost(bool, optional, tag = "6")]
+    pub user_namespaces: ::core::option::Option<bool>,
 }
 /// The settings are written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1532,6 +1538,9 @@ pub struct GetGuestResponse {
     /// How long all CPUs together have worked since the boot.
     #[prost(message, optional, tag = "20")]
     pub cpu_time: ::core::option::Option<::prost_types::Duration>,
+    /// Whether containers have a user namespace unless they say otherwise.
+    #[prost(bool, tag = "21")]
+    pub user_namespaces: bool,
 }
 /// One namespace of a process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2132,7 +2141,8 @@ pub struct ContainerSpec {
     /// "private" or "host"; private when empty.
     #[prost(string, tag = "31")]
     pub cgroupns_mode: ::prost::alloc::string::String,
-    /// "host": no user namespace, even where the engine makes them. Empty: as the engine does.
+    /// "host": no user namespace, even where the engine makes them. "private": one, even where it does not. Empty: as the
+    /// engine does.
     #[prost(string, tag = "32")]
     pub userns_mode: ::prost::alloc::string::String,
     /// Whether an init of Cove's own is the first process and reaps what its program leaves behind.
@@ -2174,6 +2184,19 @@ pub struct ContainerSpec {
     /// Rules for devices in the words of cgroups: "c 1:3 rwm".
     #[prost(string, repeated, tag = "43")]
     pub device_cgroup_rules: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// By how much its clocks differ from the guest's, by a time namespace of its own; none when absent.
+    #[prost(message, optional, tag = "50")]
+    pub clock_offsets: ::core::option::Option<ClockOffsets>,
+}
+/// By how many seconds the clocks of a container are ahead of the guest's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClockOffsets {
+    /// CLOCK_MONOTONIC.
+    #[prost(int64, tag = "1")]
+    pub monotonic_seconds: i64,
+    /// CLOCK_BOOTTIME.
+    #[prost(int64, tag = "2")]
+    pub boottime_seconds: i64,
 }
 /// What a container may use. Zero means no limit unless said otherwise.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -24,7 +24,7 @@ crate::tests![
 ];
 
 /// An image with the program of tests/programs/attack.rs beside busybox.
-fn image(world: &World) -> Result<String> {
+pub(super) fn image(world: &World) -> Result<String> {
     let name = "cove-test/attack:1".to_owned();
     if world.docker(&["image", "inspect", &name])?.code() == 0 {
         return Ok(name);

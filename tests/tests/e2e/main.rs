@@ -30,6 +30,7 @@ mod settings;
 mod stats;
 mod stop;
 mod terminal;
+mod user_namespaces;
 mod volumes;
 
 use std::{
@@ -66,6 +67,7 @@ fn main() {
         ("options", options::TESTS),
         ("security_options", security_options::TESTS),
         ("namespaces", namespaces::TESTS),
+        ("user_namespaces", user_namespaces::TESTS),
         ("networks", networks::TESTS),
         ("devices", devices::TESTS),
         ("attacks", attacks::TESTS),

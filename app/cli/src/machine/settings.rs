@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// Seconds that containers get to stop, when the machine does, before they are killed.
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u64>,
+    /// Whether containers have a user namespace, in which their root is nobody outside, unless they say otherwise.
+    #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
+    user_namespaces: Option<bool>,
     /// Back to the defaults, before what else is given.
     #[arg(long)]
     reset: bool,
@@ -38,13 +41,15 @@ struct Settings {
     memory_bytes: u64,
     disk_bytes: u64,
     grace_seconds: u64,
+    user_namespaces: bool,
     restart_needed: bool,
 }
 
 impl Settings {
     fn new(settings: Option<MachineSettings>, restart_needed: bool) -> Self {
-        let MachineSettings { cpus, memory_bytes, disk_bytes, grace_seconds } = settings.unwrap_or_default();
-        Self { cpus, memory_bytes, disk_bytes, grace_seconds, restart_needed }
+        let MachineSettings { cpus, memory_bytes, disk_bytes, grace_seconds, user_namespaces } =
+            settings.unwrap_or_default();
+        Self { cpus, memory_bytes, disk_bytes, grace_seconds, user_namespaces, restart_needed }
     }
 }
 
@@ -80,10 +85,25 @@ fn bytes(text: &str) -> Result<u64, QuantityError> {
     quantities::bytes(text).and_then(|bytes| u64::try_from(bytes).map_err(|_| QuantityError::Size))
 }
 
+fn on_or_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("either on or off"),
+    }
+}
+
 /// `None` if nothing is to be changed.
 fn change(arguments: &Arguments) -> Option<UpdateSettingsRequest> {
-    let Arguments { cpus, memory, disk, grace, reset } = *arguments;
-    let request = UpdateSettingsRequest { cpus, memory_bytes: memory, disk_bytes: disk, grace_seconds: grace, reset };
+    let Arguments { cpus, memory, disk, grace, user_namespaces, reset } = *arguments;
+    let request = UpdateSettingsRequest {
+        cpus,
+        memory_bytes: memory,
+        disk_bytes: disk,
+        grace_seconds: grace,
+        user_namespaces,
+        reset,
+    };
     (request != UpdateSettingsRequest::default()).then_some(request)
 }
 
@@ -98,6 +118,7 @@ fn text(found: &GetSettingsResponse, paint: Paint) -> String {
     text += &line("memory", size(settings.memory_bytes), sizes(limits.min_memory_bytes, limits.max_memory_bytes));
     text += &line("disk", size(settings.disk_bytes), sizes(limits.min_disk_bytes, limits.max_disk_bytes));
     text += &line("grace", format!("{} s", settings.grace_seconds), format!("0 to {} s", limits.max_grace_seconds));
+    text += &line("user ns", switch(settings.user_namespaces).to_owned(), "on or off".to_owned());
     text += &format!("  {}{}\n", paint.faint(&format!("{:<12}", "file")), found.path);
     text + restart_hint(found.restart_needed)
 }
@@ -105,13 +126,18 @@ fn text(found: &GetSettingsResponse, paint: Paint) -> String {
 fn changed_text(changed: &UpdateSettingsResponse) -> String {
     let settings = changed.settings.unwrap_or_default();
     format!(
-        "{}, {} of memory, a disk of {}, {} s of grace.\n{}",
+        "{}, {} of memory, a disk of {}, {} s of grace, user namespaces {}.\n{}",
         output::cpus(settings.cpus),
         size(settings.memory_bytes),
         size(settings.disk_bytes),
         settings.grace_seconds,
+        switch(settings.user_namespaces),
         restart_hint(changed.restart_needed)
     )
+}
+
+fn switch(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
 }
 
 fn restart_hint(needed: bool) -> &'static str {
@@ -139,8 +165,13 @@ mod tests {
 
     use super::*;
 
-    const SETTINGS: MachineSettings =
-        MachineSettings { cpus: 4, memory_bytes: 3 << 29, disk_bytes: 64 << 30, grace_seconds: 10 };
+    const SETTINGS: MachineSettings = MachineSettings {
+        cpus: 4,
+        memory_bytes: 3 << 29,
+        disk_bytes: 64 << 30,
+        grace_seconds: 10,
+        user_namespaces: true,
+    };
 
     #[test]
     fn a_size_can_be_typed_back() {
@@ -155,6 +186,10 @@ mod tests {
         assert_eq!(change(&Arguments::default()), None);
         let one = change(&Arguments { cpus: Some(2), ..Arguments::default() }).unwrap();
         assert_eq!(one, UpdateSettingsRequest { cpus: Some(2), ..Default::default() });
+        let off = change(&Arguments { user_namespaces: Some(false), ..Arguments::default() }).unwrap();
+        assert_eq!(off, UpdateSettingsRequest { user_namespaces: Some(false), ..Default::default() });
+        assert_eq!([on_or_off("on"), on_or_off("off")], [Ok(true), Ok(false)]);
+        assert!(on_or_off("yes").is_err());
         assert!(change(&Arguments { reset: true, ..Arguments::default() }).unwrap().reset);
     }
 
@@ -178,7 +213,7 @@ mod tests {
         assert_eq!(
             text(&found, Paint::never()),
             "  cpus        4           1 to 8\n  memory      1536m       256m to 16g\n  disk        64g         1g to 16t\n  \
-             grace       10 s        0 to 3600 s\n  file        /h/machine/settings.json\n\
+             grace       10 s        0 to 3600 s\n  user ns     on          on or off\n  file        /h/machine/settings.json\n\
              The machine that runs still has the old ones. Restart it: cove restart\n"
         );
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     shapes::{life, list_or_null, mounts, network_settings},
-    spec::client_data,
+    spec::{client_data, labels},
 };
 
 /// What the container may use and do.
@@ -41,7 +41,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         "ReadonlyRootfs": security.read_only_rootfs,
         "SecurityOpt": list_or_null(&security_options(spec, &security)),
         "UTSMode": spec.uts_mode,
-        "UsernsMode": spec.userns_mode,
+        "UsernsMode": user_namespace_mode(spec),
         "ShmSize": spec.shm_bytes,
         "Runtime": "cove",
         "Isolation": "",
@@ -160,6 +160,11 @@ fn security_options(spec: &ContainerSpec, security: &Security) -> Vec<String> {
 
 fn or_private(mode: &str) -> &str {
     if mode.is_empty() { "private" } else { mode }
+}
+
+/// dockerd has no word for a container's own: it is what all have, where any has one.
+fn user_namespace_mode(spec: &ContainerSpec) -> &str {
+    if spec.userns_mode == labels::PRIVATE { "" } else { &spec.userns_mode }
 }
 
 fn io_devices(devices: &[IoDeviceLimit], limit: &str) -> Vec<Value> {

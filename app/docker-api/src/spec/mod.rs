@@ -5,10 +5,12 @@
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
 //! * [`mounts`], `resources`, `security`, `network`, `devices`, `logging`, `life` — parts of the specification.
+//! * [`labels`] — what Docker has no other words for.
 
 pub(crate) mod body;
 pub(crate) mod client_data;
 mod devices;
+pub(crate) mod labels;
 mod life;
 mod logging;
 pub(crate) mod mounts;
@@ -47,6 +49,7 @@ pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
     let warnings = warnings(&host);
     let mut spec = spec(config, host)?;
     mounts::read(&body, &mut spec)?;
+    labels::apply(&mut spec)?;
     Ok(Wanted { spec, warnings })
 }
 

@@ -51,7 +51,7 @@ fn shape(guest: &v1::GetGuestResponse, version: &str) -> Value {
         "NEventsListener": 0,
     });
     merge(&mut info, platform(guest));
-    merge(&mut info, fixed(version));
+    merge(&mut info, runtime(guest, version));
     info
 }
 
@@ -77,7 +77,7 @@ fn platform(guest: &v1::GetGuestResponse) -> Value {
     })
 }
 
-fn fixed(version: &str) -> Value {
+fn runtime(guest: &v1::GetGuestResponse, version: &str) -> Value {
     json!({
         "ServerVersion": version,
         "Runtimes": {"cove": {"path": "cove-guest"}},
@@ -97,9 +97,18 @@ fn fixed(version: &str) -> Value {
         "ContainerdCommit": {"ID": ""},
         "RuncCommit": {"ID": ""},
         "InitCommit": {"ID": ""},
-        "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
+        "SecurityOptions": security_options(guest),
         "CDISpecDirs": null,
     })
+}
+
+fn security_options(guest: &v1::GetGuestResponse) -> Value {
+    let mut options = vec!["name=seccomp,profile=builtin", "name=cgroupns"];
+    if guest.user_namespaces {
+        // In dockerd's order.
+        options.insert(1, "name=userns");
+    }
+    json!(options)
 }
 
 /// `uname -m` for Go's word.
