@@ -42,7 +42,7 @@ impl Platform {
         let is_word =
             |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         let words: Vec<&str> = text.split('/').collect();
-        if !words.iter().all(|word| is_word(&word)) {
+        if !words.iter().all(is_word) {
             return Err(bad());
         }
         let of = |os: &str, architecture: &str, variant: &str| Self {

@@ -48,7 +48,7 @@ pub(super) async fn fetch(transfers: &Transfers, wanted: &Wanted, book: &Ledger)
         }
         Found::There(repository, fetched) => {
             book.begin(begun(name));
-            let there = There { transfers, repository, wanted, name, book };
+            let there = There { transfers, repository: *repository, wanted, name, book };
             there.take(*fetched, &platform, settings.concurrent_downloads).await
         }
     }
@@ -59,7 +59,7 @@ enum Found {
     /// To what is here already.
     Here(Box<v1::Image>, Digest),
     /// To this.
-    There(Repository, Box<Fetched>),
+    There(Box<Repository>, Box<Fetched>),
 }
 
 /// Asks the registry where the reference leads, and fetches no more than that if it is here already.
@@ -75,7 +75,7 @@ async fn look(transfers: &Transfers, repository: Repository, wanted: &Wanted) ->
         }
         None => repository.fetch(name).await?,
     };
-    Ok(Found::There(repository, Box::new(fetched)))
+    Ok(Found::There(Box::new(repository), Box::new(fetched)))
 }
 
 /// The image, if the reference leads to this digest here as well, and for the platform that is wanted. An agent that cannot
