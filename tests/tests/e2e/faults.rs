@@ -82,7 +82,7 @@ fn an_agent_that_is_killed_at_any_step_leaves_nothing_half_done(world: &World) -
     let survivor = Survivor::start(world)?;
     let before = leaks::settled(world, |_| true)?;
     let mut killed = 0;
-    for step in (2..).step_by(stride(40)?) {
+    for step in (2..).step_by(stride(60)?) {
         let agent = fact(world, "/guest/agent_pid")?;
         world.docker(&["exec", "-d", "saboteur", "/fault", "kill-agent", &step.to_string()])?.ok()?;
         let options = ["--name", "victim", "-v", "/anonymous", "-v", "victims:/v", "--health-cmd", "true"];
@@ -134,7 +134,7 @@ fn a_first_process_that_is_killed_at_any_step_has_not_started(world: &World) -> 
     leaks::start_counting(world)?;
     let before = leaks::settled(world, |_| true)?;
     let mut killed = 0;
-    for step in (1..).step_by(stride(45)?) {
+    for step in (1..).step_by(stride(60)?) {
         let mut kill = saboteur.begin(&["kill-first-process", &step.to_string()])?;
         kill.line("ready")?;
         let ran = world.docker(&["run", "--name", "victim", BUSYBOX, "echo", "ran"])?;
