@@ -394,9 +394,9 @@ fn networks_outlive_the_agent_and_the_machine(world: &World) -> Result<()> {
     crate::lifecycle::kill_the_agent(world)?;
     holds("the agent's end")?;
     world.cove(&["restart"])?.ok()?;
-    let running = "{{.State.Running}}";
-    while world.says(&["inspect", "-f", running, "lasting-1"])? != "true" {}
-    while world.says(&["inspect", "-f", running, "lasting-2"])? != "true" {}
+    let status = "{{.State.Status}}";
+    while world.says(&["inspect", "-f", status, "lasting-1"])? != "running" {}
+    while world.says(&["inspect", "-f", status, "lasting-2"])? != "running" {}
     holds("the machine's restart")?;
     remove(world, &["lasting-1", "lasting-2"], &["lasting"])
 }
