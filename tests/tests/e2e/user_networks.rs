@@ -62,7 +62,7 @@ fn a_network_is_made_shown_and_removed(world: &World) -> Result<()> {
         "{{.Id}} {{.Driver}} {{.Scope}} {{.EnableIPv6}} {{json .IPAM.Config}} {{json .Options}} {{json .Labels}}";
     let said = world.says(&["network", "inspect", "-f", format, &id[..12]])?;
     let expected = concat!(
-        r#"[{"Subnet":"10.77.0.0/24","IPRange":"10.77.0.128/25","Gateway":"10.77.0.5","AuxiliaryAddresses":{"h":"10.77.0.129"}}] "#,
+        r#"[{"AuxiliaryAddresses":{"h":"10.77.0.129"},"Gateway":"10.77.0.5","IPRange":"10.77.0.128/25","Subnet":"10.77.0.0/24"}] "#,
         r#"{"com.docker.network.bridge.name":"madebr0","com.docker.network.driver.mtu":"1400"} {"a":"b"}"#
     );
     ensure!(said == format!("{id} bridge local false {expected}"), "{said}");
@@ -363,7 +363,7 @@ fn unused_networks_are_pruned(world: &World) -> Result<()> {
 
 fn cove_has_networks_too(world: &World) -> Result<()> {
     let _use = world.shared();
-    let create = ["network", "create", "--subnet", "10.70.0.0/24", "--label", "a=b", "coves"];
+    let create = ["network", "create", "--subnet", "10.70.0.0/24", "--label", "of=cove", "coves"];
     let id = world.cove(&create)?.ok()?.stdout;
     sleeper(world, "coves-1", &[])?;
     world.cove(&["network", "connect", "--ip", "10.70.0.9", "--alias", "nick", "coves", "coves-1"])?.ok()?;
@@ -374,7 +374,7 @@ fn cove_has_networks_too(world: &World) -> Result<()> {
     ensure!(listed.lines().any(|line| line.starts_with("coves ") && line.ends_with("coves-1")), "{listed}");
     world.cove(&["network", "rm", "coves"])?.exits(1)?.complains("has active endpoints")?;
     world.cove(&["network", "disconnect", "coves", "coves-1"])?.ok()?;
-    ensure!(world.cove(&["network", "prune", "--filter", "label=a=b"])?.ok()?.stdout == "coves", "not pruned");
+    ensure!(world.cove(&["network", "prune", "--filter", "label=of=cove"])?.ok()?.stdout == "coves", "not pruned");
     world.cove(&["network", "rm", "coves"])?.exits(1)?.complains("network coves not found")?;
     remove(world, &["coves-1"], &[])
 }
@@ -385,7 +385,7 @@ fn networks_outlive_the_agent_and_the_machine(world: &World) -> Result<()> {
     sleeper(world, "lasting-1", &["--network", "lasting", "--network-alias", "nick", "--restart", "always"])?;
     sleeper(world, "lasting-2", &["--network", "lasting", "--ip", "10.69.0.50", "--restart", "always"])?;
     let holds = |what: &str| -> Result<()> {
-        let said = in_it(world, "lasting-2", "nslookup nick | tail -n 3; ping -c 1 nick >/dev/null && echo reached")?;
+        let said = in_it(world, "lasting-2", "nslookup nick; ping -c 1 nick >/dev/null && echo reached")?;
         ensure!(said.contains("10.69.0.") && said.ends_with("reached"), "after {what}: {said}");
         ensure!(address(world, "lasting-2", "lasting")? == "10.69.0.50", "after {what}");
         Ok(())
@@ -394,9 +394,9 @@ fn networks_outlive_the_agent_and_the_machine(world: &World) -> Result<()> {
     crate::lifecycle::kill_the_agent(world)?;
     holds("the agent's end")?;
     world.cove(&["restart"])?.ok()?;
-    let running = "{{.State.Running}}";
-    while world.says(&["inspect", "-f", running, "lasting-1"])? != "true" {}
-    while world.says(&["inspect", "-f", running, "lasting-2"])? != "true" {}
+    let status = "{{.State.Status}}";
+    while world.says(&["inspect", "-f", status, "lasting-1"])? != "running" {}
+    while world.says(&["inspect", "-f", status, "lasting-2"])? != "running" {}
     holds("the machine's restart")?;
     remove(world, &["lasting-1", "lasting-2"], &["lasting"])
 }
