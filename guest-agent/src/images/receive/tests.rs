@@ -1,3 +1,5 @@
+//! Images that come layer by layer: in any order, at once, not as they should be, never to the end.
+
 use std::io::Read;
 
 use super::*;
