@@ -187,7 +187,10 @@ fn images_that_were_committed_on_one_another_go_together(world: &World) -> Resul
     let commit = |from: &str, name: &str| -> Result<String> {
         let container = world.says(&["run", "-d", from, "sh", "-c", &format!("echo {name} >> /steps")])?;
         world.docker(&["wait", &container])?.ok()?;
-        let id = world.says(&[&["commit", &container][..], if name.is_empty() { &[] } else { &[name] }].concat())?;
+        let id = match name {
+            "" => world.says(&["commit", &container])?,
+            name => world.says(&["commit", &container, name])?,
+        };
         world.docker(&["rm", &container])?.ok()?;
         Ok(id)
     };

@@ -63,11 +63,14 @@ async fn a_commit_is_asked_for_in_full() {
     let made = client.post(path, "null").await;
     assert_eq!((made.status, made.json()), (201, json!({"Id": "sha256:c0"})));
     client.post("/v1.51/commit?container=c", "{\"User\":\"u\"}").await;
+    // The command line sends no body.
+    assert_eq!(client.call("POST", "/v1.51/commit?container=c").await.status, 201);
     assert_eq!(
         client.fake.asked(),
         [
             "commit c as \"r:1\" by \"a\" because \"m\" with [\"CMD x\", \"ENV A=b\"] and , paused: false",
             "commit c as \"\" by \"\" because \"\" with [] and {\"User\":\"u\"}, paused: true",
+            "commit c as \"\" by \"\" because \"\" with [] and , paused: true",
         ]
     );
 }

@@ -1,3 +1,5 @@
+//! Copying in and out, and what must not come of it; changes and their layer.
+
 use std::{
     fs,
     io::Read,

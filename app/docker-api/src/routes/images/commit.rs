@@ -11,7 +11,7 @@ use crate::routes::images::tag::reference;
 
 /// Makes an image from a container.
 pub(in crate::routes) async fn commit(mut call: Call) -> Result<Reply, Error> {
-    let config = match call.json().await? {
+    let config = match call.json_if_any().await? {
         Value::Null => Vec::new(),
         config => config.to_string().into_bytes(),
     };

@@ -81,7 +81,6 @@ fn platform(guest: &v1::GetGuestResponse) -> Value {
     })
 }
 
-<<<<<<< ours
 /// How registries are asked, as dockerd shows it: networks apart from hosts, and the loopback network always among them.
 fn registry_config(settings: &v1::RegistrySettings) -> Value {
     let (networks, hosts): (Vec<&String>, Vec<&String>) =
@@ -104,10 +103,7 @@ fn registry_config(settings: &v1::RegistrySettings) -> Value {
     })
 }
 
-fn fixed(version: &str) -> Value {
-=======
 fn runtime(guest: &v1::GetGuestResponse, version: &str) -> Value {
->>>>>>> theirs
     json!({
         "ServerVersion": version,
         "Runtimes": {"cove": {"path": "cove-guest"}},
