@@ -114,11 +114,7 @@ impl Inner {
     }
 
     /// Makes the links. One of the namespaces that were ready may be of no use any more: then another is made.
-    fn make_true(
-        &self,
-        places: &mut [Place],
-        of_user: Option<OwnedFd>,
-    ) -> Result<Option<OwnedFd>, NetworksError> {
+    fn make_true(&self, places: &mut [Place], of_user: Option<OwnedFd>) -> Result<Option<OwnedFd>, NetworksError> {
         let mut bridged: Vec<Place> = places.iter().filter(|place| place.bridge != 0).cloned().collect();
         if bridged.is_empty() {
             return Ok(None);

@@ -137,31 +137,3 @@ impl v1::images_server::Images for Shared {
     ) -> Result<Response<v1::CheckStoreResponse>, Status> {
         Err(Status::unimplemented("not part of Docker's API"))
     }
-
-    type ReceiveImageStream = Answers<v1::ReceiveImageResponse>;
-
-    async fn receive_image(
-        &self,
-        _request: Request<Streaming<v1::ReceiveImageRequest>>,
-    ) -> Result<Response<Self::ReceiveImageStream>, Status> {
-        Err(Status::unimplemented("not part of Docker's API"))
-    }
-
-    type ReceiveLayerStream = Answers<v1::ReceiveLayerResponse>;
-
-    async fn receive_layer(
-        &self,
-        _request: Request<Streaming<v1::ReceiveLayerRequest>>,
-    ) -> Result<Response<Self::ReceiveLayerStream>, Status> {
-        Err(Status::unimplemented("not part of Docker's API"))
-    }
-
-    type SendLayerStream = Answers<v1::SendLayerResponse>;
-
-    async fn send_layer(
-        &self,
-        _request: Request<v1::SendLayerRequest>,
-    ) -> Result<Response<Self::SendLayerStream>, Status> {
-        Err(Status::unimplemented("not part of Docker's API"))
-    }
-}
