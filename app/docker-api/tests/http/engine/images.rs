@@ -137,3 +137,4 @@ impl v1::images_server::Images for Shared {
     ) -> Result<Response<v1::CheckStoreResponse>, Status> {
         Err(Status::unimplemented("not part of Docker's API"))
     }
+}
