@@ -263,9 +263,9 @@ fn several_networks_have_one_way_out(world: &World) -> Result<()> {
     let look = "ip route | grep default; ip -o -4 addr show eth0; ip -o -4 addr show eth1";
     let run = |options: &[&str]| world.says(&[&["run", "--rm"], options, &[BUSYBOX, "sh", "-c", look]].concat());
     let said = run(&["--network", "way-b", "--network", "way-a"])?;
-    ensure!(said.starts_with("default via 10.63.0.1 dev eth0") && said.contains("eth1    inet 10.64.0.2"), "{said}");
+    ensure!(said.starts_with("default via 10.63.0.1 dev eth") && said.contains("inet 10.64.0.2"), "{said}");
     let said = run(&["--network", "way-a", "--network", "name=way-b,gw-priority=5,ip=10.64.0.50"])?;
-    ensure!(said.starts_with("default via 10.64.0.1 dev eth0") && said.contains("eth0    inet 10.64.0.50"), "{said}");
+    ensure!(said.starts_with("default via 10.64.0.1 dev eth") && said.contains("inet 10.64.0.50"), "{said}");
     world.docker(&["network", "rm", "way-a", "way-b"])?.ok()?;
     Ok(())
 }
