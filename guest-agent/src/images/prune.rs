@@ -37,7 +37,9 @@ impl ImageStore {
         for image in self.list(&wanted)? {
             // Of images that were made on one another, the last goes first and takes the others along.
             let has_children = children(&self.0.catalogue.read()?)?.iter().any(|(_, parent)| *parent == image.id);
-            if !(is_dangling(&image) && has_children) && !(dangling_only && !image.tags.is_empty()) {
+            let is_step = is_dangling(&image) && has_children;
+            let is_named = dangling_only && !image.tags.is_empty();
+            if !is_step && !is_named {
                 pruned.removed.extend(self.prune_one(&image));
             }
         }

@@ -94,7 +94,7 @@ async fn on_thread<T: Send + 'static>(
 fn running(pid: u32) -> Result<Root, ContainersError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, format!("/proc/{pid}/root"), flags, Mode::empty()).map_err(failed)?;
-    Ok(Root::new(root).map_err(failed)?)
+    Root::new(root).map_err(failed)
 }
 
 /// The root file system of a container that runs, without what is mounted in it.
@@ -103,7 +103,7 @@ fn root_alone(pid: u32) -> Result<Root, ContainersError> {
     unshare(CloneFlags::CLONE_FS).map_err(failed)?;
     setns(namespace, CloneFlags::CLONE_NEWNS).map_err(failed)?;
     let copy = openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).and_then(detached_copy);
-    Ok(Root::new(copy.map_err(failed)?).map_err(failed)?)
+    Root::new(copy.map_err(failed)?).map_err(failed)
 }
 
 fn stopped<T>(
