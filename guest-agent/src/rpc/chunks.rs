@@ -91,9 +91,10 @@ pub(super) fn send<M: Send + 'static, E: Into<Status>>(
     let (sender, receiver) = mpsc::channel(CHUNKS);
     tokio::task::spawn_blocking(move || {
         let mut out = Sender::new(sender.clone(), message);
-        if let Err(error) = write(&mut out) {
-            // A client that has gone needs no error.
-            let _gone = sender.blocking_send(Err(error.into()));
+        match write(&mut out) {
+            // What does not fill a chunk is sent now; a client that has gone needs neither that nor an error.
+            Ok(()) => drop(out.flush()),
+            Err(error) => drop(sender.blocking_send(Err(error.into()))),
         }
     });
     receiver
