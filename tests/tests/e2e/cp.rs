@@ -209,7 +209,7 @@ fn a_link_that_comes_and_goes_is_no_way_out(world: &World) -> Result<()> {
 fn nothing_of_the_container_is_run(world: &World) -> Result<()> {
     let _use = world.shared();
     let evil = b"#!/bin/sh\necho evil > /evil\n".to_vec();
-    let files = ["lib/libnss_files.so.2", "lib/x86_64-linux-gnu/libnss_files.so.2", "usr/bin/tar", "bin/tar"];
+    let files = ["lib/libnss_files.so.2", "lib/x86_64-linux-gnu/libnss_files.so.2", "usr/bin/tar"];
     let files: Vec<(&str, Vec<u8>, u32)> = files.iter().map(|name| (*name, evil.clone(), 0o755)).collect();
     let config = serde_json::json!({"Cmd": ["sleep", "1000"], "Env": ["PATH=/bin"]});
     let archive = image::docker_archive("cove-test/nss:1", &image::root_tar(&files)?, config)?;

@@ -1,7 +1,7 @@
 //! In what the files of a container differ from its image's: what its writable layer has, beside the layers below.
 //!
-//! A folder is in the writable layer already when something in it is: it counts as changed only if it is another than
-//! below, as moby's `archive.OverlayChanges` has it. What the engine put there to mount on is no change.
+//! A folder counts as changed if something in it is or if it has another owner or other permissions, whenever it was
+//! written to, as in moby's `archive.ChangesDirs`. What the engine put there to mount on is no change.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -106,14 +106,14 @@ struct Comparison {
 }
 
 impl Comparison {
-    /// Compares what is in a folder. Says whether the engine has put something there.
+    /// Compares what is in a folder.
     fn folder(
         &mut self,
         upper: BorrowedFd<'_>,
         below: Option<BorrowedFd<'_>>,
         path: &[u8],
         depth: usize,
-    ) -> Result<bool, FilesError> {
+    ) -> Result<(), FilesError> {
         let failed = |errno| FilesError::of(&String::from_utf8_lossy(path), errno);
         if depth > DEEPEST {
             return Err(failed(Errno::NAMETOOLONG));
@@ -127,16 +127,15 @@ impl Comparison {
             all.extend(gone.into_iter().map(|name| (name, false)));
             all.sort();
         }
-        let mut engines = false;
         for (name, is_there) in all {
             let path = if path.is_empty() { name.clone() } else { [path, b"/", &name].concat() };
             if is_there {
-                engines |= self.entry(upper, below, &name, path, depth)?;
+                self.entry(upper, below, &name, path, depth)?;
             } else {
                 self.changes.push(Change { path, kind: ChangeKind::Deleted });
             }
         }
-        Ok(engines)
+        Ok(())
     }
 
     fn entry(
@@ -146,25 +145,25 @@ impl Comparison {
         name: &[u8],
         path: Vec<u8>,
         depth: usize,
-    ) -> Result<bool, FilesError> {
+    ) -> Result<(), FilesError> {
         let failed = |errno| FilesError::of(&String::from_utf8_lossy(&path), errno);
-        let Some(facts) = lookup(upper, name).map_err(failed)? else { return Ok(false) };
+        let Some(facts) = lookup(upper, name).map_err(failed)? else { return Ok(()) };
         let was = below.map(|below| lookup(below, name)).transpose().map_err(failed)?.flatten();
         let kind = FileType::from_raw_mode(facts.st_mode);
         if kind == FileType::CharacterDevice && facts.st_rdev == 0 {
             if was.is_some() {
                 self.changes.push(Change { path, kind: ChangeKind::Deleted });
             }
-            return Ok(false);
+            return Ok(());
         }
         let engines = ENGINES_OWN.contains(&path.as_slice());
         if kind != FileType::Directory {
             if engines && facts.st_size == 0 {
-                return Ok(true);
+                return Ok(());
             }
             let kind = if was.is_some() { ChangeKind::Modified } else { ChangeKind::Added };
             self.changes.push(Change { path, kind });
-            return Ok(false);
+            return Ok(());
         }
         let was = was.filter(|was| FileType::from_raw_mode(was.st_mode) == FileType::Directory);
         let folder = root::child(upper, name).map_err(failed)?;
@@ -175,21 +174,17 @@ impl Comparison {
         // Its own change comes before those of what is in it, and depends on them.
         let place = self.changes.len();
         let below_folder = below_folder.as_ref().map(AsFd::as_fd);
-        let has_engines = self.folder(folder.as_fd(), below_folder, &path, depth + 1)?;
+        self.folder(folder.as_fd(), below_folder, &path, depth + 1)?;
         let facts = fstat(&folder).map_err(failed)?;
-        let touched = self.changes[place..]
-            .iter()
-            .any(|change| change.kind != ChangeKind::Modified && !change.path[path.len() + 1..].contains(&b'/'));
+        let has_changes = self.changes.len() > place;
         let kind = match was {
-            None if engines && place == self.changes.len() => return Ok(true),
+            None if engines && !has_changes => return Ok(()),
             None => ChangeKind::Added,
-            Some(was) if is_other(&was, &facts) || touched || (!has_engines && time(&was) != time(&facts)) => {
-                ChangeKind::Modified
-            }
-            Some(_) => return Ok(has_engines),
+            Some(was) if has_changes || is_other(&was, &facts) => ChangeKind::Modified,
+            Some(_) => return Ok(()),
         };
         self.changes.insert(place, Change { path, kind });
-        Ok(false)
+        Ok(())
     }
 }
 
@@ -202,10 +197,6 @@ fn lookup(folder: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Option<Stat
 
 fn is_other(was: &Stat, is: &Stat) -> bool {
     (was.st_mode, was.st_uid, was.st_gid) != (is.st_mode, is.st_uid, is.st_gid)
-}
-
-fn time(facts: &Stat) -> (i64, u64) {
-    (facts.st_mtime, facts.st_mtime_nsec)
 }
 
 /// Whether a folder of a writable layer shows nothing of what is below it.

@@ -359,6 +359,8 @@ fn changes_are_those_that_dockerd_lists() {
             "D etc/group",
             "A etc/new",
             "C home",
+            "C same",
+            "C same/deep",
             "C same/deep/f",
             "A vol",
             "C was-folder",
