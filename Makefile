@@ -35,9 +35,9 @@ setup-checks: setup ## Install what the checks need on top.
 	@tests/ci/setup.sh checks
 
 bench: dist ## Measure Cove beside dockerd in the same kind of VM, in one run.
-	@tests/ci/bench.sh
+	@tests/ci/bench.sh $(ARGS)
 
-yardstick: dist ## Run docker-py's own tests on containers, execs and volumes against Cove.
+yardstick: dist ## Run the tests of docker-py and bollard against Cove.
 	@tests/ci/yardstick.sh
 
 soak: dist ## Start and remove 10,000 containers and look what is left of them.

@@ -6,7 +6,7 @@
 //! * [`rpc`] — the services of `cove.v1`: decode, one call, encode.
 //! * [`containers`], [`execs`] — what users see, and their states.
 //! * [`volumes`] — folders that outlive containers.
-//! * [`networks`] — the bridge that containers are on, and their addresses.
+//! * [`networks`] — the bridges that containers are on, their addresses and names.
 //! * [`logs`] — what containers wrote.
 //! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.
@@ -18,7 +18,7 @@
 //! * [`init`] — PID 1: boot, the agent, spawning, reaping, power off, and the protocol that the agent speaks with it.
 //! * [`processes`] — the agent's side of that protocol: start, stdio, wait, signals.
 //! * [`container_init`] — the ordered list of steps by which a process becomes a container.
-//! * [`namespaces`], [`cgroups`], [`rootfs`] — what it is walled off by.
+//! * [`namespaces`], [`user_namespaces`], [`cgroups`], [`rootfs`] — what it is walled off by.
 //! * [`capabilities`], [`seccomp`], [`rlimits`], [`users`] — what it may do and as whom.
 //! * [`stats`] — what it uses.
 //! * [`detach_keys`] — keys by which a client lets go of a terminal.
@@ -50,5 +50,6 @@ pub mod state;
 pub mod stats;
 pub mod streams;
 pub mod sys;
+pub mod user_namespaces;
 pub mod users;
 pub mod volumes;

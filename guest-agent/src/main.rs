@@ -1,9 +1,9 @@
-//! One binary, four lives: PID 1, the agent, (as a child of PID 1, without executing anything in between) the first steps
-//! of a container, and the init of a container that asks for one.
+//! One binary, five lives: PID 1, the agent, (as a child of PID 1, without executing anything in between) the first steps
+//! of a container, the init of a container that asks for one, and what holds a user namespace while it is made.
 
 use std::process::ExitCode;
 
-use cove_guest::container_init::reaper;
+use cove_guest::{container_init::reaper, user_namespaces};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     }
     match std::env::args().nth(1).as_deref() {
         Some("agent") => agent(),
+        Some(user_namespaces::HOLDER) => user_namespaces::hold(arguments.skip(1)),
         _ if cove_guest::init::is_wanted() => cove_guest::init::run(),
         _ => {
             complain("cove-guest is the first process of Cove's virtual machine; it does nothing elsewhere");

@@ -1,6 +1,10 @@
 //! What a container's processes have of their own, and how a process gets it.
 
-use std::os::fd::AsFd;
+use std::{
+    fs, io,
+    ops::RangeInclusive,
+    os::{fd::AsFd, unix::fs::MetadataExt},
+};
 
 use rustix::{
     io::Errno,
@@ -9,10 +13,16 @@ use rustix::{
 
 use crate::processes::launch::{Network, Shared, With};
 
-/// What Docker's containers may do in a network of their own: ports below 1024 and pings for all users. Paths below
-/// /proc/sys, and values.
-pub const OWN_NETWORK: [(&str, &str); 2] =
-    [("net/ipv4/ip_unprivileged_port_start", "0"), ("net/ipv4/ping_group_range", "0 2147483647")];
+/// All groups that the guest has.
+pub const ALL_GROUPS: RangeInclusive<u32> = 0..=0x7fff_ffff;
+
+/// What Docker's containers may do in a network of their own: ports below 1024 and pings for all users, which are those of
+/// these groups, by the ids of who writes it. Paths below /proc/sys, and values.
+#[must_use]
+pub fn own_network(groups: &RangeInclusive<u32>) -> [(&'static str, String); 2] {
+    let groups = format!("{} {}", groups.start(), groups.end());
+    [("net/ipv4/ip_unprivileged_port_start", "0".to_owned()), ("net/ipv4/ping_group_range", groups)]
+}
 
 /// CLONE_NEW* for the first process of a container. The cgroup namespace is not among them: its root would be the
 /// cgroup of PID 1; the process makes it itself once it is in its own cgroup.
@@ -27,6 +37,46 @@ pub fn of_container(network: Network, shared: &Shared) -> u64 {
     u64::from(flags.unsigned_abs())
 }
 
+/// Enters a namespace of this kind.
+///
+/// # Errors
+/// What the kernel says; EINVAL for one of another kind, and for the user namespace that the caller is in.
+pub fn enter(namespace: impl AsFd, kind: ThreadNameSpaceType) -> Result<(), Errno> {
+    // The kernel takes a pidfd and a namespace alike.
+    move_into_thread_name_spaces(namespace.as_fd(), kind)
+}
+
+/// Which of the namespaces that not every container has a process has for itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OwnNamespaces {
+    /// Users.
+    pub user: bool,
+    /// Clocks.
+    pub time: bool,
+    /// Cgroups.
+    pub cgroup: bool,
+}
+
+impl OwnNamespaces {
+    /// Those of a process that the caller does not share.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn of_process(pid: u32) -> io::Result<Self> {
+        let inode = |process: &str, kind: &str| match fs::metadata(format!("/proc/{process}/ns/{kind}")) {
+            Ok(found) => Ok(found.ino()),
+            // A kernel without this kind.
+            Err(error) if process == "self" && error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        };
+        let own = |kind: &str| match inode("self", kind)? {
+            0 => Ok(false),
+            guests => Ok::<_, io::Error>(guests != inode(&pid.to_string(), kind)?),
+        };
+        Ok(Self { user: own("user")?, time: own("time")?, cgroup: own("cgroup")? })
+    }
+}
+
 /// Joins one namespace of a process. The PID namespace takes effect for children only.
 ///
 /// # Errors
@@ -35,18 +85,21 @@ pub fn join_one(process: impl AsFd, kind: ThreadNameSpaceType) -> Result<(), Err
     move_into_thread_name_spaces(process.as_fd(), kind)
 }
 
-/// Joins the namespaces of a process at once, all but the cgroup namespace. The PID namespace takes effect for children
+/// Joins the namespaces of a process at once, all but the cgroup namespace. `own` are those that it has for itself. The PID namespace takes effect for children
 /// only.
 ///
 /// # Errors
 /// ESRCH when the process has ended.
-pub fn join(process: impl AsFd) -> Result<(), Errno> {
-    let most = ThreadNameSpaceType::MOUNT
+pub fn join(process: impl AsFd, own: OwnNamespaces) -> Result<(), Errno> {
+    let mut namespaces = ThreadNameSpaceType::MOUNT
         | ThreadNameSpaceType::PROCESS_ID
         | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
         | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
         | ThreadNameSpaceType::NETWORK;
-    move_into_thread_name_spaces(process.as_fd(), most)
+    // Nobody joins the user namespace that he is in.
+    namespaces.set(ThreadNameSpaceType::USER, own.user);
+    namespaces.set(ThreadNameSpaceType::TIME, own.time);
+    move_into_thread_name_spaces(process.as_fd(), namespaces)
 }
 
 /// Joins the cgroup namespace of a process. Only once the caller is in a cgroup below its root: the hierarchy is mounted
@@ -61,6 +114,18 @@ pub fn join_cgroup_namespace(process: impl AsFd) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_the_callers_own_is_not_the_processes() {
+        assert_eq!(OwnNamespaces::of_process(std::process::id()).unwrap(), OwnNamespaces::default());
+        assert!(OwnNamespaces::of_process(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn pings_are_for_the_groups_that_there_are() {
+        assert_eq!(own_network(&ALL_GROUPS)[1], ("net/ipv4/ping_group_range", "0 2147483647".to_owned()));
+        assert_eq!(own_network(&(100_000..=165_535))[1].1, "100000 165535");
+    }
 
     #[test]
     fn what_is_shared_is_not_made() {

@@ -6,6 +6,7 @@
 //! * [`ports`] — the vsock ports of the guest.
 
 pub mod boot_secret;
+pub mod boot_settings;
 pub mod paced;
 pub mod ports;
 

@@ -70,20 +70,31 @@ archive_keyring() {
         apt_install debian-archive-keyring
 }
 
+# from_debian SUITE PACKAGE FILE: a program of another Debian's package, into the tools folder; nothing is installed.
+from_debian() {
+    say "$2: of Debian $1, unpacked into $tools"
+    local scratch; scratch=$(mktemp -d); mkdir -p "$scratch/lists/partial" "$tools/bin"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) $1 main" >"$scratch/sources.list"
+    local apt=(-o Dir::Etc::sourcelist="$scratch/sources.list" -o Dir::Etc::sourceparts=/dev/null
+        -o Dir::State::Lists="$scratch/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root)
+    apt-get "${apt[@]}" update -qq
+    (cd "$scratch" && apt-get "${apt[@]}" download -qq "$2" && dpkg-deb -x "$2"_*.deb unpacked)
+    install -m 755 "$scratch/unpacked/$3" "$tools/bin/$(basename "$3")"
+    rm -rf "$scratch"
+}
+
 # The docker command line alone: no engine is installed or started.
 docker_cli() {
     have docker && return
     if [ "$(codename)" != bookworm ]; then apt_install docker-cli 2>/dev/null || apt_install docker.io; return; fi
     # Bookworm's package is the engine and the command line of 2022 in one; trixie's command line runs here as it is.
-    say "docker: the command line of Debian trixie, unpacked into $tools"
-    local scratch; scratch=$(mktemp -d); mkdir -p "$scratch/lists/partial" "$tools/bin"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) trixie main" >"$scratch/sources.list"
-    local apt=(-o Dir::Etc::sourcelist="$scratch/sources.list" -o Dir::Etc::sourceparts=/dev/null
-        -o Dir::State::Lists="$scratch/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root)
-    apt-get "${apt[@]}" update -qq
-    (cd "$scratch" && apt-get "${apt[@]}" download -qq docker-cli && dpkg-deb -x docker-cli_*.deb unpacked)
-    install -m 755 "$scratch/unpacked/usr/bin/docker" "$tools/bin/docker"
-    rm -rf "$scratch"
+    from_debian trixie docker-cli usr/bin/docker
+}
+
+# Of version 2; Debian had none of it before 2025.
+compose() {
+    [ -x "$tools/bin/docker-compose" ] ||
+        from_debian sid docker-compose usr/libexec/docker/cli-plugins/docker-compose
 }
 
 # cargo_tool NAME VERSION [ARGUMENT...]: a program of crates.io, into the tools folder.
@@ -102,6 +113,11 @@ packages_for_checks() {
     have busybox || missing+=(busybox-static)
     have python3 || missing+=(python3)
     have setpriv || missing+=(util-linux)
+    # A registry, a tool that makes images for it, and certificates; and what asks the API as a script would.
+    have docker-registry || missing+=(docker-registry)
+    have skopeo || missing+=(skopeo)
+    have openssl || missing+=(openssl)
+    have curl || missing+=(curl)
     if have apt-cache; then
         # rustc with the sources of std: type-checks the other hosts' code without their toolchains.
         for package in rustc-web rust-web-src rust-web-clippy; do installed $package || missing+=("$package"); done
@@ -153,7 +169,7 @@ run)
     cargo_tool vhost-device-vsock $vhost_device_vsock_version
     ;;
 checks)
-    packages_for_checks; packages_for_the_window; buf; python_packages
+    packages_for_checks; packages_for_the_window; buf; python_packages; archive_keyring; compose
     # Without its advisory and fetching parts, which need the network.
     cargo_tool cargo-deny $cargo_deny_version --no-default-features
     cargo_tool tauri-driver $tauri_driver_version

@@ -1,6 +1,12 @@
 //! Tries, from inside a container, what no container may. One line for each try: what was tried, what the kernel said.
 
-use std::{env, ffi::c_long, fs, io, path::Path};
+use std::{
+    env,
+    ffi::{CString, c_long},
+    fs, io,
+    net::TcpStream,
+    path::Path,
+};
 
 unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
@@ -60,6 +66,11 @@ fn main() {
         ["ptrace", pid] => println!("ptrace {pid}: {:?}", call(101, [16, pid.parse().unwrap_or(0), 0])),
         ["overwrite"] => overwrite(),
         ["descriptors"] => descriptors(),
+        ["wait"] => loop {
+            std::thread::park();
+        },
+        ["exchange", path, goals @ ..] => exchange(path, goals),
+        ["scan", address] => scan(address),
         other => println!("no such attack: {other:?}"),
     }
 }
@@ -85,28 +96,60 @@ fn sockets(family: c_long) {
     println!("socket {family} with more bits: {:?}", call(41, [(1 << 32) | family, 1, 0]));
 }
 
-/// Opens every program that it can see running for writing, again and again.
+/// Opens every program that it can see running for writing, again and again, until there is a file /stop.
 fn overwrite() {
-    let (mut tries, mut opened) = (0, 0);
+    let (mut seen, mut opened) = (0_u64, 0);
     println!("begin");
-    while tries < 20_000 {
+    while !Path::new("/stop").exists() {
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             if !entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
             }
             let link = entry.path().join("exe");
             let own = fs::read_link(&link).is_ok_and(|goal| OWN.iter().any(|program| goal == Path::new(program)));
-            tries += 1;
+            seen += u64::from(!own);
             if !own && fs::OpenOptions::new().write(true).open(&link).is_ok() {
                 opened += 1;
             }
         }
     }
-    println!("opened {opened}");
+    println!("opened {opened} of {seen}");
 }
 
-/// Lists what it was started with.
+/// Exchanges a file for links to these goals, again and again.
+fn exchange(path: &str, goals: &[&str]) {
+    let name = |path: &str| CString::new(path).unwrap_or_default();
+    let aside = format!("{path}.aside");
+    println!("begin");
+    for goal in goals.iter().cycle() {
+        let _ = fs::remove_file(&aside);
+        let _ = std::os::unix::fs::symlink(goal, &aside);
+        if !Path::new(path).exists() {
+            let _ = fs::write(path, "");
+        }
+        for _ in 0..100 {
+            // SAFETY: renameat2 with two paths that live through the call, and RENAME_EXCHANGE.
+            unsafe { syscall(316, -100_i64, name(path).as_ptr(), -100_i64, name(&aside).as_ptr(), 2_i64) };
+        }
+    }
+}
+
+/// Tries all ports of an address.
+fn scan(address: &str) {
+    let open = |port: &u16| TcpStream::connect((address, *port)).is_ok();
+    for port in (1..=u16::MAX).filter(open) {
+        println!("{address}:{port} is open");
+    }
+    println!("scanned {address}");
+}
+
+/// Lists what it was started with, and the numbers by which there is something to enter.
 fn descriptors() {
+    for number in 3..1024 {
+        if env::set_current_dir(format!("/proc/self/fd/{number}")).is_ok() || call(72, [number, 1, 0]).is_ok() {
+            println!("{number} is open");
+        }
+    }
     let listed = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     let paths: Vec<_> = listed.map(|entry| entry.path()).collect();
     for path in paths {

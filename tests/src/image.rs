@@ -5,6 +5,8 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
+use crate::world::World;
+
 /// Name of the image that most tests use.
 pub const BUSYBOX: &str = "cove-test/busybox:latest";
 
@@ -88,8 +90,21 @@ fn entry(tar: &mut tar::Builder<Vec<u8>>, path: &str, kind: tar::EntryType, cont
 /// # Errors
 /// If an archive cannot be made, for example of a name that is too long.
 pub fn docker_archive(reference: &str, layer: &[u8], config: serde_json::Value) -> Result<Vec<u8>> {
+    docker_archive_for(reference, layer, config, "amd64")
+}
+
+/// The same for another architecture.
+///
+/// # Errors
+/// As [`docker_archive`].
+pub fn docker_archive_for(
+    reference: &str,
+    layer: &[u8],
+    config: serde_json::Value,
+    architecture: &str,
+) -> Result<Vec<u8>> {
     let config = serde_json::json!({
-        "architecture": "amd64",
+        "architecture": architecture,
         "os": "linux",
         "created": "2026-01-01T00:00:00Z",
         "config": config,
@@ -110,6 +125,22 @@ pub fn docker_archive(reference: &str, layer: &[u8], config: serde_json::Value) 
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Loads an image of busybox and a program of tests/programs at /NAME, if it is not there yet; its name.
+///
+/// # Errors
+/// If it cannot be compiled or loaded.
+pub fn with_program(world: &World, program: &str) -> Result<String> {
+    let name = format!("cove-test/{program}:1");
+    if world.docker(&["image", "inspect", &name])?.code() == 0 {
+        return Ok(name);
+    }
+    let folder = world.scratch()?;
+    let root = root_tar(&[(program, static_program(program, folder.path())?, 0o755)])?;
+    let archive = docker_archive(&name, &root, serde_json::json!({ "Env": ["PATH=/bin"] }))?;
+    world.docker_with(&["load"], &archive)?.ok()?;
+    Ok(name)
 }
 
 /// Compiles a program of tests/programs into a static executable that runs in any image.

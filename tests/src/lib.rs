@@ -2,8 +2,12 @@
 //!
 //! * [`world`] — a daemon with a home of its own, and a machine behind it; taken down in reverse order.
 //! * [`command`] — a client's command, run to its end or watched while it runs.
+//! * [`http`] — docker's API without docker, for what has to be asked often.
 //! * [`image`] — images made here, without a registry.
+//! * [`registry`] — Debian's docker-registry, and a wire before it that can be cut.
 
 pub mod command;
+pub mod http;
 pub mod image;
+pub mod registry;
 pub mod world;

@@ -8,6 +8,7 @@
 
 use std::{
     env, fs,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -20,6 +21,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     command::{self, Done, Watched},
+    http::Connection,
     image,
 };
 
@@ -70,6 +72,12 @@ impl World {
             doubtful: AtomicBool::new(false),
             dockerd: env::var_os("COVE_TEST_DOCKERD").map(PathBuf::from),
         })
+    }
+
+    /// Whether Cove is behind the `docker` command, and not a dockerd.
+    #[must_use]
+    pub fn is_cove(&self) -> bool {
+        self.dockerd.is_none()
     }
 
     /// Ends a test that cannot be asked of dockerd.
@@ -230,6 +238,16 @@ impl World {
     /// If it fails.
     pub fn says(&self, arguments: &[&str]) -> Result<String> {
         Ok(self.docker(arguments)?.ok()?.stdout)
+    }
+
+    /// A connection to Docker's API, for what is asked so often that a command for each would take too long.
+    ///
+    /// # Errors
+    /// If nobody listens.
+    pub fn api(&self) -> Result<Connection<UnixStream>> {
+        let stream = UnixStream::connect(self.socket("docker"))?;
+        stream.set_read_timeout(Some(command::DEADLINE))?;
+        Ok(Connection::new(stream))
     }
 
     /// Waits until a container has written a line with this text.

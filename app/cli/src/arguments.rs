@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    completion, containers, events, explain, failure::Outcome, images, machine, output::Format, version, volumes,
+    completion, containers, events, explain, failure::Outcome, images, machine, networks, output::Format, version,
+    volumes,
 };
 
 /// Runs Linux containers in a small virtual machine of its own.
@@ -26,7 +27,7 @@ enum Command {
     Stop(machine::stop::Arguments),
     /// Restart the machine; or, with names, containers.
     Restart(machine::restart::Arguments),
-    /// Show how large the machine is, or change it.
+    /// Show how large the machine is and which registries are trusted, or change it.
     Settings(machine::settings::Arguments),
     /// Say how the machine is. Starts nothing.
     Status(machine::status::Arguments),
@@ -56,19 +57,26 @@ enum Command {
     Prune(containers::prune::Arguments),
     /// List images.
     Images(images::list::Arguments),
+    /// Fetch an image from a registry.
+    Pull(images::pull::Arguments),
+    /// Send an image to a registry.
+    Push(images::push::Arguments),
     /// Load images from an archive.
     Load(images::load::Arguments),
     /// Save images to an archive.
     Save(images::save::Arguments),
     /// Remove images.
     Rmi(images::remove::Arguments),
+    /// Networks of containers: who reaches whom, and by which name.
+    #[command(subcommand)]
+    Network(networks::Command),
     /// Folders that outlive containers.
     #[command(subcommand)]
     Volume(volumes::Command),
     /// Show what happens to containers, images, volumes and networks.
     Events(events::Arguments),
-    /// Check what this computer has and lacks.
-    Doctor,
+    /// Check what this computer has and lacks, or the images on the data disk.
+    Doctor(machine::doctor::Arguments),
     /// Show the console of the machine.
     MachineLog(machine::log::Arguments),
     /// Print a completion script for a shell.
@@ -99,12 +107,15 @@ impl Arguments {
             Command::Prune(arguments) => containers::prune::run(arguments, format).await,
             Command::Rm(arguments) => containers::remove::run(arguments).await,
             Command::Images(arguments) => images::list::run(&arguments, format).await,
+            Command::Pull(arguments) => images::pull::run(arguments, format).await,
+            Command::Push(arguments) => images::push::run(arguments, format).await,
             Command::Load(arguments) => images::load::run(arguments).await,
             Command::Save(arguments) => images::save::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
+            Command::Network(command) => command.run(format).await,
             Command::Volume(command) => command.run(format).await,
             Command::Events(arguments) => events::run(arguments, format).await,
-            Command::Doctor => machine::doctor::run(format).await,
+            Command::Doctor(arguments) => machine::doctor::run(&arguments, format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,
             Command::Completion(arguments) => completion::run(&arguments),
         }

@@ -2,7 +2,8 @@
 //! find out.
 //!
 //! * [`arguments`] — the command line: which commands there are.
-//! * [`machine`], [`containers`], [`images`], [`volumes`] — a file per command, by noun and verb.
+//! * [`machine`], [`containers`], [`images`], [`networks`], [`volumes`] — a file per command, by noun and verb.
+//! * [`registries`] — what `cove settings` has about registries.
 //! * [`events`] — what happens to all of them.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
 //! * [`engine`] — the way to the daemon, and starting it.
@@ -24,8 +25,10 @@ mod explain;
 mod failure;
 mod images;
 mod machine;
+mod networks;
 mod output;
 mod quantities;
+mod registries;
 mod stdio;
 mod terminal;
 mod version;

@@ -129,7 +129,7 @@ mod tests {
             image: Some(GuestImage { arch: "arm64".into(), kernel_release: "6.12".into(), ..Default::default() }),
             ..Default::default()
         };
-        let text = text(&Versions { client: client(), server: Some(server(machine)) }, Paint::never());
+        let text = text(&Versions { client: client(), server: Some(server(machine)) }, Paint::plain());
         assert!(text.contains("  OS/Arch:         darwin/arm64\n"), "{text}");
         assert!(text.contains("  OS/Arch:         linux/arm64\n"), "{text}");
     }

@@ -9,7 +9,7 @@ use cove_platform::{
 use cove_proto::v1::{
     GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, events_client::EventsClient,
     execs_client::ExecsClient, guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
-    networks_client::NetworksClient, volumes_client::VolumesClient,
+    networks_client::NetworksClient, registry_client::RegistryClient, volumes_client::VolumesClient,
 };
 use hyper_util::rt::TokioIo;
 use tonic::{Code, Status, metadata::MetadataValue, transport::Channel};
@@ -45,6 +45,8 @@ macro_rules! clients {
 clients! {
     /// `cove.v1.Machine`.
     machine: MachineClient;
+    /// `cove.v1.Registry`.
+    registry: RegistryClient;
     /// `cove.v1.Guest`.
     guest: GuestClient;
     /// `cove.v1.Containers`.

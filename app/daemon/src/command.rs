@@ -12,7 +12,7 @@ use cove_platform::{
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    compose::{Daemon, Parts, host_resources},
+    compose::{Daemon, Parts, host_resources, surroundings},
     helper,
     image::GuestImage,
 };
@@ -96,6 +96,7 @@ async fn serve(home: Option<PathBuf>) -> anyhow::Result<()> {
         hypervisor: Arc::new(helper::hypervisor().context("find this program's own place")?),
         host: host_resources().context("see what this host has")?,
         deadlines: Deadlines::default(),
+        surroundings: surroundings(),
         home,
     };
     let daemon = Daemon::start(parts).await?;

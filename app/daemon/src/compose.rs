@@ -7,17 +7,18 @@
 //!
 //! A daemon that is asked to stop stops its machine. One that is killed leaves it running, for the next to adopt.
 
-use std::{io, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use cove_machine::{
     Deadlines, HostResources, Machine, MachineConfig, StopError, StopOptions,
     hypervisor::{Adopt, Hypervisor},
 };
 use cove_platform::{
-    home::{Home, HomeError},
+    home::{self, Home, HomeError},
     local::{BindError, LocalListener},
     lock::{InstanceLock, LockError},
 };
+use cove_registry::{Patience, Registries, Surroundings};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
@@ -25,9 +26,13 @@ use crate::{
     helper,
     image::GuestImage,
     router::{self, forward::Forwarder, methods::Methods, readiness::Readiness},
-    rpc::{error::chain, machine::MachineRpc},
+    rpc::{error::chain, machine::MachineRpc, registry::RegistryRpc},
     serve::{self, Ending},
+    transfers::Transfers,
 };
+
+/// Name of the file of the registries' settings, in the home.
+const REGISTRIES: &str = "registries.json";
 
 /// What a daemon is made of.
 pub struct Parts {
@@ -41,6 +46,8 @@ pub struct Parts {
     pub host: HostResources,
     /// How long each step of a start and a stop may take.
     pub deadlines: Deadlines,
+    /// Where docker keeps what registries need to know.
+    pub surroundings: Surroundings,
 }
 
 /// Why a daemon did not come up.
@@ -75,6 +82,16 @@ pub fn host_resources() -> io::Result<HostResources> {
     })
 }
 
+/// Where this user's docker keeps its configuration and certificates: `$DOCKER_CONFIG`, else `~/.docker`, and for
+/// certificates the computer's own place besides.
+#[must_use]
+pub fn surroundings() -> Surroundings {
+    let named = std::env::var_os("DOCKER_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let docker_folder = named.or_else(|| Some(home::user_folder()?.join(".docker"))).unwrap_or_default();
+    let certificates = vec![docker_folder.join("certs.d"), PathBuf::from("/etc/docker/certs.d")];
+    Surroundings { docker_folder, certificates }
+}
+
 /// A daemon that serves.
 pub struct Daemon {
     machine: Machine,
@@ -92,7 +109,7 @@ impl Daemon {
     /// # Errors
     /// If another daemon runs, or the folder or an endpoint cannot be used.
     pub async fn start(parts: Parts) -> Result<Self, DaemonError> {
-        let Parts { home, image, hypervisor, host, deadlines } = parts;
+        let Parts { home, image, hypervisor, host, deadlines, surroundings } = parts;
         home.prepare()?;
         let lock = InstanceLock::take(&home.lock())?;
         let agent = Agent::new();
@@ -105,7 +122,11 @@ impl Daemon {
         let (leaving, leaving_seen) = watch::channel(false);
         let readiness = Readiness::new(machine.clone(), image.clone(), closing_seen.clone());
         let methods = Methods::read()?;
-        let forwarder = Forwarder::new(readiness.clone(), agent.clone(), methods.clone());
+        let forwarder = Arc::new(Forwarder::new(readiness.clone(), agent.clone(), methods.clone()));
+        let registries = Registries::new(surroundings, Patience::default());
+        let settings = home.path().join(REGISTRIES);
+        let transfers = Transfers::new(registries, Arc::clone(&forwarder), image.clone(), settings);
+        let registry = RegistryRpc { transfers, changing: tokio::sync::Mutex::default() };
         let hypervisor: Arc<dyn Hypervisor> = hypervisor;
         let rpc = MachineRpc {
             machine: machine.clone(),
@@ -117,7 +138,7 @@ impl Daemon {
             host,
             changing: tokio::sync::Mutex::default(),
         };
-        let routes = router::routes(rpc, &methods, forwarder).await?;
+        let routes = router::routes(rpc, registry, &methods, forwarder).await?;
 
         let engine = LocalListener::bind(&home.engine_endpoint())?;
         let docker = LocalListener::bind(&home.docker_endpoint())?;
@@ -165,6 +186,7 @@ fn machine_config(home: &Home, image: &GuestImage, host: HostResources, deadline
         settings: home.machine().join("settings.json"),
         host,
         secret_guest_path: cove_proto::boot_secret::GUEST_PATH.to_owned(),
+        settings_guest_path: cove_proto::boot_settings::GUEST_PATH.to_owned(),
         deadlines,
     }
 }

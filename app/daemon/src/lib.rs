@@ -5,6 +5,7 @@
 //! * [`serve`] — accept loops and connections of both endpoints.
 //! * [`router`] — where a call of `cove.v1` goes: to a service here or, byte for byte, to the agent.
 //! * [`rpc`] — the services that are implemented here.
+//! * [`transfers`] — images between registries and the agent.
 //! * [`agent`] — the agent as it is seen from here: its secret, connections, clock.
 //! * [`checks`] — what `CheckHost` looks at beyond the hypervisor.
 //! * [`image`] — the guest image: where it is and what its manifest says.
@@ -19,3 +20,4 @@ pub mod image;
 pub mod router;
 pub mod rpc;
 pub mod serve;
+pub mod transfers;

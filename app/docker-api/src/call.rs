@@ -70,6 +70,11 @@ impl Call {
         v1::events_client::EventsClient::new(self.engine())
     }
 
+    /// `cove.v1.Files`.
+    pub(crate) fn files(&self) -> v1::files_client::FilesClient<Dialled> {
+        v1::files_client::FilesClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
     /// `cove.v1.Images`.
     pub(crate) fn images(&self) -> v1::images_client::ImagesClient<Dialled> {
         v1::images_client::ImagesClient::new(self.engine()).max_decoding_message_size(MESSAGE_LIMIT)
@@ -88,6 +93,11 @@ impl Call {
     /// `cove.v1.Machine`.
     pub(crate) fn machine(&self) -> v1::machine_client::MachineClient<Dialled> {
         v1::machine_client::MachineClient::new(self.engine())
+    }
+
+    /// `cove.v1.Registry`.
+    pub(crate) fn registry(&self) -> v1::registry_client::RegistryClient<Dialled> {
+        v1::registry_client::RegistryClient::new(self.engine())
     }
 
     /// `cove.v1.Guest`.

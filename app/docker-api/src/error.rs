@@ -30,6 +30,9 @@ pub(crate) enum Error {
     /// The request makes no sense.
     #[error("{0}")]
     BadRequest(String),
+    /// It makes sense, and is not allowed.
+    #[error("{0}")]
+    Forbidden(String),
     /// What it names does not exist.
     #[error("{0}")]
     NotFound(String),
@@ -61,6 +64,7 @@ impl Error {
             Self::VersionTooNew { .. } | Self::VersionTooOld { .. } | Self::BadRequest(_) | Self::Body(_) => {
                 StatusCode::BAD_REQUEST
             }
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NoSwarm => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -63,7 +63,7 @@ impl Case {
     /// The image with the boot's secret, as in every boot, and if need be another PID 1.
     fn initramfs(&self, name: &str, behaviour: Behaviour) -> PathBuf {
         let path = self.folder.path().join(format!("{name}.cpio"));
-        initramfs::write(&self.image.join("initramfs.cpio"), "/cove/boot-secret", &[7; 32], &path).unwrap();
+        initramfs::write(&self.image.join("initramfs.cpio"), &[("/cove/boot-secret", &[7; 32])], &path).unwrap();
         if behaviour != Behaviour::Listen {
             let busybox = std::fs::read("/bin/busybox").expect("busybox-static is installed");
             let entry = |path, content| cpio::Entry { path, permissions: 0o755, content };

@@ -1,4 +1,4 @@
-//! How large the machine is, as the user set it: a JSON file that is replaced as a whole.
+//! How large the machine is, and what holds for its containers, as the user set it: a JSON file that is replaced as a whole.
 
 use std::{
     io::{self, Write},
@@ -41,6 +41,8 @@ pub struct MachineSettings {
     pub disk_bytes: u64,
     /// How many seconds containers get to stop before they are killed.
     pub grace_seconds: u64,
+    /// Whether containers have a user namespace unless they say otherwise.
+    pub user_namespaces: bool,
 }
 
 /// What the file holds: what is absent keeps its default, so that a default may change with the host.
@@ -51,6 +53,13 @@ struct Stored {
     memory_bytes: Option<u64>,
     disk_bytes: Option<u64>,
     grace_seconds: Option<u64>,
+    user_namespaces: Option<bool>,
+}
+
+/// What of the settings the guest is told.
+#[derive(Debug, Serialize)]
+struct ForGuest {
+    user_namespaces: bool,
 }
 
 /// Why settings cannot be used.
@@ -102,6 +111,7 @@ impl MachineSettings {
             memory_bytes: memory - memory % MIB,
             disk_bytes: 64 * GIB,
             grace_seconds: 10,
+            user_namespaces: false,
         }
     }
 
@@ -109,6 +119,14 @@ impl MachineSettings {
     #[must_use]
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_seconds)
+    }
+
+    /// What the guest is told at its boot, as JSON.
+    ///
+    /// # Errors
+    /// Never, with what there is now.
+    pub fn for_guest(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&ForGuest { user_namespaces: self.user_namespaces })
     }
 
     /// Checks every value.
@@ -149,6 +167,7 @@ impl MachineSettings {
             memory_bytes: stored.memory_bytes.unwrap_or(defaults.memory_bytes),
             disk_bytes: stored.disk_bytes.unwrap_or(defaults.disk_bytes),
             grace_seconds: stored.grace_seconds.unwrap_or(defaults.grace_seconds),
+            user_namespaces: stored.user_namespaces.unwrap_or(defaults.user_namespaces),
         };
         settings.validate(host)?;
         Ok(settings)
@@ -185,9 +204,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("machine.json");
         assert_eq!(MachineSettings::load(&path, HOST).unwrap(), MachineSettings::defaults(HOST));
-        let settings = MachineSettings { cpus: 3, ..MachineSettings::defaults(HOST) };
+        let settings = MachineSettings { cpus: 3, user_namespaces: true, ..MachineSettings::defaults(HOST) };
         settings.save(&path, HOST).unwrap();
         assert_eq!(MachineSettings::load(&path, HOST).unwrap(), settings);
+        assert_eq!(settings.for_guest().unwrap(), br#"{"user_namespaces":true}"#);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::facts::{self, Facts};
+use super::{
+    facts::{self, Facts},
+    settings::Settings,
+};
 use crate::{
     containers::{Containers, Ground, database_path, program::as_program},
     events::Events,
@@ -50,18 +53,23 @@ struct OnDisk {
 }
 
 /// Opens the engine on the disk mounted at `root`, and takes over the processes that PID 1 holds.
-pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process>) -> anyhow::Result<Engine> {
+pub(super) async fn open(
+    root: PathBuf,
+    settings: Settings,
+    processes: &Processes,
+    held: Vec<Process>,
+) -> anyhow::Result<Engine> {
     let (on_disk, events) = (root.clone(), Events::open(Path::new(EVENTS)).context("the events of this boot")?);
     let told = events.clone();
-    let opened = tokio::task::spawn_blocking(move || open_disk(&on_disk, told)).await?;
+    let opened = tokio::task::spawn_blocking(move || open_disk(&on_disk, settings, told)).await?;
     let OnDisk { facts, database, images, volumes } = opened?;
     let (first, further): (Vec<_>, Vec<_>) = held.into_iter().partition(|process| *process.kind() == Kind::Container);
     let first: HashMap<_, _> =
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
-    let running = first.keys().cloned().collect();
-    let of_networks = database.clone();
+    let running = first.iter().map(|(id, program)| (id.clone(), program.pid())).collect();
+    let (of_networks, told) = (database.clone(), events.clone());
     let opened =
-        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running)).await?;
+        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told)).await?;
     let networks = opened.context("the networks")?;
     let ground = Ground {
         root,
@@ -72,6 +80,7 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
         cpus: facts.cpus,
+        user_namespaces: settings.user_namespaces,
         events: events.clone(),
     };
     let containers = Containers::open(ground, first).await?;
@@ -81,7 +90,7 @@ pub(super) async fn open(root: PathBuf, processes: &Processes, held: Vec<Process
     Ok(Engine { facts, database, images, volumes, networks, execs: Execs::new(containers.clone()), containers, events })
 }
 
-fn open_disk(root: &Path, events: Events) -> anyhow::Result<OnDisk> {
+fn open_disk(root: &Path, settings: Settings, events: Events) -> anyhow::Result<OnDisk> {
     let database = Database::open(&database_path(root))?;
     let config =
         StoreConfig { builtin_archive: Some(BUILT_IN.into()), events: events.clone(), ..StoreConfig::new(root) };
@@ -91,6 +100,7 @@ fn open_disk(root: &Path, events: Events) -> anyhow::Result<OnDisk> {
         boot_id: facts::boot_id()?,
         engine_id: facts::engine_id(&database)?,
         cpus: std::thread::available_parallelism()?.get(),
+        user_namespaces: settings.user_namespaces,
         warnings: Vec::new(),
     };
     let volumes = Volumes::open(root, &database, events)?;

@@ -50,6 +50,8 @@ pub struct Facts {
     pub engine_id: String,
     /// Number of CPUs.
     pub cpus: usize,
+    /// Whether containers have a user namespace unless they say otherwise.
+    pub user_namespaces: bool,
     /// What works with a drawback.
     pub warnings: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl Facts {
             cpu_time: cpu_time(&text(Path::new("/proc/stat"))?),
             containers: None,
             images: 0,
+            user_namespaces: self.user_namespaces,
         })
     }
 }
@@ -200,6 +203,7 @@ mod tests {
             boot_id: boot_id().unwrap(),
             engine_id: "id".into(),
             cpus: 2,
+            user_namespaces: false,
             warnings: Vec::new(),
         };
         let guest = facts.read().unwrap();

@@ -12,6 +12,7 @@ pub mod accept;
 mod engine;
 pub mod facts;
 mod serve;
+mod settings;
 
 use std::{
     io, mem,
@@ -20,13 +21,13 @@ use std::{
 };
 
 use anyhow::Context;
-use cove_proto::boot_secret;
-use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
+use cove_proto::{boot_secret, boot_settings};
 
 use crate::{
     disk::{self, DiskConfig},
     init::agent::inherited,
     processes::Processes,
+    rootfs::mounts::is_mount_point,
     sys::descriptors,
 };
 
@@ -60,9 +61,10 @@ pub fn run() -> anyhow::Result<()> {
 
 async fn live(control: OwnedFd, listener: OwnedFd) -> anyhow::Result<()> {
     let secret = accept::read_secret(Path::new(boot_secret::GUEST_PATH))?;
+    let settings = settings::read(Path::new(boot_settings::GUEST_PATH))?;
     let root = tokio::task::spawn_blocking(|| mounted_disk(&DiskConfig::of_boot()?)).await??;
     let (processes, held) = Processes::connect(control).await?;
-    let engine = engine::open(root, &processes, held).await?;
+    let engine = engine::open(root, settings, &processes, held).await?;
     let connections = accept::connections(listener, secret)?;
     processes.listening().await;
     serve::serve(engine, connections).await?;
@@ -79,26 +81,9 @@ fn mounted_disk(config: &DiskConfig) -> anyhow::Result<PathBuf> {
     Ok(config.mount_point.clone())
 }
 
-fn is_mount_point(path: &Path) -> bool {
-    let found = rustix::fs::statx(rustix::fs::CWD, path, AtFlags::NO_AUTOMOUNT, StatxFlags::empty());
-    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
-}
-
 /// Standard error is the console, which the host keeps.
 fn log_to_console() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).without_time().init();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_point_is_told_from_a_folder() {
-        assert!(is_mount_point(Path::new("/proc")));
-        assert!(!is_mount_point(Path::new("/proc/self")));
-        assert!(!is_mount_point(Path::new("/nosuch")));
-    }
 }

@@ -2,7 +2,7 @@
 
 use cove_proto::v1::{
     containers_server::ContainersServer, events_server::EventsServer, execs_server::ExecsServer,
-    guest_server::GuestServer, images_server::ImagesServer, networks_server::NetworksServer,
+    files_server::FilesServer, guest_server::GuestServer, images_server::ImagesServer, networks_server::NetworksServer,
     volumes_server::VolumesServer,
 };
 use tokio::{
@@ -14,8 +14,8 @@ use tonic::transport::Server;
 
 use super::{accept::Connection, engine::Engine};
 use crate::rpc::{
-    containers::ContainersService, events::EventsService, execs::ExecsService, guest::GuestService,
-    images::ImagesService, networks::NetworksService, volumes::VolumesService,
+    containers::ContainersService, events::EventsService, execs::ExecsService, files::FilesService,
+    guest::GuestService, images::ImagesService, networks::NetworksService, volumes::VolumesService,
 };
 
 /// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time.
@@ -38,6 +38,7 @@ pub(super) async fn serve(
     reporter.set_serving::<ExecsServer<ExecsService>>().await;
     reporter.set_serving::<EventsServer<EventsService>>().await;
     reporter.set_serving::<ImagesServer<ImagesService>>().await;
+    reporter.set_serving::<FilesServer<FilesService>>().await;
     reporter.set_serving::<VolumesServer<VolumesService>>().await;
     reporter.set_serving::<NetworksServer<NetworksService>>().await;
     reporter.set_serving::<GuestServer<GuestService>>().await;
@@ -49,6 +50,7 @@ pub(super) async fn serve(
         .add_service(health)
         .add_service(GuestServer::new(guest))
         .add_service(NetworksServer::new(NetworksService::new(networks, containers.clone())))
+        .add_service(FilesServer::new(FilesService::new(containers.clone())))
         .add_service(ContainersServer::new(ContainersService::new(containers)))
         .add_service(ExecsServer::new(ExecsService::new(execs)))
         .add_service(EventsServer::new(EventsService::new(events)))

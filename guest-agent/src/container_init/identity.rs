@@ -47,6 +47,13 @@ fn read(path: &str) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Becomes the root of the user namespace that the process has come to, where the guest's root is nobody.
+pub(super) fn become_root() -> Result<(), LaunchFailure> {
+    thread::set_thread_groups(&[]).step("setgroups to none")?;
+    thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).step("setgid to the container's root")?;
+    thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).step("setuid to the container's root")
+}
+
 /// Sets what the process can never get back, and the filter if that needs a capability.
 pub(super) fn bound(newcomer: &Newcomer) -> Result<(), LaunchFailure> {
     capabilities::bound(newcomer.process.capabilities).step("set the capabilities that it is bounded by")?;

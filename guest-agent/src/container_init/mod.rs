@@ -6,11 +6,12 @@
 //!
 //! * [`steps`] — the two lists.
 //! * [`join`] — how an exec gets into a container that runs.
-//! * [`sysctls`] — kernel parameters of its namespaces.
+//! * [`clocks`] — clocks of its own. [`sysctls`] — kernel parameters of its namespaces.
 //! * [`reaper`] — the init that is process 1 of a container that asks for one.
 //! * [`streams`], [`terminal`] — standard streams.
 //! * [`identity`] — user, capabilities, filter. [`working_dir`], [`program`] — where and what.
 
+pub mod clocks;
 pub mod identity;
 pub mod join;
 pub mod program;

@@ -7,12 +7,11 @@ use std::{
 
 use rustix::{
     fs::{Mode, OFlags},
-    mount::MountAttrFlags,
     process::DumpableBehavior,
     thread::ThreadNameSpaceType,
 };
 
-use super::{Newcomer, Step, identity, program, reaper, streams, sysctls, working_dir};
+use super::{Newcomer, Step, clocks, identity, program, reaper, streams, sysctls, working_dir};
 use crate::{
     init::protocol::ContainerSetup,
     namespaces,
@@ -21,13 +20,15 @@ use crate::{
         launch::{Network, SharedMemory},
     },
     rlimits,
-    rootfs::{beside, devices, etc, masked_paths, mounts, pivot, system},
-    sys,
+    rootfs::{beside, devices, etc, masked_paths, pivot, system},
+    sys, user_namespaces,
 };
 
 /// The mounts that the agent has prepared for a container.
 pub(crate) struct PreparedMounts {
     pub(crate) rootfs: OwnedFd,
+    /// What goes to /dev, if the container cannot make it.
+    pub(crate) dev: Option<OwnedFd>,
     pub(crate) etc: [OwnedFd; 3],
     pub(crate) beside: Vec<OwnedFd>,
     /// What is at /dev/shm, if others may have it too.
@@ -39,22 +40,24 @@ pub(crate) struct PreparedMounts {
 impl PreparedMounts {
     /// The numbers of the descriptors.
     pub(super) fn numbers(&self) -> impl Iterator<Item = RawFd> {
-        let optional = self.shared_memory.iter().chain(&self.init);
+        let optional = self.dev.iter().chain(&self.shared_memory).chain(&self.init);
         self.etc.iter().chain(&self.beside).chain([&self.rootfs]).chain(optional).map(AsRawFd::as_raw_fd)
     }
 }
 
-/// Pidfds of the containers whose namespaces a container shares; for the network also a namespace that was made ready.
+/// What a container joins: pidfds of the containers whose namespaces it shares; for the network also a namespace that was
+/// made ready; its user namespace.
 pub(crate) struct JoinedContainers {
     pub(crate) pid: Option<OwnedFd>,
     pub(crate) ipc: Option<OwnedFd>,
     pub(crate) network: Option<OwnedFd>,
+    pub(crate) user: Option<OwnedFd>,
 }
 
 impl JoinedContainers {
     /// The numbers of the descriptors.
     pub(super) fn numbers(&self) -> impl Iterator<Item = RawFd> {
-        [&self.pid, &self.ipc, &self.network].into_iter().flatten().map(AsRawFd::as_raw_fd)
+        [&self.pid, &self.ipc, &self.network, &self.user].into_iter().flatten().map(AsRawFd::as_raw_fd)
     }
 }
 
@@ -66,13 +69,21 @@ pub(crate) fn become_container(
     joined: &JoinedContainers,
 ) -> ! {
     let kept = mounts.numbers().chain(joined.numbers()).chain([newcomer.status.as_raw_fd()]).collect();
-    let failure = match close_others(&newcomer, kept) {
-        Ok(()) => container(&newcomer, setup, mounts, joined),
-        Err(failure) => Err(failure),
-    };
-    match failure {
+    match begin(&newcomer, kept) {
+        Ok(()) => go_on_as_container(newcomer, setup, mounts, joined),
         Err(failure) => newcomer.give_up(failure),
     }
+}
+
+/// The same when the process, or the helper that made it, has begun already.
+pub(super) fn go_on_as_container(
+    newcomer: Newcomer,
+    setup: &ContainerSetup,
+    mounts: PreparedMounts,
+    joined: &JoinedContainers,
+) -> ! {
+    let Err(failure) = container(&newcomer, setup, mounts, joined);
+    newcomer.give_up(failure)
 }
 
 fn container(
@@ -82,17 +93,20 @@ fn container(
     joined: &JoinedContainers,
 ) -> Result<Infallible, LaunchFailure> {
     new_session()?;
+    clocks::set(setup.clocks)?;
+    if setup.remapped {
+        identity::become_root()?;
+    }
     join_namespaces(joined)?;
     if !setup.shared.cgroup {
         sys::clone::unshare_cgroup_namespace().step("make a cgroup namespace")?;
     }
     let root = pivot::stage(prepared.rootfs)?;
     let proc = system::mount_proc(&root)?;
-    set_up_network(setup.network, &proc)?;
+    set_up_network(setup, &proc)?;
     sysctls::set(&proc, &setup.sysctls)?;
-    devices::mount(&root, memory(setup, prepared.shared_memory), setup.privileged)?;
-    devices::make(&root, &setup.devices)?;
-    system::mount_sys(&root, setup.privileged, setup.writable_cgroups)?;
+    set_up_devices(&root, setup, prepared.dev, prepared.shared_memory)?;
+    system::mount_sys(&root, setup.privileged, cgroup_mount(setup))?;
     beside::mount(&root, &setup.mounts, prepared.beside)?;
     etc::mount(&root, prepared.etc, &setup.mounts)?;
     reaper::mount(&root, prepared.init)?;
@@ -107,7 +121,36 @@ fn container(
     if setup.read_only_rootfs {
         pivot::make_read_only()?;
     }
-    become_program(newcomer, &proc)
+    become_program(newcomer)
+}
+
+fn set_up_devices(
+    root: &OwnedFd,
+    setup: &ContainerSetup,
+    dev: Option<OwnedFd>,
+    shared_memory: Option<OwnedFd>,
+) -> Result<(), LaunchFailure> {
+    let memory = memory(setup, shared_memory);
+    match dev {
+        Some(dev) => {
+            devices::mount(root, &dev, memory)?;
+            devices::bind(root, &setup.devices)?;
+        }
+        None => {
+            devices::mount(root, &devices::new(setup.privileged)?, memory)?;
+            devices::make(root, &setup.devices)?;
+        }
+    }
+    Ok(())
+}
+
+/// How it sees cgroups.
+fn cgroup_mount(setup: &ContainerSetup) -> system::Cgroups {
+    match (setup.remapped && setup.shared.cgroup, setup.writable_cgroups) {
+        // Only who rules a namespace may mount what is in it.
+        (true, _) => system::Cgroups::Copied,
+        (false, writable) => system::Cgroups::Mounted { writable },
+    }
 }
 
 /// What it is to have at /dev/shm.
@@ -134,22 +177,19 @@ fn join_namespaces(joined: &JoinedContainers) -> Result<(), LaunchFailure> {
 }
 
 /// Becomes a further process of a container. It is in the container's namespaces and cgroup already.
-pub(super) fn become_exec(newcomer: &Newcomer) -> Result<Infallible, LaunchFailure> {
+pub(super) fn become_exec(newcomer: &Newcomer, remapped: bool) -> Result<Infallible, LaunchFailure> {
     new_session()?;
-    // Not the container's /proc, which it may have replaced: the same processes, on a mount that nobody else sees.
-    let proc = mounts::new("proc", &[], MountAttrFlags::empty()).step("mount proc")?;
+    if remapped {
+        identity::become_root()?;
+    }
     streams::connect(newcomer)?;
-    become_program(newcomer, &proc)
+    become_program(newcomer)
 }
 
 /// What both have in common, from here on in the container.
-fn become_program(newcomer: &Newcomer, proc: &OwnedFd) -> Result<Infallible, LaunchFailure> {
+fn become_program(newcomer: &Newcomer) -> Result<Infallible, LaunchFailure> {
     let process = &newcomer.process;
-    set_oom_score(process.oom_score_adj, proc)?;
-    rlimits::set(&process.rlimits).map_err(|(name, errno)| LaunchFailure::Step {
-        step: format!("error setting rlimits for ready process: set {name}"),
-        errno: errno.raw_os_error(),
-    })?;
+    rlimits::set(&process.rlimits).map_err(refused_limit)?;
     let user = identity::find(&process.user, &process.groups)?;
     streams::give_to(&user)?;
     identity::bound(newcomer)?;
@@ -165,14 +205,25 @@ fn become_program(newcomer: &Newcomer, proc: &OwnedFd) -> Result<Infallible, Lau
     program::execute(&program, newcomer, &user)
 }
 
-/// First of all: what is open from now on is what this process needs.
-pub(super) fn close_others(newcomer: &Newcomer, mut kept: Vec<i32>) -> Result<(), LaunchFailure> {
+/// First of all, still as the guest's root: what is open from now on is what this process needs.
+pub(super) fn begin(newcomer: &Newcomer, mut kept: Vec<i32>) -> Result<(), LaunchFailure> {
     kept.extend(newcomer.streams.numbers());
     // Until execve nobody in the container may look into it or act through it, as runc has it, too.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).step("hide from debuggers")?;
     sys::descriptors::close_all_but(&kept).step("close descriptors")?;
     sys::execute::reset_signals();
-    Ok(())
+    set_oom_score(newcomer.process.oom_score_adj)
+}
+
+/// What only the guest's root may give to one that becomes another: limits above its own, and pipes.
+pub(super) fn begin_remapped(newcomer: &Newcomer) -> Result<(), LaunchFailure> {
+    rlimits::raise(&newcomer.process.rlimits).map_err(refused_limit)?;
+    newcomer.streams.give_to(user_namespaces::ROOT).step("give the standard streams to the container's root")
+}
+
+fn refused_limit((name, errno): (String, rustix::io::Errno)) -> LaunchFailure {
+    let step = format!("error setting rlimits for ready process: set {name}");
+    LaunchFailure::Step { step, errno: errno.raw_os_error() }
 }
 
 fn new_session() -> Result<(), LaunchFailure> {
@@ -183,12 +234,15 @@ fn new_session() -> Result<(), LaunchFailure> {
 }
 
 /// Loopback, and what containers may do in a network of their own.
-fn set_up_network(network: Network, proc: &OwnedFd) -> Result<(), LaunchFailure> {
-    if network != Network::Loopback {
+fn set_up_network(setup: &ContainerSetup, proc: &OwnedFd) -> Result<(), LaunchFailure> {
+    if setup.network != Network::Loopback {
         return Ok(());
     }
     sys::loopback::bring_up().step("bring up loopback")?;
-    namespaces::OWN_NETWORK.iter().try_for_each(|(parameter, value)| write(proc, &format!("sys/{parameter}"), value))
+    let groups = if setup.remapped { user_namespaces::GROUPS } else { namespaces::ALL_GROUPS };
+    namespaces::own_network(&groups)
+        .iter()
+        .try_for_each(|(parameter, value)| write(proc, &format!("sys/{parameter}"), value))
 }
 
 fn set_names(setup: &ContainerSetup) -> Result<(), LaunchFailure> {
@@ -202,10 +256,12 @@ fn set_names(setup: &ContainerSetup) -> Result<(), LaunchFailure> {
     rustix::system::setdomainname(setup.domainname.as_bytes()).step("setdomainname")
 }
 
-fn set_oom_score(adjustment: i32, proc: &OwnedFd) -> Result<(), LaunchFailure> {
+/// Through the guest's /proc, which no container has replaced.
+fn set_oom_score(adjustment: i32) -> Result<(), LaunchFailure> {
+    const PATH: &str = "/proc/self/oom_score_adj";
     match adjustment {
         0 => Ok(()),
-        adjustment => write(proc, "self/oom_score_adj", &adjustment.to_string()),
+        adjustment => std::fs::write(PATH, adjustment.to_string()).step(format!("write {PATH}")),
     }
 }
 

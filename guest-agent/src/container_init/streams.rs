@@ -63,6 +63,15 @@ impl ProcessEnds {
     }
 }
 
+impl ProcessEnds {
+    /// Makes them somebody's, by the guest's ids.
+    pub(super) fn give_to(&self, id: u32) -> Result<(), Errno> {
+        let Self::Pipes(ends) = self else { return Ok(()) };
+        let (user, group) = (rustix::process::Uid::from_raw(id), rustix::process::Gid::from_raw(id));
+        ends.iter().flatten().try_for_each(|end| fchown(end, Some(user), Some(group)))
+    }
+}
+
 /// Makes the pipes that are asked for. The engine's ends are non-blocking, the process's are not: each end has its own
 /// mode.
 ///

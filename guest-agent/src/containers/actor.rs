@@ -58,6 +58,10 @@ pub(super) enum Command {
     Remove { force: bool, volumes: bool, reply: Reply<()> },
     /// Give it another name.
     Rename(String, Reply<()>),
+    /// Put it on one more network.
+    Connect(Box<v1::NetworkAttachment>, Reply<()>),
+    /// Take it off a network.
+    Disconnect(String, Reply<()>),
     /// Tell when a condition comes true.
     Wait(WaitCondition, oneshot::Sender<oneshot::Receiver<Waited>>),
 }
@@ -86,6 +90,8 @@ pub(super) struct Actor {
     pub(super) running: Option<Running>,
     pub(super) waiters: Vec<(WaitCondition, oneshot::Sender<Waited>)>,
     pub(super) restarting: Arc<AtomicU32>,
+    /// See [`Entry`].
+    pub(super) idle: Arc<tokio::sync::RwLock<()>>,
     pub(super) restarts: Restarts,
     /// When it is started again, if its policy says so.
     pub(super) restart_at: Option<Instant>,
@@ -162,7 +168,9 @@ impl Actor {
         let running = program.map(|program| Running { paused: program.is_frozen(), ..Running::new(program, &log) });
         let (view, seen) = watch::channel(Arc::new(seen(&record, running.as_ref(), None)));
         let restarting = Arc::new(AtomicU32::new(0));
-        let entry = Entry::new(record.id.clone(), log.clone(), commands, seen, Arc::clone(&restarting));
+        let idle = Arc::default();
+        let entry =
+            Entry::new(record.id.clone(), log.clone(), commands, seen, Arc::clone(&restarting), Arc::clone(&idle));
         let actor = Self {
             engine: Arc::clone(engine),
             record,
@@ -170,6 +178,7 @@ impl Actor {
             running,
             waiters: Vec::new(),
             restarting,
+            idle,
             restarts: Restarts::default(),
             restart_at: None,
             health: None,
@@ -218,6 +227,8 @@ impl Actor {
             Command::Checked(checked, reply) => drop(reply.send(self.checked(checked))),
             Command::Oom => self.oom(),
             Command::Rename(name, reply) => drop(reply.send(self.rename(name).await)),
+            Command::Connect(asked, reply) => drop(reply.send(self.connect(*asked).await)),
+            Command::Disconnect(network, reply) => drop(reply.send(self.disconnect(&network).await)),
             Command::Wait(condition, reply) => self.register(condition, reply),
             Command::Remove { force, volumes, reply } => {
                 let (result, life) = self.remove_on_request(force, volumes).await;
@@ -285,8 +296,9 @@ impl Actor {
         }
         self.engine.images.set_running(&self.record.id, false);
         self.publish();
+        let had = self.engine.networks.sandbox(&self.record.id).unwrap_or_default();
+        self.tell_networks("disconnect", &had);
         self.engine.networks.detach(&self.record.id);
-        self.tell_network("disconnect");
         self.tell_end(running.stop_asked, running.oom_told);
         self.notify_end();
         self.leave_mounts().await;

@@ -11,7 +11,7 @@ use super::{
     blocking,
     folder::Folders,
     index::Index,
-    log, mounts,
+    log, mounts, namespaces,
     program::Program,
     record::{CONTAINERS, Phase, Record},
     restart_policy,
@@ -30,7 +30,8 @@ impl Containers {
     /// # Errors
     /// If the disk or the database cannot be used.
     pub async fn open(ground: Ground, held: HashMap<String, Arc<dyn Program>>) -> Result<Self, ContainersError> {
-        let Ground { root, database, images, volumes, networks, launcher, boot, cpus, events } = ground;
+        let Ground { root, database, images, volumes, networks, launcher, boot, cpus, user_namespaces, events } =
+            ground;
         let folders = blocking(move || Folders::open(&root)).await?;
         let (index, shutting_down) = (Mutex::new(Index::default()), AtomicBool::new(false));
         let pruning = AtomicBool::new(false);
@@ -47,6 +48,7 @@ impl Containers {
             folders,
             boot,
             cpus,
+            user_namespaces,
             events,
             index,
             changes,
@@ -128,12 +130,18 @@ fn restore(engine: &Engine, alive: &HashSet<String>) -> Result<Vec<Record>, Cont
             changed.iter().try_for_each(|record| CONTAINERS.put(changes, &record.id, record))
         })?;
     }
+    for record in records.iter_mut().filter(|record| record.spec.networks.is_none()) {
+        namespaces::fill_in_networks(engine, &mut record.spec);
+    }
     let known: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     for id in present.iter().filter(|id| !known.contains(id.as_str())) {
         engine.folders.discard(id)?;
         engine.folders.free(id)?;
     }
     removed.iter().try_for_each(|id| engine.folders.free(id))?;
+    // A record is on the disk when its container is created, its folder some seconds later: what a power cut took of it is
+    // made anew, with all that a program has synced in it still there.
+    known.iter().try_for_each(|id| engine.folders.create(id).map(drop))?;
     engine.images.retain(&|hold| known.contains(mounts::container_of(hold)))?;
     records.iter().for_each(|record| mounts::restored(engine, record));
     let mut index = engine.index();

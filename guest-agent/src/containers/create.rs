@@ -8,9 +8,9 @@ use cove_proto::v1::ContainerSpec;
 use super::{
     Containers, ContainersError, Engine,
     actor::Actor,
-    blocking, detached, launch, log, merge, mounts, namespaces,
+    blocking, detached, launch, links, log, merge, mounts, namespaces,
     record::{CONTAINERS, Record, State},
-    spec,
+    spec, user_namespaces,
 };
 use crate::{clock, logs::Log, names};
 
@@ -60,7 +60,11 @@ fn make_on_disk(
     let image = engine.images.hold(&spec.image, id)?;
     let mut spec = merge::merge(spec, &image.config);
     spec::check(&spec, engine.cpus)?;
+    user_namespaces::check(&spec, engine.user_namespaces)?;
     namespaces::fill_in(engine, &mut spec)?;
+    namespaces::fill_in_networks(engine, &mut spec);
+    links::fill_in(engine, &mut spec)?;
+    namespaces::check_networks(engine, &spec)?;
     launch::fill_in_defaults(&mut spec, id);
     mounts::resolve(engine, id, &mut spec)?;
     mounts::fill(engine, &spec, &image.layers)?;

@@ -2,9 +2,12 @@
 
 use std::{io, path::PathBuf};
 
-use super::{devices::DeviceError, filters::FilterError, namespaces::JoinError, spec::SpecError, sysctls::SysctlError};
+use super::{
+    devices::DeviceError, files::FilesError, filters::FilterError, namespaces::JoinError, spec::SpecError,
+    sysctls::SysctlError, user_namespaces::UserNamespaceError,
+};
 use crate::{
-    images::ImagesError, logs::LogError, names, networks::NetworkError, processes::SignalError, state::StateError,
+    images::ImagesError, logs::LogError, names, networks::NetworksError, processes::SignalError, state::StateError,
     volumes::VolumesError,
 };
 
@@ -23,6 +26,8 @@ pub enum Kind {
     Unsupported,
     /// It makes sense, at another time.
     Conflict,
+    /// It makes sense, and is not allowed.
+    Forbidden,
     /// The name is in use.
     NameInUse,
     /// The data disk is full.
@@ -38,9 +43,20 @@ pub enum Kind {
 /// Why a container could not be done with as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainersError {
+    /// Who is linked to is not there.
+    #[error("could not get container for {0}: No such container: {0}")]
+    NoSuchLink(String),
+    /// Who is linked to does not run.
+    #[error("Cannot link to a non running container: /{target} AS {link}")]
+    LinkNotRunning {
+        /// Its name.
+        target: String,
+        /// What it is to be known by: "/web/db".
+        link: String,
+    },
     /// It gets no network.
     #[error(transparent)]
-    Network(#[from] NetworkError),
+    Network(#[from] NetworksError),
     /// Neither an id, nor a name, nor the beginning of an id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
@@ -157,6 +173,9 @@ pub enum ContainersError {
     /// Another container's namespaces cannot be shared.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// Its user namespace.
+    #[error(transparent)]
+    UserNamespace(#[from] UserNamespaceError),
     /// A kernel parameter that is not the container's.
     #[error("{BEFORE_CHECKS}{0}: unknown")]
     Sysctl(SysctlError),
@@ -205,6 +224,9 @@ pub enum ContainersError {
     /// A volume of it.
     #[error(transparent)]
     Volume(#[from] VolumesError),
+    /// Its files.
+    #[error(transparent)]
+    Content(#[from] FilesError),
     /// Its record.
     #[error(transparent)]
     State(#[from] StateError),
@@ -249,9 +271,11 @@ impl ContainersError {
             )
             | Self::InvalidSignal(_)
             | Self::NoStream
+            | Self::NoSuchLink(_)
             | Self::DetachKeys(_)
             | Self::Program(_) => Kind::Invalid,
             Self::Spec(error) => error.kind(),
+            Self::Content(error) => error.kind(),
             Self::Filter(FilterError::NoSuchContainer(_)) => Kind::NotFound,
             Self::NameInUse { .. } => Kind::NameInUse,
             Self::NotRunning(_)
@@ -266,18 +290,20 @@ impl ContainersError {
             | Self::Conflict(_) => Kind::Conflict,
             Self::Kill { source, .. } | Self::Remove { source, .. } | Self::Update { source, .. } => source.kind(),
             Self::Join(error) => error.kind(),
+            Self::UserNamespace(error) => error.kind(),
             Self::Image(error) => image_kind(error),
             Self::Volume(error) => volume_kind(error),
+            Self::Network(error) => network_kind(error),
             Self::State(error) if error.is_disk_full() => Kind::Full,
             Self::Files { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Full,
             Self::LogsNotReadable => Kind::Unsupported,
             Self::Detached => Kind::Detached,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
-            | Self::Network(_)
             | Self::Sysctl(_)
             | Self::Device(_)
             | Self::NoHostGateway
+            | Self::LinkNotRunning { .. }
             | Self::Signal(_)
             // dockerd has no kind for it, and clients know its status.
             | Self::NotPaused(_)
@@ -301,6 +327,19 @@ pub(crate) fn volume_kind(error: &VolumesError) -> Kind {
         Of::Invalid => Kind::Invalid,
         Of::Unsupported => Kind::Unsupported,
         Of::Conflict => Kind::Conflict,
+        Of::Full => Kind::Full,
+        Of::Internal => Kind::Internal,
+    }
+}
+
+pub(crate) fn network_kind(error: &NetworksError) -> Kind {
+    use crate::networks::Kind as Of;
+    match error.kind() {
+        Of::NotFound => Kind::NotFound,
+        Of::Invalid => Kind::Invalid,
+        Of::Forbidden => Kind::Forbidden,
+        Of::NameInUse => Kind::NameInUse,
+        Of::Unsupported => Kind::Unsupported,
         Of::Full => Kind::Full,
         Of::Internal => Kind::Internal,
     }

@@ -3,8 +3,8 @@
 use std::{
     collections::{BTreeMap, HashMap},
     error::Error,
-    io::{self, PipeReader, PipeWriter, Write},
-    os::fd::OwnedFd,
+    io::{self, PipeReader, PipeWriter, Read, Write},
+    os::fd::{BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -23,7 +23,7 @@ use crate::{
     cgroups::update::Change,
     clock,
     events::Events,
-    images::{HeldImage, ImageConfig, ImagesError},
+    images::{CommitRequest, HeldImage, ImageConfig, ImagesError},
     logs::Stream,
     networks::Networks,
     processes::{
@@ -31,6 +31,7 @@ use crate::{
         launch::{ContainerLaunch, ExecLaunch, ExitStatus, ProcessSpec, StdioSpec},
     },
     state::Database,
+    user_namespaces::Made,
     volumes::Volumes,
 };
 
@@ -90,6 +91,15 @@ impl Launcher for FakeLauncher {
         Ok(std::fs::File::open(files.path()).unwrap().into())
     }
 
+    fn make_user_namespace(&self) -> io::Result<Made> {
+        let open = |name| std::fs::File::open(format!("/proc/self/ns/{name}")).map(OwnedFd::from);
+        Ok(Made { user: open("user")?, network: open("net")? })
+    }
+
+    fn make_network_namespace(&self, _: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+        Ok(std::fs::File::open("/proc/self/ns/net")?.into())
+    }
+
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
         let launched = self.launch(&launch.id, launch.process);
         async move { launched }.boxed()
@@ -113,6 +123,8 @@ pub(crate) struct FakeProgram {
     pub(crate) frozen: AtomicBool,
     pub(crate) changes: Mutex<Vec<Change>>,
     pub(crate) refuses_limits: AtomicBool,
+    /// What stands for its user namespace, if it has one.
+    pub(crate) remapped: Mutex<Option<PathBuf>>,
 }
 
 /// The program's ends of its pipes.
@@ -152,6 +164,7 @@ impl FakeProgram {
             frozen: AtomicBool::new(false),
             changes: Mutex::default(),
             refuses_limits: AtomicBool::new(false),
+            remapped: Mutex::default(),
         }
     }
 
@@ -186,6 +199,11 @@ impl FakeProgram {
 impl Program for FakeProgram {
     fn pid(&self) -> u32 {
         self.pid
+    }
+
+    fn user_namespace(&self) -> io::Result<Option<OwnedFd>> {
+        let path = self.remapped.lock().unwrap().clone();
+        path.map(|path| std::fs::File::open(path).map(OwnedFd::from)).transpose()
     }
 
     fn started_at_nanos(&self) -> i64 {
@@ -310,6 +328,10 @@ impl ImageSource for FakeImages {
         Ok(())
     }
 
+    fn commit(&self, _: &CommitRequest, _: Option<Box<dyn Read + Send>>) -> Result<String, ImagesError> {
+        Ok("sha256:c0".to_owned())
+    }
+
     fn set_running(&self, _: &str, _: bool) {}
 
     fn find(&self, image: &str) -> Result<(String, u64), ImagesError> {
@@ -344,8 +366,9 @@ impl World {
         let database = Database::open(&database_path(folder.path())).unwrap();
         let events = Events::default();
         let volumes = Volumes::open(folder.path(), &database, events.clone()).unwrap();
-        let running = held.keys().cloned().collect();
-        let networks = Networks::of_paper(&database, &folder.path().join("networks"), &running).unwrap();
+        let running = held.keys().map(|id| (id.clone(), 0)).collect();
+        let notes = folder.path().join("networks");
+        let networks = Networks::of_paper(&database, &notes, &running, events.clone()).unwrap();
         let ground = Ground {
             root: folder.path().to_owned(),
             database: database.clone(),
@@ -354,6 +377,7 @@ impl World {
             networks,
             launcher: launcher.clone(),
             boot: boot.to_owned(),
+            user_namespaces: false,
             cpus: 2,
             events: events.clone(),
         };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cove_proto::v1::{ContainerStatus, HealthStatus, StringList};
 use regex_lite::Regex;
 
-use super::{index::View, mounts, record::Record};
+use super::{index::View, mounts, namespaces, record::Record};
 
 /// Why a filter makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +114,7 @@ impl Filters {
                 let found = record.spec.labels.get(name);
                 found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
             })
-            && self.networks.as_ref().is_none_or(|networks| networks.iter().any(|name| name == network(record)))
+            && self.networks.as_ref().is_none_or(|networks| networks.iter().any(|asked| is_on(record, asked)))
             && self.images.as_ref().is_none_or(|images| images.contains(&record.image_id))
             && self.volumes.as_ref().is_none_or(|volumes| volumes.iter().any(|asked| mounts::matches(record, asked)))
             && self.created_before.is_none_or(|before| record.created_at < before)
@@ -192,11 +192,8 @@ fn has_exited_with(record: &Record, codes: &[i32]) -> bool {
     !state.is_running() && state.started_at != 0 && codes.contains(&state.exit_code)
 }
 
-fn network(record: &Record) -> &str {
-    match record.spec.network_mode.as_str() {
-        "" | "default" => "bridge",
-        mode => mode,
-    }
+fn is_on(record: &Record, asked: &str) -> bool {
+    namespaces::attachments(&record.spec).iter().any(|one| one.network == asked || one.network_id == asked)
 }
 
 /// A value that is a text, or a pattern that lies in one.

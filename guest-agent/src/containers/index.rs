@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{RwLock, mpsc, watch};
 
 use cove_proto::v1;
 
@@ -33,6 +33,8 @@ pub struct Entry {
     pub(super) view: watch::Receiver<Arc<View>>,
     /// Restarts under way: its end is then no reason to remove it.
     pub(super) restarting: Arc<AtomicU32>,
+    /// Held for reading by those who look at its files while it does not run, for writing while it starts.
+    pub(super) idle: Arc<RwLock<()>>,
     execs: Mutex<BTreeSet<String>>,
 }
 
@@ -84,8 +86,9 @@ impl Entry {
         commands: mpsc::Sender<Command>,
         view: watch::Receiver<Arc<View>>,
         restarting: Arc<AtomicU32>,
+        idle: Arc<RwLock<()>>,
     ) -> Self {
-        Self { id, log, commands, view, restarting, execs: Mutex::default() }
+        Self { id, log, commands, view, restarting, idle, execs: Mutex::default() }
     }
 
     /// How it is now.

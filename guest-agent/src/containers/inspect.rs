@@ -5,7 +5,7 @@ use prost_types::Timestamp;
 use cove_proto::v1;
 
 use super::{Containers, ContainersError, Entry, View, blocking, folder, launch, mounts, namespaces};
-use crate::networks::{Networks, SUBNET};
+use crate::networks::{self, Networks, Sandbox};
 
 impl Containers {
     /// Says all about a container.
@@ -35,6 +35,7 @@ impl Containers {
             .await?;
             (writable_bytes, rootfs_bytes) = (Some(own), Some(own + of_image));
         }
+        let sandbox = self.0.networks.sandbox(&record.id).unwrap_or_default();
         Ok(v1::Container {
             id: record.id.clone(),
             name: record.name.clone(),
@@ -50,31 +51,53 @@ impl Containers {
             writable_bytes,
             rootfs_bytes,
             mounts: mounts::points(&self.0.volumes, record),
-            networks: networks(&self.0.networks, view),
+            networks: networks(&self.0.networks, view, &sandbox),
+            sandbox_id: sandbox.id.clone(),
         })
     }
 }
 
-/// The network that it is or was on itself, and its place there as long as it runs.
-fn networks(networks: &Networks, view: &View) -> Vec<v1::NetworkEndpoint> {
+/// The networks that it is on, and its places there as long as it runs.
+fn networks(networks: &Networks, view: &View, sandbox: &Sandbox) -> Vec<v1::NetworkEndpoint> {
     let record = &view.record;
     let has_run = view.program.is_some() || record.state.started_at != 0;
-    let Some(name) = namespaces::network_name(&record.spec).filter(|_| has_run) else {
-        return Vec::new();
+    let shown = |attachment: &v1::NetworkAttachment| {
+        let found = networks.find(&attachment.network).ok().filter(|_| has_run);
+        let known = found.as_ref().map(|found| found.id.clone()).unwrap_or_default();
+        let network_id = if attachment.network_id.is_empty() { known } else { attachment.network_id.clone() };
+        let shown = v1::NetworkEndpoint {
+            network: attachment.network.clone(),
+            dns_names: names(record, attachment).filter(|_| has_run).unwrap_or_default(),
+            attachment: Some(attachment.clone()),
+            network_id,
+            ..Default::default()
+        };
+        let endpoint = sandbox.endpoints.iter().find(|endpoint| endpoint.network == shown.network_id);
+        endpoint.zip(found).map_or_else(|| shown.clone(), |(endpoint, found)| place(shown.clone(), endpoint, &found))
     };
-    let mut shown = v1::NetworkEndpoint {
-        network: name.to_owned(),
-        network_id: networks.id(name).to_owned(),
-        ..Default::default()
-    };
-    if let Some(endpoint) = networks.endpoint(&record.id) {
-        shown.endpoint_id.clone_from(&endpoint.id);
-        shown.mac_address = endpoint.hardware_text();
-        shown.ipv4_address = endpoint.address.to_string();
-        shown.ipv4_prefix_length = SUBNET.prefix.into();
-        shown.ipv4_gateway = SUBNET.gateway().to_string();
+    namespaces::attachments(&record.spec).iter().map(shown).collect()
+}
+
+fn names(record: &super::Record, attachment: &v1::NetworkAttachment) -> Option<Vec<String>> {
+    let owner = super::start::owner(record);
+    networks::is_user_defined(&attachment.network).then(|| networks::dns_names(owner, &attachment.aliases))
+}
+
+/// What it has on a network now.
+fn place(shown: v1::NetworkEndpoint, endpoint: &networks::Endpoint, network: &networks::Record) -> v1::NetworkEndpoint {
+    let prefix = |is_ipv4| network.pool(is_ipv4).map_or(0, |pool| pool.subnet.prefix.into());
+    let gateway = |is_ipv4| networks::gateway(network, is_ipv4).map(|it| it.to_string()).unwrap_or_default();
+    v1::NetworkEndpoint {
+        endpoint_id: endpoint.id.clone(),
+        mac_address: endpoint.hardware_text(),
+        ipv4_address: endpoint.ipv4.map(|address| address.to_string()).unwrap_or_default(),
+        ipv4_prefix_length: endpoint.ipv4.map_or(0, |_| prefix(true)),
+        ipv4_gateway: endpoint.ipv4.map(|_| gateway(true)).unwrap_or_default(),
+        ipv6_address: endpoint.ipv6.map(|address| address.to_string()).unwrap_or_default(),
+        ipv6_prefix_length: endpoint.ipv6.map_or(0, |_| prefix(false)),
+        ipv6_gateway: endpoint.ipv6.map(|_| gateway(false)).unwrap_or_default(),
+        ..shown
     }
-    vec![shown]
 }
 
 fn state(view: &View) -> v1::ContainerState {

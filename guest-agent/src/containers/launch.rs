@@ -7,7 +7,7 @@ use cove_proto::v1;
 use super::{etc, folder::Folder, limits, merge, record::Record, spec::SpecError};
 use crate::{
     container_init::reaper,
-    processes::launch::{ContainerLaunch, EtcFiles, Network, ProcessSpec, Seccomp, Shared, StdioSpec},
+    processes::launch::{ClockOffsets, ContainerLaunch, EtcFiles, Network, ProcessSpec, Seccomp, Shared, StdioSpec},
     seccomp::custom::Profile,
 };
 
@@ -82,6 +82,8 @@ pub(super) fn container(
         privileged: security.privileged,
         mounts: Vec::new(),
         namespace: None,
+        user_namespace: None,
+        clocks: spec.clock_offsets.map(clocks),
         shared: Shared::default(),
         sysctls: Vec::new(),
         init: has_init(spec),
@@ -90,6 +92,10 @@ pub(super) fn container(
         writable_cgroups: security.writable_cgroups.unwrap_or(security.privileged),
         process: first_process(record, &security)?,
     })
+}
+
+fn clocks(offsets: v1::ClockOffsets) -> ClockOffsets {
+    ClockOffsets { monotonic: offsets.monotonic_seconds, boottime: offsets.boottime_seconds }
 }
 
 fn first_process(record: &Record, security: &v1::Security) -> Result<ProcessSpec, SpecError> {

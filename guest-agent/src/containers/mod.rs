@@ -16,22 +16,25 @@
 //! it shows; a start is written while it happens, and answered when both are done.
 //!
 //! * Verbs: [`create`], [`start`], [`stop`], [`kill`], [`restart`], [`remove`], [`rename`], [`wait`], [`list`], [`watch`], [`inspect`],
-//!   [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
+//!   [`connect`] (and disconnect), [`resize`], [`top`], [`stats`], [`isolation`], [`attach`], [`output`], [`pause`], [`update`], [`prune`].
 //! * What happens by itself: [`restart_policy`]; [`health`], with its [`probe`]; [`oom`].
 //! * What a container is: [`spec`] (does it make sense), [`merge`] (with its image), [`limits`], [`namespaces`],
-//!   [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`log`],
+//!   [`user_namespaces`], [`links`], [`sysctls`], [`devices`], [`mounts`] (what it sees beside its root file system), [`launch`], [`etc`], [`log`],
 //!   [`folder`], [`record`].
+//! * [`files`] — what is in it: copied in and out, exported, compared with its image, made an image.
 //! * [`tell`] — events; [`program`] — the seams to processes and images.
 
 mod actor;
 mod adopt;
 pub mod attach;
+mod connect;
 mod create;
 mod devices;
 mod error;
 mod etc;
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod files;
 mod filters;
 mod folder;
 mod health;
@@ -41,6 +44,7 @@ mod isolation;
 mod kill;
 mod launch;
 mod limits;
+mod links;
 pub mod list;
 mod log;
 pub mod merge;
@@ -69,6 +73,7 @@ mod tell;
 mod tests;
 mod top;
 mod update;
+mod user_namespaces;
 mod wait;
 pub mod watch;
 
@@ -81,14 +86,16 @@ use cove_proto::v1;
 
 pub(crate) use self::{
     actor::DRAIN,
-    error::volume_kind,
+    error::{network_kind, volume_kind},
     inspect::{nanos, timestamp},
     isolation::namespaces,
+    prune::Wanted,
     start::chain,
     top::started_at,
 };
 pub use self::{
     error::{ContainersError, Kind},
+    files::FilesError,
     filters::FilterError,
     index::{Entry, ExecGuard, View},
     mounts::MountError,
@@ -122,6 +129,8 @@ pub struct Ground {
     pub boot: String,
     /// How many CPUs the guest has.
     pub cpus: usize,
+    /// Whether containers have a user namespace unless they say otherwise.
+    pub user_namespaces: bool,
     /// Where to tell what happens.
     pub events: Events,
 }
@@ -140,6 +149,7 @@ pub(crate) struct Engine {
     folders: Folders,
     boot: String,
     cpus: usize,
+    user_namespaces: bool,
     events: Events,
     index: Mutex<Index>,
     /// Counts what changed, see [`watch`].

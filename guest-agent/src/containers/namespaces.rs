@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cove_proto::v1::{ContainerSpec, ContainerStatus};
+use cove_proto::v1::{ContainerSpec, ContainerStatus, NetworkAttachment};
 
 use super::{
     Engine, Entry,
@@ -11,7 +11,7 @@ use super::{
     record::Record,
     spec::SpecError,
 };
-use crate::networks;
+use crate::networks::{self, NetworksError, Sandbox};
 use crate::processes::launch::{Network, Shared, SharedMemory, With};
 
 /// Why a container cannot share the namespaces of another one, now.
@@ -77,7 +77,7 @@ pub(super) fn check(spec: &ContainerSpec) -> Result<(), SpecError> {
         ("PID mode", &spec.pid_mode, &["", "private", "host"]),
         ("UTS mode", &spec.uts_mode, &["", "private", "host"]),
         ("cgroup namespace mode", &spec.cgroupns_mode, &["", "private", "host"]),
-        ("user namespace mode", &spec.userns_mode, &["", "host"]),
+        ("user namespace mode", &spec.userns_mode, &["", "host", "private"]),
     ] {
         let joins = matches!(what, "IPC mode" | "PID mode") && named(mode);
         if !joins && !valid.contains(&mode.as_str()) {
@@ -134,16 +134,58 @@ pub(super) fn network_donor(spec: &ContainerSpec) -> Option<&str> {
     container_of(&spec.network_mode)
 }
 
-/// Whether a container is on the default bridge.
-pub(super) fn is_bridged(spec: &ContainerSpec) -> bool {
-    matches!(spec.network_mode.as_str(), "" | "default" | networks::BRIDGE)
+/// The networks that a container is on itself; none if it has another container's.
+pub(super) fn attachments(spec: &ContainerSpec) -> &[NetworkAttachment] {
+    spec.networks.as_ref().map(|networks| networks.attachments.as_slice()).unwrap_or_default()
 }
 
-/// The name of the network that a container is on itself; none if it has another container's.
-pub(super) fn network_name(spec: &ContainerSpec) -> Option<&str> {
-    match spec.network_mode.as_str() {
-        "" | "default" => Some(networks::BRIDGE),
-        mode => container_of(mode).is_none().then_some(mode),
+/// Says which networks a container is on where that was said by the mode alone, and names them by their names. A record of
+/// an earlier version says it by the mode alone, too.
+pub(super) fn fill_in_networks(engine: &Engine, spec: &mut ContainerSpec) {
+    let asked = spec.networks.take().unwrap_or_default().attachments;
+    let networks = spec.networks.get_or_insert_default();
+    if container_of(&spec.network_mode).is_some() {
+        return;
+    }
+    let mode = default_bridge(&spec.network_mode);
+    let named = |asked: &str| engine.networks.find(asked).map_or_else(|_| asked.to_owned(), |found| found.name.clone());
+    let mode = named(mode);
+    for mut attachment in asked {
+        attachment.network = named(default_bridge(&attachment.network));
+        networks.attachments.push(attachment);
+    }
+    if !networks.attachments.iter().any(|attachment| attachment.network == mode) {
+        networks.attachments.insert(0, NetworkAttachment { network: mode, ..NetworkAttachment::default() });
+    }
+}
+
+fn default_bridge(mode: &str) -> &str {
+    if matches!(mode, "" | "default") { networks::BRIDGE } else { mode }
+}
+
+/// Checks how a container wants to be on its networks.
+pub(super) fn check_networks(engine: &Engine, spec: &ContainerSpec) -> Result<(), NetworksError> {
+    let all = attachments(spec);
+    for alone in [networks::HOST, networks::NONE] {
+        if all.len() > 1 && all.iter().any(|attachment| attachment.network == alone) {
+            return Err(if alone == networks::HOST {
+                NetworksError::ConnectShared
+            } else {
+                NetworksError::ConnectNone
+            });
+        }
+    }
+    all.iter().try_for_each(|attachment| engine.networks.check(attachment))
+}
+
+/// Notes which networks a container has started on: it is on these from now on, whatever they are called.
+pub(super) fn started(spec: &mut ContainerSpec, sandbox: &Sandbox) {
+    let Some(all) = &mut spec.networks else { return };
+    for attachment in &mut all.attachments {
+        let found = sandbox.endpoints.iter().find(|endpoint| endpoint.network_name == attachment.network);
+        if let Some(endpoint) = found {
+            attachment.network_id.clone_from(&endpoint.network);
+        }
     }
 }
 

@@ -1,18 +1,25 @@
 //! The seams to what starts processes and to what keeps images, so that the rules of containers can be tested without a
 //! kernel that obeys: [`Launcher`] and [`Program`] for [`crate::processes`], [`ImageSource`] for [`crate::images`].
 
-use std::{error::Error, io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
+use std::{
+    error::Error,
+    io::{self, Read},
+    os::fd::{BorrowedFd, OwnedFd},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::{
     cgroups::update::Change,
-    images::{HeldImage, ImageStore, ImagesError},
+    images::{CommitRequest, HeldImage, ImageStore, ImagesError},
     logs::Stream,
     processes::{
         LaunchError, Process, Processes, SignalError,
         launch::{ContainerLaunch, ExecLaunch, ExitStatus},
     },
+    user_namespaces::{self, Made},
 };
 
 /// Starts processes.
@@ -24,6 +31,16 @@ pub trait Launcher: Send + Sync + 'static {
     /// # Errors
     /// If they cannot be put together.
     fn open_layers(&self, layers: &[PathBuf]) -> Result<OwnedFd, LaunchError>;
+    /// Makes a user namespace. Blocks.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    fn make_user_namespace(&self) -> io::Result<Made>;
+    /// Makes a network namespace that belongs to a user namespace. Blocks.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    fn make_network_namespace(&self, user_namespace: BorrowedFd<'_>) -> io::Result<OwnedFd>;
     /// Starts a further process.
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>>;
 }
@@ -32,6 +49,11 @@ pub trait Launcher: Send + Sync + 'static {
 pub trait Program: Send + Sync + std::fmt::Debug + 'static {
     /// Its id in the guest.
     fn pid(&self) -> u32;
+    /// The user namespace that it is in; `None` for the guest's.
+    ///
+    /// # Errors
+    /// If it has ended.
+    fn user_namespace(&self) -> io::Result<Option<OwnedFd>>;
     /// Nanoseconds since 1970.
     fn started_at_nanos(&self) -> i64;
     /// What can be read of it.
@@ -94,6 +116,11 @@ pub trait ImageSource: Send + Sync + 'static {
     /// # Errors
     /// If that cannot be written down.
     fn retain(&self, exists: &dyn Fn(&str) -> bool) -> Result<(), ImagesError>;
+    /// Makes an image of a container, from the tar of its changes if there are any. Returns its id.
+    ///
+    /// # Errors
+    /// If the request makes no sense or the disk is full.
+    fn commit(&self, request: &CommitRequest, changes: Option<Box<dyn Read + Send>>) -> Result<String, ImagesError>;
     /// Says that a container runs, or does not.
     fn set_running(&self, container_id: &str, running: bool);
     /// Id and size of an image.
@@ -109,7 +136,15 @@ impl Launcher for Processes {
     }
 
     fn open_layers(&self, layers: &[PathBuf]) -> Result<OwnedFd, LaunchError> {
-        crate::rootfs::overlay::read_only(layers)
+        crate::rootfs::overlay::read_only(layers, None)
+    }
+
+    fn make_user_namespace(&self) -> io::Result<Made> {
+        user_namespaces::make()
+    }
+
+    fn make_network_namespace(&self, user_namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+        user_namespaces::make_network(user_namespace)
     }
 
     fn start_exec(&self, launch: ExecLaunch) -> BoxFuture<'_, Result<Arc<dyn Program>, LaunchError>> {
@@ -126,6 +161,10 @@ pub fn as_program(process: Process) -> Arc<dyn Program> {
 impl Program for Process {
     fn pid(&self) -> u32 {
         Process::pid(self)
+    }
+
+    fn user_namespace(&self) -> io::Result<Option<OwnedFd>> {
+        user_namespaces::of_process(Process::pid(self))
     }
 
     fn started_at_nanos(&self) -> i64 {
@@ -212,6 +251,10 @@ impl ImageSource for ImageStore {
 
     fn retain(&self, exists: &dyn Fn(&str) -> bool) -> Result<(), ImagesError> {
         ImageStore::retain_holds(self, exists)
+    }
+
+    fn commit(&self, request: &CommitRequest, changes: Option<Box<dyn Read + Send>>) -> Result<String, ImagesError> {
+        ImageStore::commit(self, request, changes)
     }
 
     fn set_running(&self, container_id: &str, running: bool) {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::atomic::Ordering};
 use cove_proto::v1::StringList;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Containers, ContainersError, FilterError, View, blocking, detached, filters::label, folder};
+use super::{Containers, ContainersError, FilterError, blocking, detached, filters::label, folder};
 use crate::events::{Event, Kind};
 
 /// What was removed.
@@ -41,7 +41,8 @@ impl Containers {
         let mut pruned = Pruned::default();
         for entry in self.all() {
             let view = entry.now();
-            if view.is_active() || !wanted.has(&view) {
+            let record = &view.record;
+            if view.is_active() || !wanted.has(record.created_at, |name| record.spec.labels.get(name)) {
                 continue;
             }
             let upper = self.0.folders.of(&entry.id).upper();
@@ -59,9 +60,9 @@ impl Containers {
     }
 }
 
-/// Which containers to remove.
+/// Which containers, or other things with an age and labels, to remove.
 #[derive(Debug, Default)]
-struct Wanted {
+pub(crate) struct Wanted {
     /// Made at or before this time, nanoseconds since 1970.
     until: Option<i64>,
     /// With all of these.
@@ -71,7 +72,11 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn parse(filters: HashMap<String, StringList>, now: Timestamp) -> Result<Self, FilterError> {
+    /// Reads the filters of a prune.
+    ///
+    /// # Errors
+    /// If one makes no sense.
+    pub(crate) fn parse(filters: HashMap<String, StringList>, now: Timestamp) -> Result<Self, FilterError> {
         let mut wanted = Self::default();
         for (key, StringList { values }) in filters {
             let labels = || values.iter().map(|value| label(value)).collect();
@@ -85,12 +90,13 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn has(&self, view: &View) -> bool {
+    /// Whether what was made at a time and has such labels is to be removed.
+    pub(crate) fn has<'a>(&self, created_at: i64, label: impl Fn(&str) -> Option<&'a String>) -> bool {
         let has = |(name, wanted): &(String, Option<String>)| {
-            let found = view.record.spec.labels.get(name);
+            let found = label(name);
             found.is_some_and(|found| wanted.as_ref().is_none_or(|wanted| wanted == found))
         };
-        self.until.is_none_or(|until| view.record.created_at <= until)
+        self.until.is_none_or(|until| created_at <= until)
             && self.labels.iter().all(has)
             && (self.without.is_empty() || !self.without.iter().all(has))
     }

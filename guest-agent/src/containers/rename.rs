@@ -37,6 +37,7 @@ impl Actor {
             return Err(error);
         }
         self.engine.index().give_back(&old);
+        self.engine.networks.rename(&self.record.id, &self.record.name);
         self.publish();
         self.tell_with("rename", |event| event.with("oldName", format!("/{old}")));
         Ok(())

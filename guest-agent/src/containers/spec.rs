@@ -51,9 +51,6 @@ pub enum SpecError {
         /// The hard limit.
         hard: i64,
     },
-    /// No such network.
-    #[error("network {0} not found")]
-    Network(String),
     /// A time that is too short to be meant.
     #[error("{0} in Healthcheck cannot be less than 1ms")]
     Healthcheck(&'static str),
@@ -131,7 +128,6 @@ pub enum SpecError {
 impl SpecError {
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Network(_) => Kind::NotFound,
             // dockerd reads it when the container starts, when nothing of the request can be wrong any more.
             Self::Seccomp(_) => Kind::Internal,
             _ => Kind::Invalid,
@@ -152,10 +148,6 @@ pub(super) fn check(spec: &ContainerSpec, cpus: usize) -> Result<(), SpecError> 
     }
     if !spec.stop_signal.is_empty() && signals::parse(&spec.stop_signal).is_none() {
         return Err(SpecError::StopSignal(spec.stop_signal.clone()));
-    }
-    let joins = namespaces::network_donor(spec).is_some();
-    if !joins && !matches!(spec.network_mode.as_str(), "" | "default" | "bridge" | "none" | "host") {
-        return Err(SpecError::Network(spec.network_mode.clone()));
     }
     mounts::check(spec)?;
     namespaces::check(spec)?;
@@ -382,14 +374,13 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_in_dockers_words() {
         type Change = fn(&mut ContainerSpec, &mut Resources);
-        let cases: [(Change, &str); 29] = [
+        let cases: [(Change, &str); 28] = [
             (|spec, _| spec.env = vec!["=x".into()], "invalid environment variable: =x"),
             (
                 |spec, _| spec.working_dir = "x".into(),
                 "the working directory 'x' is invalid, it needs to be an absolute path",
             ),
             (|spec, _| spec.stop_signal = "NOSUCH".into(), "invalid signal: NOSUCH"),
-            (|spec, _| spec.network_mode = "nosuch".into(), "network nosuch not found"),
             (
                 |spec, _| spec.ulimits = vec![Ulimit { name: "nosuch".into(), soft: 1, hard: 1 }],
                 "invalid ulimit type: nosuch",

@@ -5,16 +5,22 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     Containers, ContainersError, Engine,
     actor::{Actor, Command, Life, Running},
-    blocking, devices, etc, launch, log, mounts, namespaces,
+    blocking, devices, etc, launch,
+    links::{self, Linked},
+    log, mounts, namespaces,
     program::Program,
     record::{Phase, Record},
     restart_policy::Restarts,
     sysctls,
+    user_namespaces::{self, Chosen},
 };
-use crate::processes::{
-    LaunchError,
-    error::LaunchFailure,
-    launch::{ContainerLaunch, Network},
+use crate::{
+    networks::{Attached, Owner, Sandbox},
+    processes::{
+        LaunchError,
+        error::LaunchFailure,
+        launch::{ContainerLaunch, Network},
+    },
 };
 
 /// What dockerd and runc put before the reason, in the order in which they pass it on.
@@ -61,9 +67,12 @@ impl Actor {
 
     /// Starts the program and, meanwhile, writes down that it starts.
     pub(super) async fn launch(&mut self) -> Result<Arc<dyn Program>, Failed> {
+        // Who looks at the files of a container that does not run has them to himself.
+        let _starting = Arc::clone(&self.idle).write_owned().await;
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
         let started = match blocking(move || prepare(&engine, &record)).await {
-            Ok(launch) => {
+            Ok((launch, sandbox)) => {
+                namespaces::started(&mut self.record.spec, &sandbox);
                 let started = self.start_prepared(launch).await;
                 if started.is_err() {
                     self.leave_mounts().await;
@@ -104,7 +113,8 @@ impl Actor {
         self.reset_health();
         self.watch_for_oom();
         self.publish();
-        self.tell_network("connect");
+        let had = self.engine.networks.sandbox(&self.record.id).unwrap_or_default();
+        self.tell_networks("connect", &had);
         self.tell("start");
     }
 
@@ -192,30 +202,47 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn prepare(engine: &Engine, record: &Record) -> Result<ContainerLaunch, ContainersError> {
+/// What it takes to start it, and what it has of networks then.
+fn prepare(engine: &Engine, record: &Record) -> Result<(ContainerLaunch, Sandbox), ContainersError> {
     log::check(record)?;
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
     let (network, shared) = namespaces::shared(engine, record)?;
-    let attached = namespaces::is_bridged(&record.spec).then(|| engine.networks.attach(&record.id)).transpose()?;
+    let Chosen { user, network: of_user } = user_namespaces::choose(engine, record, &shared)?;
+    let linked = links::of(engine, record)?;
+    let (sandbox, namespace) = match &shared.network {
+        Some(_) => (Sandbox::default(), None),
+        None => {
+            let wanted = namespaces::attachments(&record.spec);
+            let Attached { sandbox, namespace } = engine.networks.attach(owner(record), wanted, of_user)?;
+            (sandbox, namespace)
+        }
+    };
     let etc = match &shared.network {
         Some(donor) => etc::files(&engine.folders.of(donor)),
         None => {
-            let address = attached.as_ref().map(|attached| attached.endpoint.address);
-            etc::write(&folder, &record.spec, address, None)?
+            let lines: String = linked.iter().map(Linked::hosts_line).collect();
+            etc::write(&folder, &record.spec, &sandbox, &lines, None)?
         }
     };
     let mut launch = launch::container(record, &folder, image.layers, etc)?;
+    launch.process.env = links::environment(&linked, &record.name, std::mem::take(&mut launch.process.env));
     (launch.network, launch.shared) = (network, shared);
-    if let Some(namespace) = attached.and_then(|attached| attached.namespace) {
-        (launch.network, launch.namespace) = (Network::Ready, Some(Arc::new(namespace)));
+    if let Some(namespace) = namespace {
+        (launch.network, launch.namespace) = (Network::Ready, Some(namespace));
     }
+    launch.user_namespace = user.map(Arc::new);
     launch.sysctls = sysctls::parameters(&record.spec).map_err(ContainersError::Sysctl)?;
     (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
     launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;
     launch.mounts = mounts::launches(engine, record)?;
     mounts::started(engine, record)?;
-    Ok(launch)
+    Ok((launch, sandbox))
+}
+
+/// Who is put on networks.
+pub(super) fn owner(record: &Record) -> Owner<'_> {
+    Owner { id: &record.id, name: &record.name, hostname: &record.spec.hostname }
 }
 
 /// Ends a program that started although it may not.

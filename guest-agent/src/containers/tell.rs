@@ -1,9 +1,9 @@
 //! Telling what happens to a container, under dockerd's names: with the container's labels, image and name.
 
-use super::{Containers, Engine, actor::Actor, namespaces, record::Record};
+use super::{Containers, Engine, actor::Actor, record::Record};
 use crate::{
     events::{Event, Kind},
-    networks,
+    networks::Sandbox,
 };
 
 /// An event of a container.
@@ -24,11 +24,16 @@ impl Engine {
 }
 
 impl Actor {
-    /// Tells that it is on its network, or no longer.
-    pub(super) fn tell_network(&self, action: &str) {
-        let Some(name) = namespaces::network_name(&self.record.spec) else { return };
-        let event = Event::new(Kind::Network, action, self.engine.networks.id(name)).with("container", &self.record.id);
-        self.engine.events.publish(event.with("name", name).with("type", networks::driver(name)));
+    /// Tells that it is on its networks, or no longer.
+    pub(super) fn tell_networks(&self, action: &str, had: &Sandbox) {
+        had.endpoints.iter().for_each(|endpoint| self.tell_network(action, &endpoint.network));
+    }
+
+    /// Tells that it is on a network, or no longer.
+    pub(super) fn tell_network(&self, action: &str, network: &str) {
+        if let Ok(network) = self.engine.networks.find(network) {
+            self.engine.networks.tell(&network, action, Some(&self.record.id));
+        }
     }
 
     /// Tells that something happened to the container.

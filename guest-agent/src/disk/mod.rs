@@ -28,6 +28,9 @@ pub use find::Place;
 pub(crate) use free::free;
 use superblock::{Content, Superblock};
 
+/// Where it is mounted.
+pub const MOUNT_POINT: &str = "/var/lib/cove";
+
 /// How long a bus may take to show its disks: it is milliseconds on a computer that is not overloaded.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -59,7 +62,7 @@ impl DiskConfig {
     fn with(place: Place) -> Self {
         Self {
             place,
-            mount_point: "/var/lib/cove".into(),
+            mount_point: MOUNT_POINT.into(),
             sys_block: "/sys/block".into(),
             dev: "/dev".into(),
             tools: "/sbin".into(),

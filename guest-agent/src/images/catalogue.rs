@@ -20,6 +20,10 @@ const REFERENCES: TableDefinition<'static, &str, &str> = TableDefinition::new("i
 const LAYERS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("image_layers");
 /// Container id → [`HoldRecord`].
 const HOLDS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("image_holds");
+/// Image id → [`OriginRecord`].
+const ORIGINS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("image_origins");
+/// Image id → id of the image that it was made on.
+const PARENTS: TableDefinition<'static, &str, &str> = TableDefinition::new("image_parents");
 /// Digest of an archive that came with the VM image and was loaded once.
 const BUILTIN: TableDefinition<'static, &str, ()> = TableDefinition::new("images_builtin");
 
@@ -82,6 +86,30 @@ pub(super) struct LayerRecord {
     pub(super) content_bytes: u64,
 }
 
+/// Where an image is to be found, and as what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OriginRecord {
+    /// The manifest, byte for byte.
+    pub(super) manifest: Vec<u8>,
+    /// Its media type.
+    pub(super) media_type: String,
+    /// Repositories that have its blobs: "docker.io/library/alpine".
+    pub(super) repositories: Vec<String>,
+    /// Its layers, the lowest first.
+    pub(super) layers: Vec<RemoteLayer>,
+}
+
+/// A layer as a registry has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteLayer {
+    /// Digest of its bytes, "sha256:...".
+    pub digest: Digest,
+    /// What the manifest says it is.
+    pub media_type: String,
+    /// Number of its bytes.
+    pub size_bytes: u64,
+}
+
 /// What a container has of an image, even when the image is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct HoldRecord {
@@ -106,6 +134,8 @@ impl Catalogue {
         write.open_table(REFERENCES)?;
         write.open_table(LAYERS)?;
         write.open_table(HOLDS)?;
+        write.open_table(ORIGINS)?;
+        write.open_table(PARENTS)?;
         write.open_table(BUILTIN)?;
         write.commit()?;
         Ok(Self(database))
@@ -204,6 +234,15 @@ impl View {
         Ok(recorded)
     }
 
+    pub(super) fn origin(&self, id: &str) -> Result<Option<OriginRecord>, CatalogueError> {
+        record(&self.0.open_table(ORIGINS)?, id)
+    }
+
+    /// Images that were made on another one, and that one.
+    pub(super) fn parents(&self) -> Result<Vec<(String, String)>, CatalogueError> {
+        references(&self.0.open_table(PARENTS)?)
+    }
+
     pub(super) fn builtin_was_loaded(&self, digest: &str) -> Result<bool, CatalogueError> {
         Ok(self.0.open_table(BUILTIN)?.get(digest)?.is_some())
     }
@@ -230,7 +269,23 @@ impl Change {
     pub(super) fn remove_image(&self, id: &str) -> Result<(), CatalogueError> {
         self.0.open_table(IMAGES)?.remove(id)?;
         self.0.open_table(CONFIGS)?.remove(id)?;
+        self.0.open_table(ORIGINS)?.remove(id)?;
+        self.0.open_table(PARENTS)?.remove(id)?;
         Ok(())
+    }
+
+    /// Notes that `id` was made on `parent`.
+    pub(super) fn put_parent(&self, id: &str, parent: &str) -> Result<(), CatalogueError> {
+        self.0.open_table(PARENTS)?.insert(id, parent)?;
+        Ok(())
+    }
+
+    pub(super) fn origin(&self, id: &str) -> Result<Option<OriginRecord>, CatalogueError> {
+        record(&self.0.open_table(ORIGINS)?, id)
+    }
+
+    pub(super) fn put_origin(&self, id: &str, origin: &OriginRecord) -> Result<(), CatalogueError> {
+        put(&self.0, ORIGINS, id, origin)
     }
 
     pub(super) fn references(&self) -> Result<Vec<(String, String)>, CatalogueError> {

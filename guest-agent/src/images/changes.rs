@@ -12,14 +12,27 @@ use super::words::{Variables, expand, words};
 /// # Errors
 /// An instruction that is unknown, not one of configuration, or malformed.
 pub(super) fn apply(changes: &[String]) -> Result<Map<String, Value>, ImagesError> {
-    let mut config = Config::default();
+    apply_to(Map::new(), changes)
+}
+
+/// The configuration that the instructions make of another one. Members that no instruction is about stay.
+///
+/// # Errors
+/// As [`apply`].
+pub(super) fn apply_to(mut before: Map<String, Value>, changes: &[String]) -> Result<Map<String, Value>, ImagesError> {
+    let mut config = Config::of(&before);
     for change in changes.iter().flat_map(|change| change.lines()) {
         let change = change.trim();
         if !change.is_empty() && !change.starts_with('#') {
             config.apply(change)?;
         }
     }
-    Ok(config.into_json())
+    let changed = config.into_json();
+    for name in ["ExposedPorts", "StopSignal"] {
+        before.shift_remove(name);
+    }
+    before.extend(changed);
+    Ok(before)
 }
 
 #[derive(Default)]
@@ -37,6 +50,30 @@ struct Config {
 }
 
 impl Config {
+    /// What a configuration says, as far as an instruction can change it.
+    fn of(config: &Map<String, Value>) -> Self {
+        fn member<T: serde::de::DeserializeOwned + Default>(config: &Map<String, Value>, name: &str) -> T {
+            config.get(name).and_then(|value| serde_json::from_value(value.clone()).ok()).unwrap_or_default()
+        }
+        let env: Vec<String> = member(config, "Env");
+        let pair = |entry: &String| {
+            let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
+            (name.to_owned(), value.to_owned())
+        };
+        Self {
+            cmd: member(config, "Cmd"),
+            entrypoint: member(config, "Entrypoint"),
+            env: env.iter().map(pair).collect(),
+            exposed_ports: member(config, "ExposedPorts"),
+            labels: member(config, "Labels"),
+            on_build: member(config, "OnBuild"),
+            stop_signal: member(config, "StopSignal"),
+            user: member(config, "User"),
+            volumes: member(config, "Volumes"),
+            working_dir: member(config, "WorkingDir"),
+        }
+    }
+
     fn apply(&mut self, change: &str) -> Result<(), ImagesError> {
         let (instruction, rest) = change.split_once(char::is_whitespace).unwrap_or((change, ""));
         let (instruction, rest) = (instruction.to_ascii_uppercase(), rest.trim());

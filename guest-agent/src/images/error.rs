@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::catalogue::CatalogueError;
+use super::digest::Digest;
 use super::layers::LayerError;
 use super::reference::ReferenceError;
 
@@ -74,6 +75,9 @@ pub enum ImagesError {
     /// `until` may be given once.
     #[error("more than one until filter specified")]
     RepeatedUntil,
+    /// One prune at a time.
+    #[error("a prune operation is already running")]
+    Pruning,
     /// A pattern of the `reference` filter.
     #[error("syntax error in pattern")]
     Pattern,
@@ -89,6 +93,32 @@ pub enum ImagesError {
         #[source]
         source: serde_json::Error,
     },
+    /// A layer of an image that is to be installed.
+    #[error("layer {0} of the image has not come")]
+    MissingLayer(usize),
+    /// What is received under this name is not, or no longer, received.
+    #[error("no such receipt: {0}")]
+    NoReceipt(String),
+    /// A layer that the image does not have.
+    #[error("the image has no layer {0}")]
+    NoLayer(String),
+    /// A layer is not what the manifest says.
+    #[error(
+        "filesystem layer verification failed for digest {expected}: got {actual}, {actual_bytes} of {expected_bytes} bytes"
+    )]
+    WrongLayer {
+        /// Digest in the manifest.
+        expected: Digest,
+        /// Size in the manifest.
+        expected_bytes: u64,
+        /// Digest of what came.
+        actual: Digest,
+        /// Size of what came.
+        actual_bytes: u64,
+    },
+    /// A reference that is to name a manifest by digest, and does not.
+    #[error("invalid digest reference \"{0}\"")]
+    NoDigest(String),
     /// The archive holds an image for another operating system.
     #[error("cannot load {0} image on linux")]
     WrongSystem(String),
@@ -137,7 +167,7 @@ impl ImagesError {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NotFound(_) => Kind::NotFound,
+            Self::NotFound(_) | Self::NoReceipt(_) | Self::NoLayer(_) => Kind::NotFound,
             Self::Reference(_)
             | Self::TagWithDigest
             | Self::AmbiguousTag
@@ -147,10 +177,14 @@ impl ImagesError {
             | Self::Pattern
             | Self::Archive(_)
             | Self::Document { .. }
+            | Self::WrongLayer { .. }
+            | Self::NoDigest(_)
             | Self::WrongSystem(_)
             | Self::Change(_)
             | Self::Platform(_) => Kind::Invalid,
-            Self::ReferenceInUse { .. } | Self::Undeletable { .. } => Kind::Conflict,
+            Self::Pruning | Self::MissingLayer(_) | Self::ReferenceInUse { .. } | Self::Undeletable { .. } => {
+                Kind::Conflict
+            }
             Self::Full { .. } => Kind::Full,
             Self::Cancelled(_) => Kind::Cancelled,
             Self::Layer(error) => error.kind(),

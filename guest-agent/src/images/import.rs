@@ -6,12 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::changes::apply;
 use super::digest::Digest;
-use super::load::{Installation, NewImage, Spool};
+use super::load::{Installation, NewImage, build_layer};
 use super::tag::parse_tag;
 use super::{ImageStore, ImagesError};
-
-/// Name of the one member of an import's spool.
-const LAYER: &str = "layer.tar";
 
 /// What to make.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +34,7 @@ impl ImageStore {
     ///
     /// # Errors
     /// The request or the tar is malformed, or the disk is full. Nothing is kept then.
-    pub fn import(&self, request: &ImportRequest, tar: impl Read) -> Result<String, ImagesError> {
+    pub fn import(&self, request: &ImportRequest, tar: impl Read + Send) -> Result<String, ImagesError> {
         // All that can be wrong with the request is found before the tar is read.
         let references = match request.reference.as_str() {
             "" => Vec::new(),
@@ -46,14 +43,14 @@ impl ImageStore {
         let platform = self.platform(&request.platform)?;
         let config = apply(&request.changes)?;
 
-        let spool = Spool::fill_raw(self, tar, LAYER)?;
-        let mut installation = Installation::new(self);
-        let diff_id = installation.first_layer(&spool, LAYER)?;
-        let document = document(&platform, config, &request.message, &diff_id).to_string();
-        let image = NewImage { config: document.as_bytes(), references: &references };
-        installation.add(&spool, &image, &[LAYER])?;
-        installation.commit(None)?;
+        let layer = build_layer(self, tar, None, 0)?;
+        let document = document(&platform, config, &request.message, layer.diff_id()).to_string();
         let id = Digest::of(document.as_bytes()).to_string();
+        let image =
+            NewImage { config: document.into_bytes(), references: references.clone(), origin: None, parent: None };
+        let mut installation = Installation::new(self);
+        installation.add_top(Some(layer), image)?;
+        installation.commit(None)?;
         references.iter().for_each(|reference| self.tell("tag", &id, &reference.familiar()));
         self.tell("import", &id, &id);
         Ok(id)

@@ -96,8 +96,7 @@ impl Wanted {
             None => labels.contains_key(wanted),
         };
         let labelled = self.labels.iter().all(has) && !self.without_labels.iter().any(has);
-        let is_dangling = image.tags.is_empty() && image.digests.is_empty();
-        let dangling = self.dangling.is_none_or(|wanted| wanted == is_dangling);
+        let dangling = self.dangling.is_none_or(|wanted| wanted == is_dangling(&image));
         if !(in_time && labelled && dangling) {
             return Ok(None);
         }
@@ -127,8 +126,13 @@ impl Wanted {
     }
 }
 
+/// Whether nothing names it.
+pub(super) fn is_dangling(image: &ImageSummary) -> bool {
+    image.tags.is_empty() && image.digests.is_empty()
+}
+
 /// Go's booleans, as dockerd reads them in filters.
-fn boolean(key: &str, values: &[String]) -> Result<Option<bool>, ImagesError> {
+pub(super) fn boolean(key: &str, values: &[String]) -> Result<Option<bool>, ImagesError> {
     let Some(value) = values.first() else { return Ok(None) };
     match value.as_str() {
         "1" | "t" | "true" | "T" | "True" | "TRUE" => Ok(Some(true)),

@@ -1,6 +1,6 @@
 //! From what a user writes to an image: a reference, an id, or a prefix of an id, tried in dockerd's order.
 
-use super::catalogue::View;
+use super::catalogue::{RemoteLayer, View};
 use super::config::{Document, ImageConfig};
 use super::reference::{Reference, Wanted, parse_wanted};
 use super::{ImageStore, ImagesError};
@@ -36,6 +36,16 @@ pub struct ImageSummary {
     pub config_json: Vec<u8>,
     /// Number of containers that were made from it.
     pub containers: u32,
+    /// The image that it was made on, if that is still there; else empty.
+    pub parent: String,
+    /// The manifest that it came with; empty if it came from no registry.
+    pub manifest: Vec<u8>,
+    /// Media type of that manifest.
+    pub manifest_media_type: String,
+    /// Repositories that have that manifest's blobs.
+    pub repositories: Vec<String>,
+    /// Its layers as that manifest names them, the lowest first.
+    pub remote_layers: Vec<RemoteLayer>,
 }
 
 impl ImageStore {
@@ -99,6 +109,12 @@ pub(super) fn summary(
         let list = if reference.has_digest() { &mut digests } else { &mut tags };
         list.push(reference.familiar());
     }
+    let origin = view.origin(id)?.unwrap_or_default();
+    let parent = view.parents()?.into_iter().find(|(child, _)| child == id).map(|(_, parent)| parent);
+    let parent = match parent {
+        Some(parent) if view.image(&parent)?.is_some() => parent,
+        _ => String::new(),
+    };
     Ok(Some(ImageSummary {
         id: id.to_owned(),
         tags,
@@ -114,5 +130,10 @@ pub(super) fn summary(
         config: document.config.unwrap_or_default(),
         config_json,
         containers: u32::try_from(containers).unwrap_or(u32::MAX),
+        parent,
+        manifest: origin.manifest,
+        manifest_media_type: origin.media_type,
+        repositories: origin.repositories,
+        remote_layers: origin.layers,
     }))
 }

@@ -1,8 +1,12 @@
 //! Takes references away, and images with their last one. The rules, their order and their words are dockerd's
 //! (`daemon/images/image_delete.go`).
 
+use std::collections::BTreeSet;
+
+use super::catalogue::View;
 use super::digest::short;
 use super::lookup::find;
+use super::moments::moment;
 use super::reference::Reference;
 use super::{ImageStore, ImagesError};
 
@@ -11,8 +15,10 @@ use super::{ImageStore, ImagesError};
 pub enum Removed {
     /// A reference, familiar form.
     Untagged(String),
-    /// An image, or a layer by its chain id.
+    /// An image.
     Deleted(String),
+    /// A layer by its chain id, and the bytes of its files.
+    Layer(String, u64),
 }
 
 /// The image that is being removed.
@@ -20,6 +26,8 @@ struct Target {
     id: String,
     references: Vec<Reference>,
     users: Vec<String>,
+    /// Whether images were made on it that are still there.
+    has_children: bool,
 }
 
 impl ImageStore {
@@ -28,20 +36,44 @@ impl ImageStore {
     /// # Errors
     /// There is no such image; or it is in use or has several references, and `force` is not given or would not help.
     pub fn remove(&self, image: &str, force: bool) -> Result<Vec<Removed>, ImagesError> {
+        let target = self.target(image)?;
+        if is_id_prefix(&target.id, image) {
+            self.remove_by_id(&target, force)
+        } else {
+            self.remove_by_reference(&target, image, force)
+        }
+    }
+
+    /// The same, and then the images that it was made on, as long as nothing names or needs them.
+    ///
+    /// # Errors
+    /// As [`Self::remove`].
+    pub fn remove_with_parents(&self, image: &str, force: bool) -> Result<Vec<Removed>, ImagesError> {
+        let mut parent = self.resolve(image)?.parent;
+        let mut removed = self.remove(image, force)?;
+        let mut gone = removed.iter().any(|step| matches!(step, Removed::Deleted(_)));
+        while gone && !parent.is_empty() {
+            let target = self.target(&parent)?;
+            gone = target.references.is_empty() && target.users.is_empty() && !target.has_children;
+            if gone {
+                parent = self.resolve(&target.id)?.parent;
+                removed.extend(self.carry_out(&target, &[], true)?);
+            }
+        }
+        Ok(removed)
+    }
+
+    fn target(&self, image: &str) -> Result<Target, ImagesError> {
         let view = self.0.catalogue.read()?;
         let id = find(&view, image)?;
         let mut references = Vec::new();
         for (reference, _) in view.references()?.iter().filter(|(_, of)| *of == id) {
             references.push(Reference::parse(reference)?);
         }
+        let has_children = children(&view)?.iter().any(|(_, parent)| *parent == id);
         drop(view);
         let users = self.users(&id)?;
-        let target = Target { id, references, users };
-        if is_id_prefix(&target.id, image) {
-            self.remove_by_id(&target, force)
-        } else {
-            self.remove_by_reference(&target, image, force)
-        }
+        Ok(Target { id, references, users, has_children })
     }
 
     fn remove_by_reference(&self, target: &Target, written: &str, force: bool) -> Result<Vec<Removed>, ImagesError> {
@@ -65,13 +97,16 @@ impl ImageStore {
         }
         // A container that runs, or that is stopped and force is not given, keeps the image, now without a name.
         let running = target.users.iter().any(|user| self.is_running(user));
-        let keep = !left.is_empty() || running || (!force && !target.users.is_empty());
-        self.commit(target, &gone, !keep)
+        let keep = !left.is_empty() || running || target.has_children || (!force && !target.users.is_empty());
+        self.carry_out(target, &gone, !keep)
     }
 
     fn remove_by_id(&self, target: &Target, force: bool) -> Result<Vec<Removed>, ImagesError> {
         let conflict =
             |hard, reason| Err(ImagesError::Undeletable { image: short(&target.id).to_owned(), hard, reason });
+        if target.has_children {
+            return conflict(true, "image has dependent child images".to_owned());
+        }
         if let Some(user) = target.users.iter().find(|user| self.is_running(user)) {
             return conflict(true, format!("image is being used by running container {}", short(user)));
         }
@@ -81,11 +116,11 @@ impl ImageStore {
         if let (false, Some(user)) = (force, target.users.first()) {
             return conflict(false, format!("image is being used by stopped container {}", short(user)));
         }
-        self.commit(target, &target.references, true)
+        self.carry_out(target, &target.references, true)
     }
 
     /// Does it, in one transaction; then removes the layers that nothing needs any more.
-    fn commit(&self, target: &Target, gone: &[Reference], delete: bool) -> Result<Vec<Removed>, ImagesError> {
+    fn carry_out(&self, target: &Target, gone: &[Reference], delete: bool) -> Result<Vec<Removed>, ImagesError> {
         let layers = self.0.catalogue.write(|change| {
             let record = change.image(&target.id)?.ok_or_else(|| ImagesError::NotFound(target.id.clone()))?;
             for reference in gone {
@@ -96,16 +131,26 @@ impl ImageStore {
             }
             Ok::<_, ImagesError>(record.layers)
         })?;
+        moment();
         gone.iter().for_each(|_| self.tell("untag", &target.id, &target.id));
         let mut removed: Vec<Removed> = gone.iter().map(|reference| Removed::Untagged(reference.familiar())).collect();
         if delete {
             self.tell("delete", &target.id, &target.id);
             removed.push(Removed::Deleted(target.id.clone()));
             let from_the_top: Vec<String> = layers.into_iter().rev().collect();
-            removed.extend(self.remove_unneeded(&from_the_top)?.into_iter().map(Removed::Deleted));
+            let layers = self.remove_unneeded(&from_the_top)?;
+            removed.extend(layers.into_iter().map(|(chain, bytes)| Removed::Layer(chain, bytes)));
         }
         Ok(removed)
     }
+}
+
+/// Images that were made on another one, and that one, if both are there.
+pub(super) fn children(view: &View) -> Result<Vec<(String, String)>, ImagesError> {
+    let mut children = view.parents()?;
+    let images: BTreeSet<String> = view.images()?.into_iter().map(|(id, _)| id).collect();
+    children.retain(|(child, parent)| images.contains(child) && images.contains(parent));
+    Ok(children)
 }
 
 /// Whether the user named the image by its id or the beginning of it.

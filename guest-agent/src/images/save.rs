@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::catalogue::View;
 use super::config::Document;
 use super::digest::{Digest, HashingReader};
-use super::layers::{RECORD, Replay, TREE};
+use super::layers::Replay;
 use super::lookup::find;
 use super::reference::{Reference, Wanted, parse_wanted};
 use super::store::Pin;
@@ -179,8 +179,22 @@ impl Archive {
     }
 }
 
-/// Writes a layer's tar, put together again, and proves that it is the same.
+/// Writes a layer as a member of the archive.
 fn layer(
+    store: &ImageStore,
+    out: &mut impl Write,
+    digest: &Digest,
+    chain: &str,
+    tar_bytes: u64,
+) -> Result<(), ImagesError> {
+    let sent = |error: io::Error| ImagesError::Cancelled(error.to_string());
+    header(out, &member(digest), tar::EntryType::Regular, tar_bytes, 0o644).map_err(sent)?;
+    copy_layer(store, out, digest, chain, tar_bytes)?;
+    padding(out, tar_bytes).map_err(sent)
+}
+
+/// Writes a layer's tar, put together again, and proves that it is the same.
+pub(super) fn copy_layer(
     store: &ImageStore,
     out: &mut impl Write,
     digest: &Digest,
@@ -190,8 +204,7 @@ fn layer(
     let place = store.layer_folder(chain);
     let failed = |source| ImagesError::Io { action: "read the layer at", path: place.clone(), source };
     let sent = |error: io::Error| ImagesError::Cancelled(error.to_string());
-    header(out, &member(digest), tar::EntryType::Regular, tar_bytes, 0o644).map_err(sent)?;
-    let mut tar = HashingReader::new(Replay::open(&place.join(RECORD), &place.join(TREE)).map_err(failed)?);
+    let mut tar = HashingReader::new(Replay::open(&place).map_err(failed)?);
     let mut buffer = vec![0; 128 << 10];
     loop {
         let count = tar.read(&mut buffer).map_err(failed)?;
@@ -204,7 +217,7 @@ fn layer(
     if actual != *digest || bytes != tar_bytes {
         return Err(failed(io::Error::other(format!("the layer on the disk is damaged: {digest} is now {actual}"))));
     }
-    padding(out, bytes).map_err(sent)
+    Ok(())
 }
 
 fn file(out: &mut impl Write, name: &str, bytes: &[u8]) -> io::Result<()> {

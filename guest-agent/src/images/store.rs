@@ -13,11 +13,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::catalogue::{Catalogue, CatalogueError};
 use super::error::at;
 use super::layers::{TREE, remove_tree};
+use super::moments::moment;
+use super::receive::Incoming;
 use super::{ImagesError, Limits, Privilege};
 use crate::events::{Event, Events, Kind};
 
@@ -69,6 +72,8 @@ pub(super) struct Inner {
     pub(super) config: StoreConfig,
     pub(super) catalogue: Catalogue,
     shared: Mutex<Shared>,
+    /// Whether a prune is under way.
+    pub(super) pruning: AtomicBool,
 }
 
 /// What only lives as long as the agent.
@@ -78,6 +83,8 @@ struct Shared {
     pinned: BTreeMap<String, usize>,
     /// Containers that run.
     running: BTreeSet<String>,
+    /// Images that are being received, by the name of the receipt.
+    incoming: BTreeMap<String, Arc<Incoming>>,
 }
 
 impl ImageStore {
@@ -89,7 +96,8 @@ impl ImageStore {
     /// agent from starting.
     pub fn open(config: StoreConfig, database: Arc<redb::Database>) -> Result<Self, ImagesError> {
         let catalogue = Catalogue::open(database)?;
-        let store = Self(Arc::new(Inner { config, catalogue, shared: Mutex::default() }));
+        let store =
+            Self(Arc::new(Inner { config, catalogue, shared: Mutex::default(), pruning: AtomicBool::new(false) }));
         for folder in [store.layers_folder(), store.spool_folder()] {
             fs::create_dir_all(&folder).map_err(at("make", &folder))?;
         }
@@ -127,10 +135,7 @@ impl ImageStore {
 
     /// A new name below `folder` for what is being made.
     pub(super) fn temporary(folder: &Path) -> Result<PathBuf, ImagesError> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)
-            .map_err(|error| at("name a file in", folder)(std::io::Error::other(error.to_string())))?;
-        Ok(folder.join(format!("{TEMPORARY}{:016x}", u64::from_le_bytes(random))))
+        Ok(folder.join(format!("{TEMPORARY}{}", random_name(folder)?)))
     }
 
     /// Bytes that loading may still use, and no more than that.
@@ -154,8 +159,29 @@ impl ImageStore {
         }
     }
 
+    /// Layers that something counts on at the moment.
+    pub(super) fn pinned(&self) -> BTreeSet<String> {
+        self.shared().pinned.keys().cloned().collect()
+    }
+
     pub(super) fn is_running(&self, container: &str) -> bool {
         self.shared().running.contains(container)
+    }
+
+    /// Notes an image that is being received; `None` when it no longer is.
+    pub(super) fn note_incoming(&self, receipt: &str, incoming: Option<Arc<Incoming>>) {
+        let mut shared = self.shared();
+        let gone = match incoming {
+            Some(incoming) => shared.incoming.insert(receipt.to_owned(), incoming),
+            None => shared.incoming.remove(receipt),
+        };
+        // What it holds asks for the lock again when it goes.
+        drop(shared);
+        drop(gone);
+    }
+
+    pub(super) fn incoming(&self, receipt: &str) -> Option<Arc<Incoming>> {
+        self.shared().incoming.get(receipt).cloned()
     }
 
     /// Keeps layers from being removed while the result lives.
@@ -168,8 +194,8 @@ impl ImageStore {
         Pin { store: self.clone(), chains }
     }
 
-    /// Removes those of `chains` that nothing needs any more. Returns them, in the order given.
-    pub(super) fn remove_unneeded(&self, chains: &[String]) -> Result<Vec<String>, ImagesError> {
+    /// Removes those of `chains` that nothing needs any more. Returns them and the bytes of their files, in the order given.
+    pub(super) fn remove_unneeded(&self, chains: &[String]) -> Result<Vec<(String, u64)>, ImagesError> {
         // The lock is held over the transaction, so that no load pins a layer between the look and the removal.
         let shared = self.shared();
         let unpinned: Vec<String> =
@@ -181,21 +207,23 @@ impl ImageStore {
         let removed = self.0.catalogue.write(|change| {
             let mut removed = Vec::new();
             for chain in change.unneeded(&unpinned)? {
-                if change.layer(&chain)?.is_some() {
+                if let Some(layer) = change.layer(&chain)? {
                     change.remove_layer(&chain)?;
-                    removed.push(chain);
+                    removed.push((chain, layer.content_bytes));
                 }
             }
             Ok::<_, CatalogueError>(removed)
         })?;
         let mut graves = Vec::new();
-        for chain in &removed {
+        for (chain, _) in &removed {
             let (folder, grave) = (self.layer_folder(chain), Self::temporary(&self.layers_folder())?);
+            moment();
             fs::rename(&folder, &grave).map_err(at("remove", &folder))?;
             graves.push(grave);
         }
         drop(shared);
         for grave in &graves {
+            moment();
             remove_tree(grave).map_err(at("remove", grave))?;
         }
         Ok(removed)
@@ -218,7 +246,12 @@ impl ImageStore {
             }
         }
         let lost: BTreeSet<String> = known.difference(&whole).cloned().collect();
-        if lost.is_empty() { Ok(()) } else { self.forget_lost(&lost) }
+        if !lost.is_empty() {
+            self.forget_lost(&lost)?;
+        }
+        // Those of an image that was being removed.
+        let whole: Vec<String> = whole.into_iter().collect();
+        self.remove_unneeded(&whole).map(drop)
     }
 
     /// Forgets layers whose folders are gone, and the images that need them.
@@ -238,6 +271,14 @@ impl ImageStore {
             Ok(())
         })
     }
+}
+
+/// A name that nothing else has, for something of `folder`.
+pub(super) fn random_name(folder: &Path) -> Result<String, ImagesError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)
+        .map_err(|error| at("name a file in", folder)(std::io::Error::other(error.to_string())))?;
+    Ok(format!("{:016x}", u64::from_le_bytes(random)))
 }
 
 /// Keeps layers while a load counts on them; when it ends, those that nothing else needs go.
@@ -269,7 +310,12 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), ImagesError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("sync", folder))
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, ImagesError> {
+/// Whether a name is one of what is being made or removed.
+pub(super) fn is_temporary(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY))
+}
+
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, ImagesError> {
     let read = || fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>();
     read().map_err(at("list", folder))
 }

@@ -210,7 +210,7 @@ fn remove(tags: &[&'static str], users: &[&str], name: &str, force: bool) -> Res
     let said = |step: Removed| match step {
         Removed::Untagged(reference) => reference,
         Removed::Deleted(digest) if digest == one.id() => "image".to_owned(),
-        Removed::Deleted(_) => "layer".to_owned(),
+        Removed::Deleted(_) | Removed::Layer(..) => "layer".to_owned(),
     };
     Ok(removed.into_iter().map(said).collect())
 }
@@ -436,4 +436,59 @@ fn loading_saving_and_removing_at_once_keeps_the_store_whole() {
         }
     });
     assert_eq!(test.on_disk(), [""; 0]);
+}
+
+#[test]
+fn images_without_a_name_are_pruned_and_with_all_those_without_a_container() {
+    let test = with(&[image(&["a:1"], "old"), image(&["b:1"], "used"), image(&["c:1"], "free")]);
+    test.store.load(docker_archive(&[image(&["a:1"], "new")]).as_slice()).unwrap();
+    test.store.hold("b:1", "c0ffee").unwrap();
+    let filters = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect()
+    };
+    assert_eq!(test.store.prune(&filters(&[("label", "none")])).unwrap().removed, []);
+    let pruned = test.store.prune(&filters(&[])).unwrap();
+    let old = image(&[], "old");
+    let bytes = match &pruned.removed[..] {
+        [Removed::Deleted(id), Removed::Layer(_, bytes)] if *id == old.id() => *bytes,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(pruned.freed_bytes, bytes);
+    assert!(bytes > 0);
+    test.store.prune(&filters(&[("dangling", "false")])).unwrap();
+    let left: Vec<String> =
+        test.store.list(&Filters::new()).unwrap().into_iter().flat_map(|image| image.tags).collect();
+    assert_eq!(left, ["b:1"]);
+    assert!(test.store.prune(&filters(&[("x", "y")])).is_err());
+    assert_eq!(test.store.check(true).unwrap().problems, [""; 0]);
+}
+
+#[test]
+fn a_step_on_the_way_to_an_image_goes_with_it() {
+    let test = with(&[image(&["base:1"], "base")]);
+    let commit = |of: &str, name: &str| {
+        test.store.hold(of, "c0ffee").unwrap();
+        let request = super::CommitRequest {
+            container: "c0ffee".to_owned(),
+            reference: name.to_owned(),
+            message: format!("{of} {name}"),
+            ..Default::default()
+        };
+        let id = test.store.commit(&request, Some(Box::new(std::io::Cursor::new(layer(&of[of.len() - 2..]))))).unwrap();
+        test.store.release("c0ffee").unwrap();
+        id
+    };
+    let step = commit("base:1", "");
+    let end = commit(&step, "end:1");
+    assert_eq!(test.store.resolve("end:1").unwrap().parent, step);
+    let refused = test.store.remove(&step, true).unwrap_err().to_string();
+    assert!(refused.ends_with("(cannot be forced) - image has dependent child images"), "{refused}");
+    // A name goes, the image stays for the others.
+    assert_eq!(test.store.remove("base:1", false).unwrap(), [Removed::Untagged("base:1".to_owned())]);
+    assert_eq!(test.store.prune(&Filters::new()).unwrap().removed, []);
+    let removed = test.store.remove_with_parents("end:1", false).unwrap();
+    let images: Vec<_> = removed.iter().filter(|step| matches!(step, Removed::Deleted(_))).collect();
+    assert_eq!(images.len(), 3, "{removed:?}");
+    assert_eq!(images[0], &Removed::Deleted(end));
+    assert!(test.on_disk().is_empty());
 }

@@ -36,8 +36,8 @@ pub mod inherited {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// An agent that has run for so long did not die of how it starts.
-const SETTLED: Duration = Duration::from_secs(10);
+/// An agent that has run for so long did not die of how it starts. Whoever kills it again and again has one a second.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// The agent's listeners.
 pub(super) struct Ports {
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn pauses_grow_to_a_limit_and_start_anew_after_a_long_life() {
         let mut back_off = BackOff::default();
-        let short = Duration::from_secs(1);
+        let short = Duration::from_millis(900);
         let pauses: Vec<u128> = (0..8).map(|_| back_off.after_life_of(short).as_millis()).collect();
         assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
         assert_eq!(back_off.after_life_of(SETTLED), FIRST_PAUSE);

@@ -18,11 +18,10 @@ use rustix::{
 use super::{agent::Agent, console};
 use crate::{
     cgroups,
+    disk::MOUNT_POINT as DATA,
     sys::wait::{peek, reap_pid},
+    user_namespaces,
 };
-
-/// Where the agent mounts the data disk.
-const DATA: &str = "/var/lib/cove";
 
 /// How long the agent may take to end by itself, with its database closed.
 const AGENT_GRACE: Duration = Duration::from_secs(5);
@@ -96,6 +95,8 @@ fn wait<const N: usize>(mut events: [PollFd<'_>; N], grace: Duration, start: Ins
 /// Unmounts the data disk. One that something still uses is made read-only, which writes everything just as well.
 fn give_up_data_disk() -> Result<(), rustix::io::Errno> {
     rustix::fs::sync();
+    // As containers with a user namespace see it. It is there only if there were any.
+    let _ = unmount(user_namespaces::DISK, UnmountFlags::empty());
     match unmount(DATA, UnmountFlags::empty()) {
         // Not mounted.
         Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Ok(()),

@@ -14,9 +14,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::namespaces::OwnNamespaces;
 use crate::processes::{
     error::LaunchFailure,
-    launch::{DeviceNode, ExitStatus, Network, ProcessSpec, Shared},
+    launch::{ClockOffsets, DeviceNode, ExitStatus, Network, ProcessSpec, Shared},
     process::Kind,
 };
 
@@ -67,8 +68,9 @@ pub enum Setup {
 
 /// The first process of a container. Descriptors, in this order: cgroup folder, detached root file system, detached
 /// mounts of hostname, hosts, resolv.conf; then those that it calls for: pidfds of the containers whose PID and IPC
-/// namespaces it shares, a pidfd of the one whose network it shares or the network namespace that was made ready, a detached mount for /dev/shm, one of this program as its init; then one for each of
-/// `mounts`.
+/// namespaces it shares, a pidfd of the one whose network it shares or the network namespace that was made ready, its user
+/// namespace and a detached mount for /dev, a detached mount for /dev/shm, one of this program as its init; then one for
+/// each of `mounts`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ContainerSetup {
     /// What it sees beside its root file system, in the order in which that is attached.
@@ -91,6 +93,10 @@ pub struct ContainerSetup {
     pub privileged: bool,
     /// Whether it may write to its cgroup.
     pub writable_cgroups: bool,
+    /// Whether it has a user namespace.
+    pub remapped: bool,
+    /// By how much its clocks differ; none for the guest's.
+    pub clocks: Option<ClockOffsets>,
     /// Namespaces that it shares.
     pub shared: Shared,
     /// Kernel parameters of its namespaces: path below /proc/sys, value.
@@ -123,6 +129,8 @@ pub struct MountSetup {
 pub struct ExecSetup {
     /// Id of the container.
     pub container_id: String,
+    /// What of the container is not the guest's.
+    pub own: OwnNamespaces,
 }
 
 impl Setup {

@@ -54,24 +54,25 @@ pub(super) fn spawn(request: StartRequest, descriptors: Vec<OwnedFd>) -> Result<
         Setup::Container(setup) => {
             let Parts { cgroup, mounts, joined } = Parts::of(&setup, descriptors)?;
             let namespaces = namespaces::of_container(setup.network, &setup.shared);
-            let options = match &joined.pid {
-                None => Options { namespaces, cgroup: Some(cgroup.as_fd()), sibling: false },
-                // Only children are born into another PID namespace, so a helper makes it, as it does an exec.
-                Some(_) => Options::default(),
+            // Only children are born into another PID namespace, so a helper makes it, as it does an exec.
+            let helped = joined.pid.is_some() || joined.user.is_some();
+            let options = match helped {
+                false => Options { namespaces, cgroup: Some(cgroup.as_fd()), sibling: false },
+                true => Options::default(),
             };
-            match (clone::clone(&options).map_err(|errno| step("make a process", errno))?, &joined.pid) {
-                (Side::Parent { pid, pidfd }, None) => Some((pid, pidfd)),
-                (Side::Parent { .. }, Some(_)) => None,
-                (Side::Child, None) => steps::become_container(newcomer, &setup, mounts, &joined),
-                (Side::Child, Some(_)) => join::help_container(newcomer, &setup, mounts, &joined, &cgroup),
+            match (clone::clone(&options).map_err(|errno| step("make a process", errno))?, helped) {
+                (Side::Parent { pid, pidfd }, false) => Some((pid, pidfd)),
+                (Side::Parent { .. }, true) => None,
+                (Side::Child, false) => steps::become_container(newcomer, &setup, mounts, &joined),
+                (Side::Child, true) => join::help_container(newcomer, &setup, mounts, &joined, cgroup),
             }
         }
-        Setup::Exec(_) => {
+        Setup::Exec(exec) => {
             let [cgroup, container] = exactly(descriptors)?;
             match clone::clone(&Options::default()).map_err(|errno| step("make a process", errno))? {
                 // The helper is nobody's business: it is reaped like an orphan.
                 Side::Parent { .. } => None,
-                Side::Child => join::help(newcomer, cgroup, container),
+                Side::Child => join::help(newcomer, cgroup, container, exec.own),
             }
         }
     };
@@ -96,14 +97,16 @@ impl Parts {
             pid: next_if(matches!(setup.shared.pid, With::Container(_)))?,
             ipc: next_if(matches!(setup.shared.ipc, With::Container(_)))?,
             network: next_if(matches!(setup.network, Network::Joined | Network::Ready))?,
+            user: next_if(setup.remapped)?,
         };
+        let dev = next_if(setup.remapped)?;
         let shared = !matches!(setup.shared.memory, SharedMemory::Private | SharedMemory::Absent);
         let (shared_memory, init) = (next_if(shared)?, next_if(setup.init)?);
         let beside: Vec<_> = descriptors.collect();
         if beside.len() != setup.mounts.len() {
             return Err(misread());
         }
-        Ok(Self { cgroup, mounts: PreparedMounts { rootfs, etc, beside, shared_memory, init }, joined })
+        Ok(Self { cgroup, mounts: PreparedMounts { rootfs, dev, etc, beside, shared_memory, init }, joined })
     }
 }
 

@@ -1,45 +1,36 @@
-//! Which addresses of a network are taken. Pure.
+//! Which addresses of a subnet are taken. Pure.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{collections::BTreeSet, net::IpAddr};
 
-/// An IPv4 subnet whose first address is the gateway's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subnet {
-    /// Its own address.
-    pub base: Ipv4Addr,
-    /// Bits that all its addresses have in common.
-    pub prefix: u8,
-}
+use super::{
+    record::Pool,
+    subnet::{Subnet, address, number},
+};
 
-impl Subnet {
-    /// The gateway.
-    #[must_use]
-    pub fn gateway(self) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(self.base) + 1)
-    }
-
-    /// The last address, which reaches all.
-    #[must_use]
-    pub fn broadcast(self) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(self.base) | (u32::MAX >> self.prefix))
-    }
-}
-
-/// The addresses that containers have.
+/// The addresses of one subnet of a network.
 #[derive(Debug)]
 pub(super) struct Addresses {
     subnet: Subnet,
-    taken: BTreeSet<u32>,
+    /// What is given away by itself.
+    range: Subnet,
+    taken: BTreeSet<u128>,
 }
 
 impl Addresses {
-    pub(super) fn new(subnet: Subnet) -> Self {
-        Self { subnet, taken: BTreeSet::new() }
+    /// Those of a pool: neither its gateway nor what is reserved nor an address that stands for many is given away.
+    pub(super) fn new(pool: &Pool) -> Self {
+        let (subnet, gateway) = (pool.subnet, pool.gateway());
+        let reserved = pool.reserved.values().copied().chain([subnet.base, gateway]);
+        let mut taken: BTreeSet<u128> = reserved.map(number).collect();
+        if subnet.is_ipv4() {
+            taken.insert(number(subnet.last()));
+        }
+        Self { subnet, range: pool.range.unwrap_or(subnet), taken }
     }
 
     /// The lowest free one, as dockerd gives it; nothing when all are taken.
-    pub(super) fn take(&mut self) -> Option<Ipv4Addr> {
-        let (first, end) = (u32::from(self.subnet.gateway()) + 1, u32::from(self.subnet.broadcast()));
+    pub(super) fn take(&mut self) -> Option<IpAddr> {
+        let (first, last) = (number(self.range.base), number(self.range.last()));
         let mut free = first;
         for taken in self.taken.range(first..) {
             if *taken != free {
@@ -47,20 +38,20 @@ impl Addresses {
             }
             free += 1;
         }
-        (free < end).then(|| {
+        (free <= last).then(|| {
             self.taken.insert(free);
-            Ipv4Addr::from(free)
+            address(self.subnet.is_ipv4(), free)
         })
     }
 
-    /// One that a container has already.
-    pub(super) fn claim(&mut self, address: Ipv4Addr) {
-        self.taken.insert(address.into());
+    /// A certain one; says whether it was free.
+    pub(super) fn claim(&mut self, address: IpAddr) -> bool {
+        self.taken.insert(number(address))
     }
 
     /// Nobody has it any more.
-    pub(super) fn give_back(&mut self, address: Ipv4Addr) {
-        self.taken.remove(&address.into());
+    pub(super) fn give_back(&mut self, address: IpAddr) {
+        self.taken.remove(&number(address));
     }
 }
 
@@ -68,31 +59,48 @@ impl Addresses {
 mod tests {
     use super::*;
 
-    const SMALL: Subnet = Subnet { base: Ipv4Addr::new(10, 0, 0, 8), prefix: 29 };
+    fn pool(subnet: &str) -> Pool {
+        Pool::chosen(Subnet::parse(subnet).unwrap())
+    }
+
+    fn all(addresses: &mut Addresses) -> Vec<String> {
+        std::iter::from_fn(|| addresses.take()).map(|address| address.to_string()).collect()
+    }
 
     #[test]
     fn the_lowest_free_address_comes_first() {
-        let mut addresses = Addresses::new(SMALL);
-        let take = |addresses: &mut Addresses| addresses.take().map(|address| address.octets()[3]);
-        assert_eq!([take(&mut addresses), take(&mut addresses), take(&mut addresses)], [Some(10), Some(11), Some(12)]);
-        addresses.give_back(Ipv4Addr::new(10, 0, 0, 11));
-        assert_eq!([take(&mut addresses), take(&mut addresses)], [Some(11), Some(13)]);
-        addresses.give_back(Ipv4Addr::new(10, 0, 0, 10));
-        assert_eq!(take(&mut addresses), Some(10));
+        let mut addresses = Addresses::new(&pool("10.0.0.8/29"));
+        let mut take = || addresses.take().map(|address| address.to_string()).unwrap_or_default();
+        assert_eq!([take(), take(), take()], ["10.0.0.10", "10.0.0.11", "10.0.0.12"]);
+        addresses.give_back("10.0.0.11".parse().unwrap());
+        assert_eq!(all(&mut addresses), ["10.0.0.11", "10.0.0.13", "10.0.0.14"]);
     }
 
     #[test]
-    fn neither_gateway_nor_broadcast_is_given_away() {
-        let mut addresses = Addresses::new(SMALL);
-        let all: Vec<u8> = std::iter::from_fn(|| addresses.take()).map(|address| address.octets()[3]).collect();
-        assert_eq!(all, [10, 11, 12, 13, 14]);
-        assert_eq!((SMALL.gateway().octets()[3], SMALL.broadcast().octets()[3]), (9, 15));
+    fn what_is_reserved_or_taken_is_not_given_away() {
+        let mut pool = pool("10.0.0.0/29");
+        pool.gateway = Some("10.0.0.5".parse().unwrap());
+        pool.reserved.insert("router".into(), "10.0.0.2".parse().unwrap());
+        let mut addresses = Addresses::new(&pool);
+        assert!(addresses.claim("10.0.0.3".parse().unwrap()));
+        assert!(!addresses.claim("10.0.0.3".parse().unwrap()) && !addresses.claim("10.0.0.2".parse().unwrap()));
+        assert_eq!(all(&mut addresses), ["10.0.0.1", "10.0.0.4", "10.0.0.6"]);
     }
 
     #[test]
-    fn what_a_container_has_is_not_given_to_another() {
-        let mut addresses = Addresses::new(SMALL);
-        addresses.claim(Ipv4Addr::new(10, 0, 0, 10));
-        assert_eq!(addresses.take(), Some(Ipv4Addr::new(10, 0, 0, 11)));
+    fn a_range_bounds_what_comes_by_itself_and_starts_with_the_gateway() {
+        let mut pool = pool("10.0.0.0/16");
+        (pool.range, pool.gateway) = (Subnet::parse("10.0.8.0/30"), None);
+        let mut addresses = Addresses::new(&pool);
+        assert_eq!(pool.gateway().to_string(), "10.0.8.0");
+        assert_eq!(all(&mut addresses), ["10.0.8.1", "10.0.8.2", "10.0.8.3"]);
+        assert!(addresses.claim("10.0.3.3".parse().unwrap()), "one of one's own may lie anywhere in the subnet");
+    }
+
+    #[test]
+    fn ipv6_has_no_address_that_reaches_all() {
+        let mut addresses = Addresses::new(&pool("fd00::/126"));
+        assert_eq!(all(&mut addresses), ["fd00::2", "fd00::3"]);
+        assert_eq!(all(&mut Addresses::new(&pool("10.0.0.0/32"))), Vec::<String>::new());
     }
 }

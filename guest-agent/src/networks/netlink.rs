@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     os::fd::{AsRawFd, BorrowedFd},
 };
 
@@ -11,17 +11,33 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    address::{AddressAttribute, AddressMessage},
-    link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
+    link::{
+        InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
+        LinkMessage,
+    },
     route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+use super::subnet::Subnet;
 
 /// The main routing table.
 const MAIN: u8 = libc::RT_TABLE_MAIN;
 
 /// A conversation about the network namespace that the thread was in when it began.
 pub(super) struct Netlink(Socket);
+
+/// How the end of a link is in a bridge.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Port {
+    /// The bridge.
+    pub(super) bridge: u32,
+    /// Whether it reaches nobody but the bridge itself.
+    pub(super) isolated: bool,
+    /// Bytes in a packet.
+    pub(super) mtu: u32,
+}
 
 /// A pair of links to be: one end here, the other in another namespace.
 pub(super) struct Veth<'a> {
@@ -56,10 +72,11 @@ impl Netlink {
         Ok(rustix::net::netdevice::name_to_index(socket, name)?)
     }
 
-    pub(super) fn add_bridge(&self, name: &str) -> io::Result<()> {
+    pub(super) fn add_bridge(&self, name: &str, mtu: u32) -> io::Result<()> {
         let mut link = LinkMessage::default();
         link.attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::Mtu(mtu),
             LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
         ];
         self.ask(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)
@@ -87,38 +104,62 @@ impl Netlink {
         self.ask(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)
     }
 
-    /// Brings a link up, with a hardware address if one is given.
-    pub(super) fn bring_up(&self, index: u32, hardware: Option<[u8; 6]>) -> io::Result<()> {
+    /// Puts an end into another bridge, or says how it is in the one that it is in.
+    pub(super) fn set_port(&self, name: &str, port: Port) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.attributes = vec![
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::Mtu(port.mtu),
+            LinkAttribute::Controller(port.bridge),
+        ];
+        self.ask(RouteNetlinkMessage::SetLink(link), 0)?;
+        if !port.isolated {
+            return Ok(());
+        }
+        let mut link = LinkMessage::default();
+        link.attributes = vec![
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::PortKind(InfoPortKind::Bridge),
+                LinkInfo::PortData(InfoPortData::BridgePort(vec![InfoBridgePort::Isolated(true)])),
+            ]),
+        ];
+        // This alone is asked for as a new link, of one that is there.
+        self.ask(RouteNetlinkMessage::NewLink(link), 0)
+    }
+
+    /// Brings a link up, with a hardware address and a size of packets if they are given.
+    pub(super) fn bring_up(&self, index: u32, hardware: Option<[u8; 6]>, mtu: Option<u32>) -> io::Result<()> {
         let mut link = LinkMessage::default();
         link.header.index = index;
         (link.header.flags, link.header.change_mask) = (LinkFlags::Up, LinkFlags::Up);
         link.attributes = hardware.map(|address| LinkAttribute::Address(address.to_vec())).into_iter().collect();
+        link.attributes.extend(mtu.map(LinkAttribute::Mtu));
         self.ask(RouteNetlinkMessage::SetLink(link), 0)
     }
 
-    pub(super) fn add_address(&self, index: u32, address: Ipv4Addr, prefix: u8, broadcast: Ipv4Addr) -> io::Result<()> {
+    /// Gives a link an address of a subnet. That nobody else has an IPv6 address is known, so that nobody is asked.
+    pub(super) fn add_address(&self, index: u32, address: IpAddr, subnet: Subnet) -> io::Result<()> {
         let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet;
-        message.header.prefix_len = prefix;
+        message.header.family = family(address);
+        message.header.prefix_len = subnet.prefix;
         message.header.index = index;
-        message.attributes = vec![
-            AddressAttribute::Local(IpAddr::V4(address)),
-            AddressAttribute::Address(IpAddr::V4(address)),
-            AddressAttribute::Broadcast(broadcast),
-        ];
+        message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
+        match subnet.last() {
+            IpAddr::V4(broadcast) => message.attributes.push(AddressAttribute::Broadcast(broadcast)),
+            IpAddr::V6(_) => message.header.flags = AddressHeaderFlags::Nodad,
+        }
         self.ask(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
     }
 
     /// Everything that is not near goes to the gateway.
-    pub(super) fn add_default_route(&self, gateway: Ipv4Addr) -> io::Result<()> {
-        let mut route = RouteMessage::default();
-        route.header.address_family = AddressFamily::Inet;
-        route.header.table = MAIN;
-        route.header.protocol = RouteProtocol::Boot;
-        route.header.scope = RouteScope::Universe;
-        route.header.kind = RouteType::Unicast;
-        route.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway))];
-        self.ask(RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_EXCL)
+    pub(super) fn add_default_route(&self, gateway: IpAddr) -> io::Result<()> {
+        self.ask(RouteNetlinkMessage::NewRoute(default_route(gateway)), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// Nothing goes to the gateway any more.
+    pub(super) fn remove_default_route(&self, gateway: IpAddr) -> io::Result<()> {
+        self.ask(RouteNetlinkMessage::DelRoute(default_route(gateway)), 0)
     }
 
     /// Removes a link, and with it its other end.
@@ -144,4 +185,22 @@ impl Netlink {
             _ => Err(io::Error::other("the kernel answers something else than asked")),
         }
     }
+}
+
+fn family(of: IpAddr) -> AddressFamily {
+    if of.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+fn default_route(gateway: IpAddr) -> RouteMessage {
+    let mut route = RouteMessage::default();
+    route.header.address_family = family(gateway);
+    route.header.table = MAIN;
+    route.header.protocol = RouteProtocol::Boot;
+    route.header.scope = RouteScope::Universe;
+    route.header.kind = RouteType::Unicast;
+    route.attributes = vec![RouteAttribute::Gateway(match gateway {
+        IpAddr::V4(gateway) => RouteAddress::Inet(gateway),
+        IpAddr::V6(gateway) => RouteAddress::Inet6(gateway),
+    })];
+    route
 }

@@ -1,7 +1,10 @@
 //! The agent's half of what a container sees beside its root file system: each becomes a mount that is attached nowhere,
 //! before the container exists. The other half attaches them ([`crate::rootfs::beside`]).
 
-use std::{os::fd::OwnedFd, path::Path};
+use std::{
+    os::fd::{BorrowedFd, OwnedFd},
+    path::Path,
+};
 
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
@@ -19,7 +22,10 @@ use crate::{
 };
 
 /// Makes a mount and says what is to be done with it.
-pub(super) fn prepare(launch: MountLaunch) -> Result<(MountSetup, OwnedFd), LaunchError> {
+pub(crate) fn prepare(
+    launch: MountLaunch,
+    user_namespace: Option<BorrowedFd<'_>>,
+) -> Result<(MountSetup, OwnedFd), LaunchError> {
     let MountLaunch { target, source, mut read_only, shared } = launch;
     let (mut takes_mode, mut part) = (false, String::new());
     let (mount, shown) = match source {
@@ -28,18 +34,20 @@ pub(super) fn prepare(launch: MountLaunch) -> Result<(MountSetup, OwnedFd), Laun
             let folder = folder.map_err(failed(format!("open {}", path.display())))?;
             let place = within(folder, &path, &subpath)?;
             let copy = mounts::detached_tree(&place).map_err(failed(format!("open {}", path.display())))?;
+            mounts::map_owners(&copy, user_namespace).map_err(failed(map(&path.display().to_string())))?;
             let shown = if subpath.is_empty() { path } else { path.join(subpath) };
             (copy, shown.display().to_string())
         }
         MountSource::Layers { layers, subpath } => {
             part = subpath;
-            (overlay::read_only(&layers)?, "image".to_owned())
+            (overlay::read_only(&layers, user_namespace)?, "image".to_owned())
         }
         MountSource::Memory(mut tmpfs) => {
             // Its root gets its mode when the place is known, and only then can it be read-only.
             read_only = tmpfs.attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY);
             tmpfs.attributes.remove(MountAttrFlags::MOUNT_ATTR_RDONLY);
             let mount = tmpfs.mount().map_err(failed(format!("mount tmpfs for {target}")))?;
+            mounts::map_owners(&mount, user_namespace).map_err(failed(map(&target)))?;
             takes_mode = !tmpfs.has_mode();
             (mount, "tmpfs".to_owned())
         }
@@ -61,6 +69,10 @@ fn within(folder: OwnedFd, path: &Path, subpath: &str) -> Result<OwnedFd, Launch
             Err(failed(format!("cannot access path {path}: lstat {path}", path = path.display()))(errno))
         }
     }
+}
+
+fn map(path: &str) -> String {
+    format!("map the owners of {path}")
 }
 
 fn failed(what: String) -> impl FnOnce(Errno) -> LaunchError {

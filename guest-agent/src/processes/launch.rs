@@ -40,6 +40,10 @@ pub struct ContainerLaunch {
     pub mounts: Vec<MountLaunch>,
     /// The network namespace that it lives in, with [`Network::Ready`].
     pub namespace: Option<Arc<OwnedFd>>,
+    /// Its user namespace; none for the guest's. [`Self::namespace`] belongs to it.
+    pub user_namespace: Option<Arc<OwnedFd>>,
+    /// By how much its clocks differ; none for the guest's.
+    pub clocks: Option<ClockOffsets>,
     /// Namespaces that it shares.
     pub shared: Shared,
     /// Kernel parameters of its namespaces: path below /proc/sys, value.
@@ -107,6 +111,15 @@ pub struct Shared {
     pub memory: SharedMemory,
 }
 
+/// By how many seconds the clocks of a time namespace are ahead of the guest's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClockOffsets {
+    /// CLOCK_MONOTONIC.
+    pub monotonic: i64,
+    /// CLOCK_BOOTTIME.
+    pub boottime: i64,
+}
+
 /// With whom a namespace is shared.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum With {
@@ -117,6 +130,24 @@ pub enum With {
     Guest,
     /// With the container of this id.
     Container(String),
+}
+
+impl With {
+    /// The id of the container.
+    #[must_use]
+    pub fn container(&self) -> Option<&str> {
+        match self {
+            Self::Container(id) => Some(id),
+            Self::Nobody | Self::Guest => None,
+        }
+    }
+}
+
+impl Shared {
+    /// The ids of the containers: for processes, for IPC, for the network.
+    pub fn containers(&self) -> impl Iterator<Item = &str> {
+        [self.pid.container(), self.ipc.container(), self.network.as_deref()].into_iter().flatten()
+    }
 }
 
 /// What a container has at /dev/shm.

@@ -10,7 +10,7 @@
 //! * [`process`] — a process: streams, signals, its end; [`kill_session`] — with all that it started.
 //! * [`error`] — why one could not be started, in Docker's words.
 
-mod beside;
+pub(crate) mod beside;
 pub mod connection;
 pub mod error;
 mod kill_session;

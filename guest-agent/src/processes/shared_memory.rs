@@ -6,7 +6,7 @@
 
 use std::{
     fs, io,
-    os::fd::OwnedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -31,7 +31,12 @@ const GUEST_BYTES: u64 = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// What the kernel says; ENOENT when the other container does not share its own.
-pub(super) fn prepare(id: &str, memory: &SharedMemory, bytes: u64) -> io::Result<Option<OwnedFd>> {
+pub(super) fn prepare(
+    id: &str,
+    memory: &SharedMemory,
+    bytes: u64,
+    user_namespace: Option<BorrowedFd<'_>>,
+) -> io::Result<Option<OwnedFd>> {
     let folder = match memory {
         SharedMemory::Private | SharedMemory::Absent => return Ok(None),
         SharedMemory::Of(other) => folder(other),
@@ -43,7 +48,9 @@ pub(super) fn prepare(id: &str, memory: &SharedMemory, bytes: u64) -> io::Result
         SharedMemory::Guest => mounted(&folder(GUEST), GUEST_BYTES)?,
     };
     let place = openat(CWD, &folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    Ok(Some(mounts::detached_copy(place)?))
+    let copy = mounts::detached_copy(place)?;
+    mounts::map_owners(&copy, user_namespace)?;
+    Ok(Some(copy))
 }
 
 /// Unmounts what a container shared; containers that have it too keep it.

@@ -1,7 +1,7 @@
 //! From a launch to a request: what the agent prepares, so that PID 1 and the process itself look nothing up.
 
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
 };
 
@@ -11,7 +11,7 @@ use super::{
     beside,
     connection::Processes,
     error::{LaunchError, LaunchFailure},
-    launch::{ContainerLaunch, ExecLaunch, ProcessSpec, Shared, With},
+    launch::{ContainerLaunch, ExecLaunch, ProcessSpec, Shared},
     process::{Kind, Process},
     shared_memory,
 };
@@ -19,7 +19,8 @@ use crate::{
     cgroups,
     container_init::reaper,
     init::protocol::{ContainerSetup, ExecSetup, Setup, StartRequest},
-    rootfs::overlay,
+    namespaces::OwnNamespaces,
+    rootfs::{devices, mounts, overlay},
 };
 
 impl Processes {
@@ -47,6 +48,9 @@ impl Processes {
             // In the place of another container's.
             joined.push(namespace.try_clone().map_err(LaunchError::Control)?);
         }
+        if let Some(namespace) = &launch.user_namespace {
+            joined.push(namespace.try_clone().map_err(LaunchError::Control)?);
+        }
         // Files and cgroups are quick, but they are files.
         let prepared =
             tokio::task::spawn_blocking(move || prepare(launch, joined)).await.map_err(|_| LaunchError::Gone)??;
@@ -57,14 +61,10 @@ impl Processes {
 
     /// The first processes of the containers whose namespaces are to be shared, in the order in which they are sent.
     async fn joined(&self, shared: &Shared) -> Result<Vec<OwnedFd>, LaunchError> {
-        let container = |with: &With| match with {
-            With::Container(id) => Some(id.clone()),
-            With::Nobody | With::Guest => None,
-        };
         let mut pidfds = Vec::new();
-        for id in [container(&shared.pid), container(&shared.ipc), shared.network.clone()].into_iter().flatten() {
-            let process = self.connection.find(&id).await.filter(|process| process.exited().is_none());
-            let process = process.ok_or(LaunchError::NotRunning { container_id: id })?;
+        for id in shared.containers() {
+            let process = self.connection.find(id).await.filter(|process| process.exited().is_none());
+            let process = process.ok_or_else(|| LaunchError::NotRunning { container_id: id.to_owned() })?;
             pidfds.push(process.pidfd().try_clone().map_err(LaunchError::Control)?);
         }
         Ok(pidfds)
@@ -101,10 +101,12 @@ impl Processes {
         cgroup: OwnedFd,
     ) -> Result<Process, LaunchError> {
         let pidfd = container.pidfd().try_clone().map_err(LaunchError::Control)?;
+        let ended = |_| LaunchError::NotRunning { container_id: launch.container_id.clone() };
+        let own = OwnNamespaces::of_process(container.pid()).map_err(ended)?;
         let request = StartRequest {
             sequence: 0,
             id: launch.id.clone(),
-            setup: Setup::Exec(ExecSetup { container_id: launch.container_id.clone() }),
+            setup: Setup::Exec(ExecSetup { container_id: launch.container_id.clone(), own }),
             filter: self.filters.get(&launch.process.seccomp, launch.process.capabilities),
             process: launch.process.clone(),
         };
@@ -118,19 +120,25 @@ type Prepared = (String, ContainerSetup, ProcessSpec, Vec<OwnedFd>);
 fn prepare(launch: ContainerLaunch, joined: Vec<OwnedFd>) -> Result<Prepared, LaunchError> {
     let devices = (!launch.privileged).then_some(launch.device_rules.as_slice());
     let cgroup = cgroups::create(&launch.id, &launch.resources, devices)?;
-    let mut descriptors = vec![cgroup, overlay::mount(&launch.layers, &launch.upper, &launch.work)?];
+    let user_namespace = launch.user_namespace.as_deref().map(AsFd::as_fd);
+    let rootfs = overlay::mount(&launch.layers, &launch.upper, &launch.work, user_namespace)?;
+    let mut descriptors = vec![cgroup, rootfs];
     for path in [&launch.etc.hostname, &launch.etc.hosts, &launch.etc.resolv_conf] {
-        descriptors.push(detached(path)?);
+        descriptors.push(detached(path, user_namespace)?);
     }
     descriptors.extend(joined);
-    let memory = shared_memory::prepare(&launch.id, &launch.shared.memory, launch.shm_bytes);
+    if let Some(user_namespace) = user_namespace {
+        // Only the guest's root can make devices.
+        descriptors.push(devices::remapped(&launch.devices, user_namespace).map_err(LaunchFailure::from)?);
+    }
+    let memory = shared_memory::prepare(&launch.id, &launch.shared.memory, launch.shm_bytes, user_namespace);
     descriptors.extend(memory.map_err(|source| LaunchError::Rootfs { what: "share /dev/shm".into(), source })?);
     if launch.init {
         descriptors.push(reaper::prepare().map_err(|errno| LaunchError::Init(errno.into()))?);
     }
     let mut mounts = Vec::with_capacity(launch.mounts.len());
     for mount in launch.mounts {
-        let (setup, descriptor) = beside::prepare(mount)?;
+        let (setup, descriptor) = beside::prepare(mount, user_namespace)?;
         mounts.push(setup);
         descriptors.push(descriptor);
     }
@@ -145,6 +153,8 @@ fn prepare(launch: ContainerLaunch, joined: Vec<OwnedFd>) -> Result<Prepared, La
         shm_bytes: launch.shm_bytes,
         privileged: launch.privileged,
         writable_cgroups: launch.writable_cgroups,
+        remapped: launch.user_namespace.is_some(),
+        clocks: launch.clocks,
         shared: launch.shared,
         sysctls: launch.sysctls,
         init: launch.init,
@@ -153,10 +163,12 @@ fn prepare(launch: ContainerLaunch, joined: Vec<OwnedFd>) -> Result<Prepared, La
     Ok((launch.id, setup, launch.process, descriptors))
 }
 
-fn detached(path: &Path) -> Result<OwnedFd, LaunchError> {
+fn detached(path: &Path, user_namespace: Option<BorrowedFd<'_>>) -> Result<OwnedFd, LaunchError> {
     let open = || -> Result<OwnedFd, Errno> {
         let file = rustix::fs::open(path, rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, 0.into())?;
-        crate::rootfs::mounts::detached_copy(file.as_fd())
+        let copy = mounts::detached_copy(file.as_fd())?;
+        mounts::map_owners(&copy, user_namespace)?;
+        Ok(copy)
     };
     open().map_err(|errno| LaunchError::EtcFile { path: path.to_owned(), source: errno.into() })
 }

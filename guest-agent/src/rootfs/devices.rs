@@ -2,10 +2,13 @@
 //!
 //! Nodes are made on the descriptor of that file system before it is attached, so nothing of the image is on their way.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
-    fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chownat, makedev, mknodat, openat, statat, symlinkat},
+    fs::{
+        AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, makedev, mknodat, openat, statat,
+        symlinkat, unlinkat,
+    },
     io::Errno,
     mount::MountAttrFlags,
 };
@@ -15,6 +18,9 @@ use crate::processes::launch::DeviceNode;
 
 const NODES: [(&str, u32, u32); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+
+/// Readable and writable by everybody.
+const FOR_ALL: Mode = Mode::from_raw_mode(0o666);
 
 const LINKS: [(&str, &str); 6] = [
     ("fd", "/proc/self/fd"),
@@ -30,11 +36,11 @@ const LINKS: [(&str, &str); 6] = [
 const OWN: [&str; 3] = ["console", "ptmx", "tty"];
 const HOST: [&str; 3] = ["hvc", "vport", "vsock"];
 
-/// Mounts /dev. A privileged container has the guest's devices beside the usual ones.
+/// What goes to /dev, attached nowhere. A privileged container has the guest's devices beside the usual ones.
 ///
 /// # Errors
-/// When /dev of the image is no folder.
-pub fn mount(root: impl AsFd, memory: Memory, privileged: bool) -> Result<(), RootfsError> {
+/// What the kernel says.
+pub fn new(privileged: bool) -> Result<OwnedFd, RootfsError> {
     let options = [("mode", "755"), ("size", "65536k")];
     let dev = mounts::new("tmpfs", &options, MountAttrFlags::MOUNT_ATTR_NOSUID).step("mount tmpfs for /dev")?;
     for (name, major, minor) in NODES {
@@ -46,10 +52,64 @@ pub fn mount(root: impl AsFd, memory: Memory, privileged: bool) -> Result<(), Ro
     if privileged {
         copy_nodes(&dev).step("copy the guest's devices")?;
     }
+    Ok(dev)
+}
+
+/// What goes to /dev of a container with a user namespace, in which nobody can make devices: with all that it is given, and
+/// what belongs elsewhere under names of its own, for [`bind`].
+///
+/// # Errors
+/// What the kernel says.
+pub fn remapped(nodes: &[DeviceNode], user_namespace: BorrowedFd<'_>) -> Result<OwnedFd, RootfsError> {
+    let dev = new(false)?;
+    for (name, ..) in NODES {
+        // As in make_at.
+        chmodat(&dev, name, FOR_ALL, AtFlags::empty()).step(format!("make /dev/{name}"))?;
+    }
+    for (index, node) in nodes.iter().enumerate() {
+        let path = below_dev(&node.path).map_or_else(|| set_aside(index), str::to_owned);
+        make_at(&dev, &DeviceNode { path, ..node.clone() }).step(format!("make {}", node.path))?;
+    }
+    mounts::map_owners(&dev, Some(user_namespace)).step("map the owners of devices")?;
+    Ok(dev)
+}
+
+fn below_dev(path: &str) -> Option<&str> {
+    path.strip_prefix("/dev/")
+}
+
+fn set_aside(index: usize) -> String {
+    format!(".device-{index}")
+}
+
+/// Puts the devices that belong elsewhere than to /dev where they belong.
+///
+/// # Errors
+/// What the kernel says.
+pub(crate) fn bind(root: impl AsFd, nodes: &[DeviceNode]) -> Result<(), RootfsError> {
+    let elsewhere = nodes.iter().enumerate().filter(|(_, node)| below_dev(&node.path).is_none());
+    for (index, node) in elsewhere {
+        let bind = || {
+            let (dev, name) = (target::plain_folder(&root, "dev")?, set_aside(index));
+            let aside = openat(&dev, &name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+            let place = target::find_or_make(&root, &node.path, target::Make::File)?;
+            mounts::attach(mounts::detached_copy(aside)?, place)?;
+            unlinkat(&dev, &name, AtFlags::empty())
+        };
+        bind().step(format!("make {}", node.path))?;
+    }
+    Ok(())
+}
+
+/// Mounts /dev.
+///
+/// # Errors
+/// When /dev of the image is no folder.
+pub fn mount(root: impl AsFd, dev: &OwnedFd, memory: Memory) -> Result<(), RootfsError> {
     let place = target::plain_folder(root, "dev").step("open /dev")?;
-    mounts::attach(&dev, place).step("mount tmpfs on /dev")?;
-    mount_below(&dev)?;
-    mount_memory(&dev, memory)
+    mounts::attach(dev, place).step("mount tmpfs on /dev")?;
+    mount_below(dev)?;
+    mount_memory(dev, memory)
 }
 
 /// What is at /dev/shm.
@@ -99,6 +159,8 @@ fn make_at(root: impl AsFd, node: &DeviceNode) -> Result<(), Errno> {
         Err(Errno::EXIST) => return Ok(()),
         Err(errno) => return Err(errno),
     }
+    // It has just been made, so it is no link; the agent's umask may have taken something away.
+    chmodat(&folder, name, mode, AtFlags::empty())?;
     let (uid, gid) = (Uid::from_raw(node.owner.0), Gid::from_raw(node.owner.1));
     chownat(&folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
 }
@@ -117,7 +179,7 @@ fn mount_below(dev: &OwnedFd) -> Result<(), RootfsError> {
 }
 
 fn make_node(dev: &OwnedFd, name: &str, major: u32, minor: u32) -> Result<(), Errno> {
-    mknodat(dev, name, FileType::CharacterDevice, Mode::from_raw_mode(0o666), makedev(major, minor))
+    mknodat(dev, name, FileType::CharacterDevice, FOR_ALL, makedev(major, minor))
 }
 
 /// Copies the nodes right in the guest's /dev, which is still in sight.

@@ -1,7 +1,7 @@
 //! The union of an image's layers and a writable one.
 
 use std::{
-    os::fd::OwnedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -12,13 +12,33 @@ use rustix::{
 };
 
 use super::{mounts::detached_copy, pivot::STAGE};
-use crate::processes::LaunchError;
+use crate::{processes::LaunchError, user_namespaces};
 
-/// Makes the union, attached nowhere. `layers` are the highest first; without any, the writable one is all there is.
+/// Makes the union, attached nowhere. `layers` are the highest first; without any, the writable one is all there is. With a
+/// user namespace, files are owned by whom it takes their owners for.
 ///
 /// # Errors
 /// Which of them the kernel refuses, and why.
-pub fn mount(layers: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd, LaunchError> {
+pub fn mount(
+    layers: &[PathBuf],
+    upper: &Path,
+    work: &Path,
+    user_namespace: Option<BorrowedFd<'_>>,
+) -> Result<OwnedFd, LaunchError> {
+    let Some(user_namespace) = user_namespace else { return union(layers, upper, work) };
+    let below = |path: &Path| remapped(path, user_namespace);
+    let layers = layers.iter().map(|layer| below(layer)).collect::<Result<Vec<_>, _>>()?;
+    let (upper, work) = (below(upper)?, below(work)?);
+    let mounted = user_namespaces::as_root_of_containers(|| union(&layers, &upper, &work));
+    mounted.map_err(|source| LaunchError::Rootfs { what: "mount the root file system".into(), source })?
+}
+
+fn remapped(path: &Path, user_namespace: BorrowedFd<'_>) -> Result<PathBuf, LaunchError> {
+    let what = || format!("map the owners of {}", path.display());
+    user_namespaces::below_disk(path, user_namespace).map_err(|source| LaunchError::Rootfs { what: what(), source })
+}
+
+fn union(layers: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd, LaunchError> {
     if layers.is_empty() {
         let open = || detached_copy(rustix::fs::open(upper, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?);
         return open().map_err(failed(format!("open the writable layer {}", upper.display())));
@@ -44,11 +64,18 @@ pub fn mount(layers: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd, L
         .map_err(failed("mount the root file system"))
 }
 
-/// The union of an image's layers, read-only, attached nowhere. `layers` are the highest first.
+/// The union of an image's layers, read-only, attached nowhere. `layers` are the highest first. With a user namespace, files
+/// are owned by whom it takes their owners for.
 ///
 /// # Errors
 /// Which of them the kernel refuses, and why.
-pub fn read_only(layers: &[PathBuf]) -> Result<OwnedFd, LaunchError> {
+pub fn read_only(layers: &[PathBuf], user_namespace: Option<BorrowedFd<'_>>) -> Result<OwnedFd, LaunchError> {
+    let Some(user_namespace) = user_namespace else { return read_only_union(layers) };
+    let layers = layers.iter().map(|layer| remapped(layer, user_namespace)).collect::<Result<Vec<_>, _>>()?;
+    read_only_union(&layers)
+}
+
+fn read_only_union(layers: &[PathBuf]) -> Result<OwnedFd, LaunchError> {
     let refused = || failed("mount the files of an image");
     if layers.is_empty() {
         return super::mounts::new("tmpfs", &[("size", "4k"), ("mode", "0755")], MountAttrFlags::MOUNT_ATTR_RDONLY)

@@ -3,8 +3,9 @@
 use tonic::{Code, Status};
 
 use crate::{
-    containers::{ContainersError, Kind, chain, volume_kind},
+    containers::{ContainersError, Kind, chain, network_kind, volume_kind},
     execs::ExecsError,
+    networks::NetworksError,
     volumes::VolumesError,
 };
 
@@ -14,6 +15,7 @@ fn code(kind: Kind) -> Code {
         Kind::Invalid => Code::InvalidArgument,
         Kind::Unsupported => Code::Unimplemented,
         Kind::Conflict => Code::FailedPrecondition,
+        Kind::Forbidden => Code::PermissionDenied,
         Kind::NameInUse => Code::AlreadyExists,
         Kind::Full => Code::ResourceExhausted,
         Kind::Detached => Code::Aborted,
@@ -37,6 +39,12 @@ impl From<ExecsError> for Status {
 impl From<VolumesError> for Status {
     fn from(error: VolumesError) -> Self {
         Self::new(code(volume_kind(&error)), chain(&error))
+    }
+}
+
+impl From<NetworksError> for Status {
+    fn from(error: NetworksError) -> Self {
+        Self::new(code(network_kind(&error)), chain(&error))
     }
 }
 

@@ -23,6 +23,17 @@ pub fn make_shared(mount: impl AsFd, recursive: bool) -> Result<(), Errno> {
     set(mount, change, recursive)
 }
 
+/// Shows the files of a mount, and of what is mounted below it, as owned by whom a user namespace takes their owners for.
+///
+/// # Errors
+/// What the kernel says; EINVAL for a mount that is attached or whose file system cannot be shown so, EPERM for one that is
+/// shown so already.
+pub fn map_owners(mount: impl AsFd, user_namespace: impl AsFd) -> Result<(), Errno> {
+    let userns_fd = u64::try_from(user_namespace.as_fd().as_raw_fd()).map_err(|_| Errno::BADF)?;
+    let change = libc::mount_attr { attr_set: libc::MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd };
+    set(mount, change, true)
+}
+
 fn set(mount: impl AsFd, change: libc::mount_attr, recursive: bool) -> Result<(), Errno> {
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the path is a string that ends with NUL, the structure is the kernel's and of the size given.

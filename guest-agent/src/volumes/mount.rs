@@ -4,7 +4,7 @@
 use std::{io, path::Path};
 
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, openat, statx},
+    fs::{CWD, Mode, OFlags, openat},
     io::Errno,
     mount::{UnmountFlags, unmount},
 };
@@ -75,8 +75,7 @@ fn tmpfs_of(name: &str, options: &std::collections::BTreeMap<String, String>) ->
 
 /// What is still mounted there was left behind by containers that ended while no agent was there.
 fn mount_afresh(tmpfs: &Tmpfs, path: &Path) -> Result<(), Errno> {
-    let found = statx(CWD, path, AtFlags::NO_AUTOMOUNT, StatxFlags::empty())?;
-    if found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+    if mounts::is_mount_point(path) {
         unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?;
     }
     let place =

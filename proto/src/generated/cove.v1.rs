@@ -239,6 +239,9 @@ pub struct MachineSettings {
     /// How many seconds containers get to stop before they are killed.
     #[prost(uint64, tag = "4")]
     pub grace_seconds: u64,
+    /// Whether containers have a user namespace unless they say otherwise.
+    #[prost(bool, tag = "5")]
+    pub user_namespaces: bool,
 }
 /// What the settings may be on this host.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -308,6 +311,9 @@ pub struct UpdateSettingsRequest {
     /// Start from the defaults instead of the file: the way out of a file that cannot be used.
     #[prost(bool, tag = "5")]
     pub reset: bool,
+    /// Whether containers have a user namespace unless they say otherwise.
+    #[prost(bool, optional, tag = "6")]
+    pub user_namespaces: ::core::option::Option<bool>,
 }
 /// The settings are written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1466,6 +1472,1189 @@ pub mod machine_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Who asks. All empty: nobody in particular.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegistryCredentials {
+    /// Name of the user.
+    #[prost(string, tag = "1")]
+    pub username: ::prost::alloc::string::String,
+    /// Password.
+    #[prost(string, tag = "2")]
+    pub password: ::prost::alloc::string::String,
+    /// A token that takes the place of the password.
+    #[prost(string, tag = "3")]
+    pub identity_token: ::prost::alloc::string::String,
+    /// A token that the registry itself takes.
+    #[prost(string, tag = "4")]
+    pub registry_token: ::prost::alloc::string::String,
+}
+/// Asks for an image.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullImageRequest {
+    /// Which one; "latest" if it has neither tag nor digest.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    /// All tags of the repository; the reference then has none.
+    #[prost(bool, tag = "2")]
+    pub all_tags: bool,
+    /// "os/arch\[/variant\]"; the guest's when empty.
+    #[prost(string, tag = "3")]
+    pub platform: ::prost::alloc::string::String,
+    /// Who asks.
+    #[prost(message, optional, tag = "4")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// What has come about.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullImageResponse {
+    /// What this message is.
+    #[prost(oneof = "pull_image_response::Event", tags = "1, 2, 3")]
+    pub event: ::core::option::Option<pull_image_response::Event>,
+}
+/// Nested message and enum types in `PullImageResponse`.
+pub mod pull_image_response {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        /// The manifest of an image has come. With all tags, once for each.
+        #[prost(message, tag = "1")]
+        Begun(super::PullBegun),
+        /// A layer is further.
+        #[prost(message, tag = "2")]
+        Layer(super::LayerProgress),
+        /// An image is there. With all tags, once for each.
+        #[prost(message, tag = "3")]
+        Done(super::PullDone),
+    }
+}
+/// The manifest of an image has come.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullBegun {
+    /// The repository without its host: "library/alpine".
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// The tag, or the digest.
+    #[prost(string, tag = "2")]
+    pub tag: ::prost::alloc::string::String,
+}
+/// How far a layer is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LayerProgress {
+    /// Its digest as the registry has it; of an image to be sent, that of its tar.
+    #[prost(string, tag = "1")]
+    pub layer: ::prost::alloc::string::String,
+    /// What happens with it.
+    #[prost(enumeration = "LayerPhase", tag = "2")]
+    pub phase: i32,
+    /// Bytes that are through this phase.
+    #[prost(uint64, tag = "3")]
+    pub current_bytes: u64,
+    /// Bytes in all, 0 if nobody knows.
+    #[prost(uint64, tag = "4")]
+    pub total_bytes: u64,
+    /// The connection broke: it is tried again after so many seconds. 0 otherwise.
+    #[prost(uint32, tag = "5")]
+    pub retry_seconds: u32,
+    /// Where it was mounted from: "library/alpine".
+    #[prost(string, tag = "6")]
+    pub mounted_from: ::prost::alloc::string::String,
+}
+/// An image is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullDone {
+    /// Digest of what the reference led to.
+    #[prost(string, tag = "1")]
+    pub digest: ::prost::alloc::string::String,
+    /// The reference as people write it: "alpine:latest".
+    #[prost(string, tag = "2")]
+    pub reference: ::prost::alloc::string::String,
+    /// Whether the reference had led to the same before.
+    #[prost(bool, tag = "3")]
+    pub up_to_date: bool,
+    /// The image's id.
+    #[prost(string, tag = "4")]
+    pub id: ::prost::alloc::string::String,
+    /// What the user should know although it is there: that it is for another platform. Empty otherwise.
+    #[prost(string, tag = "5")]
+    pub warning: ::prost::alloc::string::String,
+}
+/// Asks to send an image.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushImageRequest {
+    /// Which one; "latest" if it has no tag.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    /// All tags of the repository that are here; the reference then has none.
+    #[prost(bool, tag = "2")]
+    pub all_tags: bool,
+    /// Who asks.
+    #[prost(message, optional, tag = "3")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// What has come about.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushImageResponse {
+    /// What this message is.
+    #[prost(oneof = "push_image_response::Event", tags = "1, 2, 3")]
+    pub event: ::core::option::Option<push_image_response::Event>,
+}
+/// Nested message and enum types in `PushImageResponse`.
+pub mod push_image_response {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        /// The first message: where it goes.
+        #[prost(message, tag = "1")]
+        Begun(super::PushBegun),
+        /// A layer is further.
+        #[prost(message, tag = "2")]
+        Layer(super::LayerProgress),
+        /// The registry has an image. With all tags, once for each.
+        #[prost(message, tag = "3")]
+        Done(super::PushDone),
+    }
+}
+/// Where it goes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushBegun {
+    /// "docker.io/library/alpine".
+    #[prost(string, tag = "1")]
+    pub repository: ::prost::alloc::string::String,
+}
+/// The registry has an image.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushDone {
+    /// Its tag.
+    #[prost(string, tag = "1")]
+    pub tag: ::prost::alloc::string::String,
+    /// Digest of its manifest.
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
+    /// Number of the manifest's bytes.
+    #[prost(uint64, tag = "3")]
+    pub size_bytes: u64,
+}
+/// Asks whether a registry knows somebody.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckLoginRequest {
+    /// "host:5000"; Docker Hub when empty.
+    #[prost(string, tag = "1")]
+    pub registry: ::prost::alloc::string::String,
+    /// Who.
+    #[prost(message, optional, tag = "2")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// It does.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckLoginResponse {
+    /// A token that takes the place of the password from now on; empty if the registry gives none.
+    #[prost(string, tag = "1")]
+    pub identity_token: ::prost::alloc::string::String,
+}
+/// Asks for images.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchImagesRequest {
+    /// "alpine", "host:5000/alpine".
+    #[prost(string, tag = "1")]
+    pub term: ::prost::alloc::string::String,
+    /// How many at most; 25 when 0.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+    /// Who asks.
+    #[prost(message, optional, tag = "3")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// What was found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchImagesResponse {
+    /// The registry's order.
+    #[prost(message, repeated, tag = "1")]
+    pub images: ::prost::alloc::vec::Vec<FoundImage>,
+}
+/// An image that was found.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FoundImage {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What its author says.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
+    /// How many like it.
+    #[prost(uint32, tag = "3")]
+    pub stars: u32,
+    /// Whether Docker vouches for it.
+    #[prost(bool, tag = "4")]
+    pub official: bool,
+}
+/// Asks what a reference leads to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDistributionRequest {
+    /// The reference.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    /// Who asks.
+    #[prost(message, optional, tag = "2")]
+    pub credentials: ::core::option::Option<RegistryCredentials>,
+}
+/// What it leads to.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetDistributionResponse {
+    /// Media type of the manifest or index.
+    #[prost(string, tag = "1")]
+    pub media_type: ::prost::alloc::string::String,
+    /// Its digest.
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
+    /// Number of its bytes.
+    #[prost(uint64, tag = "3")]
+    pub size_bytes: u64,
+    /// The platforms that there is an image for.
+    #[prost(message, repeated, tag = "4")]
+    pub platforms: ::prost::alloc::vec::Vec<ImagePlatform>,
+}
+/// For what an image is, in Go's words.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImagePlatform {
+    /// "linux".
+    #[prost(string, tag = "1")]
+    pub os: ::prost::alloc::string::String,
+    /// "amd64".
+    #[prost(string, tag = "2")]
+    pub arch: ::prost::alloc::string::String,
+    /// "v7", or empty.
+    #[prost(string, tag = "3")]
+    pub variant: ::prost::alloc::string::String,
+}
+/// What the user has decided.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegistrySettings {
+    /// Addresses that are asked before Docker Hub, in this order.
+    #[prost(string, repeated, tag = "1")]
+    pub mirrors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Registries that need no certificate that anybody vouches for, beside those of the loopback network: "host:5000",
+    /// "10.0.0.0/8".
+    #[prost(string, repeated, tag = "2")]
+    pub insecure: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How many layers come at once.
+    #[prost(uint32, tag = "3")]
+    pub concurrent_downloads: u32,
+    /// How many layers go at once.
+    #[prost(uint32, tag = "4")]
+    pub concurrent_uploads: u32,
+    /// Folder of registries' certificates, in docker's order; docker's own when empty.
+    #[prost(string, tag = "5")]
+    pub certificates: ::prost::alloc::string::String,
+}
+/// Asks for the settings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRegistrySettingsRequest {}
+/// The settings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRegistrySettingsResponse {
+    /// What the next call uses.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<RegistrySettings>,
+    /// Why the file cannot be used; the defaults are shown then. Empty if it can.
+    #[prost(string, tag = "2")]
+    pub problem: ::prost::alloc::string::String,
+    /// Where they are kept.
+    #[prost(string, tag = "3")]
+    pub path: ::prost::alloc::string::String,
+}
+/// A list that takes the place of another.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegistryList {
+    /// Its entries.
+    #[prost(string, repeated, tag = "1")]
+    pub values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Asks to change the settings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateRegistrySettingsRequest {
+    /// The mirrors.
+    #[prost(message, optional, tag = "1")]
+    pub mirrors: ::core::option::Option<RegistryList>,
+    /// The registries without certificates.
+    #[prost(message, optional, tag = "2")]
+    pub insecure: ::core::option::Option<RegistryList>,
+    /// How many layers come at once.
+    #[prost(uint32, optional, tag = "3")]
+    pub concurrent_downloads: ::core::option::Option<u32>,
+    /// How many layers go at once.
+    #[prost(uint32, optional, tag = "4")]
+    pub concurrent_uploads: ::core::option::Option<u32>,
+    /// Folder of certificates; docker's own when empty.
+    #[prost(string, optional, tag = "5")]
+    pub certificates: ::core::option::Option<::prost::alloc::string::String>,
+    /// Start from the defaults instead of the file.
+    #[prost(bool, tag = "6")]
+    pub reset: bool,
+}
+/// They are written.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateRegistrySettingsResponse {
+    /// What the next call uses.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<RegistrySettings>,
+}
+/// The way of a layer; one that comes goes through them in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LayerPhase {
+    /// Not said.
+    Unspecified = 0,
+    /// It is there already. The last one.
+    Exists = 1,
+    /// It is to be fetched.
+    Pending = 2,
+    /// Others go first.
+    Waiting = 3,
+    /// It comes.
+    Downloading = 4,
+    /// All of it has come.
+    Verifying = 5,
+    /// It is what its digest says.
+    Downloaded = 6,
+    /// Its last part is unpacked.
+    Extracting = 7,
+    /// It is there. The last one.
+    Pulled = 8,
+    /// It is to be sent.
+    Preparing = 9,
+    /// It goes.
+    Pushing = 10,
+    /// The registry has it from another of its repositories. The last one.
+    Mounted = 11,
+    /// The registry has it. The last one.
+    Pushed = 12,
+}
+impl LayerPhase {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LAYER_PHASE_UNSPECIFIED",
+            Self::Exists => "LAYER_PHASE_EXISTS",
+            Self::Pending => "LAYER_PHASE_PENDING",
+            Self::Waiting => "LAYER_PHASE_WAITING",
+            Self::Downloading => "LAYER_PHASE_DOWNLOADING",
+            Self::Verifying => "LAYER_PHASE_VERIFYING",
+            Self::Downloaded => "LAYER_PHASE_DOWNLOADED",
+            Self::Extracting => "LAYER_PHASE_EXTRACTING",
+            Self::Pulled => "LAYER_PHASE_PULLED",
+            Self::Preparing => "LAYER_PHASE_PREPARING",
+            Self::Pushing => "LAYER_PHASE_PUSHING",
+            Self::Mounted => "LAYER_PHASE_MOUNTED",
+            Self::Pushed => "LAYER_PHASE_PUSHED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LAYER_PHASE_UNSPECIFIED" => Some(Self::Unspecified),
+            "LAYER_PHASE_EXISTS" => Some(Self::Exists),
+            "LAYER_PHASE_PENDING" => Some(Self::Pending),
+            "LAYER_PHASE_WAITING" => Some(Self::Waiting),
+            "LAYER_PHASE_DOWNLOADING" => Some(Self::Downloading),
+            "LAYER_PHASE_VERIFYING" => Some(Self::Verifying),
+            "LAYER_PHASE_DOWNLOADED" => Some(Self::Downloaded),
+            "LAYER_PHASE_EXTRACTING" => Some(Self::Extracting),
+            "LAYER_PHASE_PULLED" => Some(Self::Pulled),
+            "LAYER_PHASE_PREPARING" => Some(Self::Preparing),
+            "LAYER_PHASE_PUSHING" => Some(Self::Pushing),
+            "LAYER_PHASE_MOUNTED" => Some(Self::Mounted),
+            "LAYER_PHASE_PUSHED" => Some(Self::Pushed),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod registry_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Registries, as this user reaches them: with the host's proxies, certificates and credentials. Implemented by the daemon.
+    ///
+    /// An image is named by a reference: "alpine", "alpine:3.20", "host:5000/name@sha256:...". Where credentials are absent, those
+    /// of `docker login` are used.
+    /// NOT_FOUND: the registry has no such thing, or says so to us. UNAUTHENTICATED: credentials are missing or wrong.
+    /// UNAVAILABLE: the registry cannot be reached. INVALID_ARGUMENT: the reference or the platform is none.
+    #[derive(Debug, Clone)]
+    pub struct RegistryClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> RegistryClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RegistryClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RegistryClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Fetches an image. Sends what has come about since the last message, the final state of each layer among it. Several
+        /// calls for the same share one download, which ends with the last of them.
+        pub async fn pull_image(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PullImageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::PullImageResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/PullImage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "PullImage"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Sends an image to the registry that its reference names.
+        pub async fn push_image(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PushImageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::PushImageResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/PushImage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "PushImage"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Asks a registry whether it knows somebody.
+        pub async fn check_login(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckLoginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckLoginResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/CheckLogin",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "CheckLogin"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Searches for images.
+        pub async fn search_images(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SearchImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchImagesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/SearchImages",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "SearchImages"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says what a reference leads to, without fetching it.
+        pub async fn get_distribution(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDistributionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDistributionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/GetDistribution",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "GetDistribution"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says what the user has decided about registries.
+        pub async fn get_registry_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRegistrySettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRegistrySettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/GetRegistrySettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "GetRegistrySettings"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes what is given and leaves the rest. The next call uses it.
+        /// FAILED_PRECONDITION: the file of the settings cannot be used, and no reset was asked for.
+        pub async fn update_registry_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateRegistrySettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateRegistrySettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Registry/UpdateRegistrySettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Registry", "UpdateRegistrySettings"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod registry_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RegistryServer.
+    #[async_trait]
+    pub trait Registry: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the PullImage method.
+        type PullImageStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::PullImageResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Fetches an image. Sends what has come about since the last message, the final state of each layer among it. Several
+        /// calls for the same share one download, which ends with the last of them.
+        async fn pull_image(
+            &self,
+            request: tonic::Request<super::PullImageRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PullImageStream>, tonic::Status>;
+        /// Server streaming response type for the PushImage method.
+        type PushImageStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::PushImageResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends an image to the registry that its reference names.
+        async fn push_image(
+            &self,
+            request: tonic::Request<super::PushImageRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PushImageStream>, tonic::Status>;
+        /// Asks a registry whether it knows somebody.
+        async fn check_login(
+            &self,
+            request: tonic::Request<super::CheckLoginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckLoginResponse>,
+            tonic::Status,
+        >;
+        /// Searches for images.
+        async fn search_images(
+            &self,
+            request: tonic::Request<super::SearchImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchImagesResponse>,
+            tonic::Status,
+        >;
+        /// Says what a reference leads to, without fetching it.
+        async fn get_distribution(
+            &self,
+            request: tonic::Request<super::GetDistributionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDistributionResponse>,
+            tonic::Status,
+        >;
+        /// Says what the user has decided about registries.
+        async fn get_registry_settings(
+            &self,
+            request: tonic::Request<super::GetRegistrySettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRegistrySettingsResponse>,
+            tonic::Status,
+        >;
+        /// Changes what is given and leaves the rest. The next call uses it.
+        /// FAILED_PRECONDITION: the file of the settings cannot be used, and no reset was asked for.
+        async fn update_registry_settings(
+            &self,
+            request: tonic::Request<super::UpdateRegistrySettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateRegistrySettingsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Registries, as this user reaches them: with the host's proxies, certificates and credentials. Implemented by the daemon.
+    ///
+    /// An image is named by a reference: "alpine", "alpine:3.20", "host:5000/name@sha256:...". Where credentials are absent, those
+    /// of `docker login` are used.
+    /// NOT_FOUND: the registry has no such thing, or says so to us. UNAUTHENTICATED: credentials are missing or wrong.
+    /// UNAVAILABLE: the registry cannot be reached. INVALID_ARGUMENT: the reference or the platform is none.
+    #[derive(Debug)]
+    pub struct RegistryServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RegistryServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RegistryServer<T>
+    where
+        T: Registry,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Registry/PullImage" => {
+                    #[allow(non_camel_case_types)]
+                    struct PullImageSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::ServerStreamingService<super::PullImageRequest>
+                    for PullImageSvc<T> {
+                        type Response = super::PullImageResponse;
+                        type ResponseStream = T::PullImageStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PullImageRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::pull_image(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PullImageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/PushImage" => {
+                    #[allow(non_camel_case_types)]
+                    struct PushImageSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::ServerStreamingService<super::PushImageRequest>
+                    for PushImageSvc<T> {
+                        type Response = super::PushImageResponse;
+                        type ResponseStream = T::PushImageStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PushImageRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::push_image(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PushImageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/CheckLogin" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckLoginSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::CheckLoginRequest>
+                    for CheckLoginSvc<T> {
+                        type Response = super::CheckLoginResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckLoginRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::check_login(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckLoginSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/SearchImages" => {
+                    #[allow(non_camel_case_types)]
+                    struct SearchImagesSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::SearchImagesRequest>
+                    for SearchImagesSvc<T> {
+                        type Response = super::SearchImagesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SearchImagesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::search_images(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SearchImagesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/GetDistribution" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDistributionSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::GetDistributionRequest>
+                    for GetDistributionSvc<T> {
+                        type Response = super::GetDistributionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetDistributionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::get_distribution(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDistributionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/GetRegistrySettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRegistrySettingsSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::GetRegistrySettingsRequest>
+                    for GetRegistrySettingsSvc<T> {
+                        type Response = super::GetRegistrySettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRegistrySettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::get_registry_settings(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRegistrySettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Registry/UpdateRegistrySettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateRegistrySettingsSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::UpdateRegistrySettingsRequest>
+                    for UpdateRegistrySettingsSvc<T> {
+                        type Response = super::UpdateRegistrySettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateRegistrySettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::update_registry_settings(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateRegistrySettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RegistryServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Registry";
+    impl<T> tonic::server::NamedService for RegistryServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Asks for the guest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetGuestRequest {}
@@ -1532,6 +2721,9 @@ pub struct GetGuestResponse {
     /// How long all CPUs together have worked since the boot.
     #[prost(message, optional, tag = "20")]
     pub cpu_time: ::core::option::Option<::prost_types::Duration>,
+    /// Whether containers have a user namespace unless they say otherwise.
+    #[prost(bool, tag = "21")]
+    pub user_namespaces: bool,
 }
 /// One namespace of a process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2079,7 +3271,8 @@ pub struct ContainerSpec {
     /// Removed by the agent when it has ended.
     #[prost(bool, tag = "15")]
     pub auto_remove: bool,
-    /// "none": a network namespace with loopback only. "host": the guest's. Empty: the default.
+    /// "none": a network namespace with loopback only. "host": the guest's. "container:ID": another container's. A network by
+    /// its name or id. Empty: the default bridge.
     #[prost(string, tag = "16")]
     pub network_mode: ::prost::alloc::string::String,
     /// What it may use.
@@ -2132,7 +3325,8 @@ pub struct ContainerSpec {
     /// "private" or "host"; private when empty.
     #[prost(string, tag = "31")]
     pub cgroupns_mode: ::prost::alloc::string::String,
-    /// "host": no user namespace, even where the engine makes them. Empty: as the engine does.
+    /// "host": no user namespace, even where the engine makes them. "private": one, even where it does not. Empty: as the
+    /// engine does.
     #[prost(string, tag = "32")]
     pub userns_mode: ::prost::alloc::string::String,
     /// Whether an init of Cove's own is the first process and reaps what its program leaves behind.
@@ -2174,6 +3368,72 @@ pub struct ContainerSpec {
     /// Rules for devices in the words of cgroups: "c 1:3 rwm".
     #[prost(string, repeated, tag = "43")]
     pub device_cgroup_rules: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The networks that it is on; when absent, the one that network_mode names. That one is added if it is not among them.
+    #[prost(message, optional, tag = "44")]
+    pub networks: ::core::option::Option<NetworkAttachments>,
+    /// Containers on the default bridge that it knows by another name: "container" or "container:name".
+    #[prost(string, repeated, tag = "45")]
+    pub links: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Ports that its program listens on, for those who link to it: "80/tcp".
+    #[prost(string, repeated, tag = "46")]
+    pub exposed_ports: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// By how much its clocks differ from the guest's, by a time namespace of its own; none when absent.
+    #[prost(message, optional, tag = "50")]
+    pub clock_offsets: ::core::option::Option<ClockOffsets>,
+}
+/// By how many seconds the clocks of a container are ahead of the guest's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClockOffsets {
+    /// CLOCK_MONOTONIC.
+    #[prost(int64, tag = "1")]
+    pub monotonic_seconds: i64,
+    /// CLOCK_BOOTTIME.
+    #[prost(int64, tag = "2")]
+    pub boottime_seconds: i64,
+}
+/// Networks that a container is on.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkAttachments {
+    /// At most one for each network.
+    #[prost(message, repeated, tag = "1")]
+    pub attachments: ::prost::alloc::vec::Vec<NetworkAttachment>,
+}
+/// How a container is on a network.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkAttachment {
+    /// Name, id or the beginning of the id of the network.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+    /// Further names that the others on the network know it by.
+    #[prost(string, repeated, tag = "2")]
+    pub aliases: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Names by which it knows others on the network: "container" or "container:name".
+    #[prost(string, repeated, tag = "3")]
+    pub links: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// An IPv4 address of its own choice, in a subnet that the network was made with.
+    #[prost(string, tag = "4")]
+    pub ipv4_address: ::prost::alloc::string::String,
+    /// The same, IPv6.
+    #[prost(string, tag = "5")]
+    pub ipv6_address: ::prost::alloc::string::String,
+    /// Link-local addresses on top.
+    #[prost(string, repeated, tag = "6")]
+    pub link_local_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// "02:42:ac:11:00:02"; made up when empty.
+    #[prost(string, tag = "7")]
+    pub mac_address: ::prost::alloc::string::String,
+    /// Options for the driver.
+    #[prost(map = "string, string", tag = "8")]
+    pub driver_options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// The network with the highest is the way out; of several the one whose name comes first.
+    #[prost(int64, tag = "9")]
+    pub gateway_priority: i64,
+    /// Set by the engine: id of the network, once the container has started on it.
+    #[prost(string, tag = "10")]
+    pub network_id: ::prost::alloc::string::String,
 }
 /// What a container may use. Zero means no limit unless said otherwise.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2519,6 +3779,10 @@ pub struct Container {
     /// Its networks.
     #[prost(message, repeated, tag = "15")]
     pub networks: ::prost::alloc::vec::Vec<NetworkEndpoint>,
+    /// What its places on networks have in common, 64 hexadecimal digits; empty while it does not run, and if it has another
+    /// container's network.
+    #[prost(string, tag = "16")]
+    pub sandbox_id: ::prost::alloc::string::String,
 }
 /// What is mounted in a container.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2549,7 +3813,7 @@ pub struct MountPoint {
     pub propagation: ::prost::alloc::string::String,
 }
 /// A container's place in a network.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NetworkEndpoint {
     /// Name of the network.
     #[prost(string, tag = "1")]
@@ -2572,6 +3836,21 @@ pub struct NetworkEndpoint {
     /// "172.17.0.1".
     #[prost(string, tag = "7")]
     pub ipv4_gateway: ::prost::alloc::string::String,
+    /// "fd00::2"; empty without IPv6.
+    #[prost(string, tag = "8")]
+    pub ipv6_address: ::prost::alloc::string::String,
+    /// 64.
+    #[prost(uint32, tag = "9")]
+    pub ipv6_prefix_length: u32,
+    /// "fd00::1".
+    #[prost(string, tag = "10")]
+    pub ipv6_gateway: ::prost::alloc::string::String,
+    /// What it asked for.
+    #[prost(message, optional, tag = "11")]
+    pub attachment: ::core::option::Option<NetworkAttachment>,
+    /// The names that the others on the network know it by; none on networks that are always there.
+    #[prost(string, repeated, tag = "12")]
+    pub dns_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Paths in the guest.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6034,8 +7313,915 @@ pub mod execs_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// An image.
+/// Asks what is at a path.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatFileRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Which path.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+}
+/// What is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatFileResponse {
+    /// What it is.
+    #[prost(message, optional, tag = "1")]
+    pub stat: ::core::option::Option<FileStat>,
+}
+/// What a file is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileStat {
+    /// The last part of the path that was asked for.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Its bytes.
+    #[prost(uint64, tag = "2")]
+    pub size_bytes: u64,
+    /// Its kind and permissions, st_mode of stat(2).
+    #[prost(uint32, tag = "3")]
+    pub mode: u32,
+    /// When it was last changed.
+    #[prost(message, optional, tag = "4")]
+    pub modified_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// If it is a symbolic link: the path that it leads to in the end, whether there is something or not.
+    #[prost(string, tag = "5")]
+    pub link_target: ::prost::alloc::string::String,
+}
+/// Asks for files.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadFilesRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Which path. With "/." at the end it is the content of a folder.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+}
+/// First what it is, then a piece of the tar.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadFilesResponse {
+    /// What this message is.
+    #[prost(oneof = "read_files_response::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<read_files_response::Message>,
+}
+/// Nested message and enum types in `ReadFilesResponse`.
+pub mod read_files_response {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Stat(super::FileStat),
+        /// The next bytes of the tar.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::alloc::vec::Vec<u8>),
+    }
+}
+/// First where to, then the tar.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteFilesRequest {
+    /// What this message is.
+    #[prost(oneof = "write_files_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<write_files_request::Message>,
+}
+/// Nested message and enum types in `WriteFilesRequest`.
+pub mod write_files_request {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Open(super::WriteFilesOpen),
+        /// The next bytes of the tar.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::alloc::vec::Vec<u8>),
+    }
+}
+/// Where to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteFilesOpen {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Which folder.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+    /// Refuse to put a file over a folder, or a folder over a file.
+    #[prost(bool, tag = "3")]
+    pub keep_kinds: bool,
+    /// Give all to the user of the container, not to the owners in the tar.
+    #[prost(bool, tag = "4")]
+    pub owned_by_user: bool,
+}
+/// It is there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteFilesResponse {}
+/// Asks for all files.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportContainerRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+}
+/// A piece of the tar.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportContainerResponse {
+    /// The next bytes of the tar.
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
+/// Asks for the changes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFileChangesRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+}
+/// The changes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListFileChangesResponse {
+    /// In order of the paths.
+    #[prost(message, repeated, tag = "1")]
+    pub changes: ::prost::alloc::vec::Vec<FileChange>,
+}
+/// A difference.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileChange {
+    /// Which file.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// What became of it.
+    #[prost(enumeration = "FileChangeKind", tag = "2")]
+    pub kind: i32,
+}
+/// Asks for an image.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommitContainerRequest {
+    /// Which container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// Reference to give the image; none when empty.
+    #[prost(string, tag = "2")]
+    pub reference: ::prost::alloc::string::String,
+    /// Who made it.
+    #[prost(string, tag = "3")]
+    pub author: ::prost::alloc::string::String,
+    /// Comment in its history.
+    #[prost(string, tag = "4")]
+    pub message: ::prost::alloc::string::String,
+    /// Dockerfile instructions that change its configuration, as with ImportImage.
+    #[prost(string, repeated, tag = "5")]
+    pub changes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Freeze the container meanwhile, if it runs.
+    #[prost(bool, tag = "6")]
+    pub pause: bool,
+    /// Members of an image's configuration, as JSON, that rule over the container's: {"Cmd": \["sh"\]}.
+    #[prost(bytes = "vec", tag = "7")]
+    pub config_json: ::prost::alloc::vec::Vec<u8>,
+}
+/// The image is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommitContainerResponse {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FileChangeKind {
+    /// Not said.
+    Unspecified = 0,
+    /// It is there and was; what it holds or what it is changed.
+    Modified = 1,
+    /// It was not there.
+    Added = 2,
+    /// It is not there any more.
+    Deleted = 3,
+}
+impl FileChangeKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FILE_CHANGE_KIND_UNSPECIFIED",
+            Self::Modified => "FILE_CHANGE_KIND_MODIFIED",
+            Self::Added => "FILE_CHANGE_KIND_ADDED",
+            Self::Deleted => "FILE_CHANGE_KIND_DELETED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FILE_CHANGE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "FILE_CHANGE_KIND_MODIFIED" => Some(Self::Modified),
+            "FILE_CHANGE_KIND_ADDED" => Some(Self::Added),
+            "FILE_CHANGE_KIND_DELETED" => Some(Self::Deleted),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod files_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// The files of containers, running or not. Implemented in the agent.
+    ///
+    /// A path is one of the container: nothing in it, and no link that it leads over, leads out of the container. Volumes
+    /// are seen at their places; /proc, /sys and /dev are not.
+    /// NOT_FOUND: no such container, or no such file in it.
+    #[derive(Debug, Clone)]
+    pub struct FilesClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> FilesClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> FilesClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            FilesClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Says what is at a path, itself and not what it points to.
+        pub async fn stat_file(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StatFileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatFileResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Files/StatFile");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Files", "StatFile"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sends the tar of what is at a path, under its last name: first what it is, then the tar.
+        pub async fn read_files(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadFilesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReadFilesResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Files/ReadFiles");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Files", "ReadFiles"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Unpacks a tar, plain, gzip or zstd, into a folder. INVALID_ARGUMENT: the tar is damaged, the path is no folder or
+        /// cannot be written, or the tar would put a file over a folder against the request.
+        pub async fn write_files(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::WriteFilesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WriteFilesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Files/WriteFiles");
+            let mut req = request.into_streaming_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Files", "WriteFiles"));
+            self.inner.client_streaming(req, path, codec).await
+        }
+        /// Sends the tar of all of a container's own files, without its volumes.
+        pub async fn export_container(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportContainerResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Files/ExportContainer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Files", "ExportContainer"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Says in what the files of a container differ from its image's.
+        pub async fn list_file_changes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFileChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFileChangesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Files/ListFileChanges",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Files", "ListFileChanges"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes an image from a container: its image with one more layer.
+        pub async fn commit_container(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CommitContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CommitContainerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Files/CommitContainer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Files", "CommitContainer"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod files_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with FilesServer.
+    #[async_trait]
+    pub trait Files: std::marker::Send + std::marker::Sync + 'static {
+        /// Says what is at a path, itself and not what it points to.
+        async fn stat_file(
+            &self,
+            request: tonic::Request<super::StatFileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatFileResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ReadFiles method.
+        type ReadFilesStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReadFilesResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends the tar of what is at a path, under its last name: first what it is, then the tar.
+        async fn read_files(
+            &self,
+            request: tonic::Request<super::ReadFilesRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ReadFilesStream>, tonic::Status>;
+        /// Unpacks a tar, plain, gzip or zstd, into a folder. INVALID_ARGUMENT: the tar is damaged, the path is no folder or
+        /// cannot be written, or the tar would put a file over a folder against the request.
+        async fn write_files(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::WriteFilesRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<super::WriteFilesResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ExportContainer method.
+        type ExportContainerStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ExportContainerResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends the tar of all of a container's own files, without its volumes.
+        async fn export_container(
+            &self,
+            request: tonic::Request<super::ExportContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ExportContainerStream>,
+            tonic::Status,
+        >;
+        /// Says in what the files of a container differ from its image's.
+        async fn list_file_changes(
+            &self,
+            request: tonic::Request<super::ListFileChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFileChangesResponse>,
+            tonic::Status,
+        >;
+        /// Makes an image from a container: its image with one more layer.
+        async fn commit_container(
+            &self,
+            request: tonic::Request<super::CommitContainerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CommitContainerResponse>,
+            tonic::Status,
+        >;
+    }
+    /// The files of containers, running or not. Implemented in the agent.
+    ///
+    /// A path is one of the container: nothing in it, and no link that it leads over, leads out of the container. Volumes
+    /// are seen at their places; /proc, /sys and /dev are not.
+    /// NOT_FOUND: no such container, or no such file in it.
+    #[derive(Debug)]
+    pub struct FilesServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> FilesServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for FilesServer<T>
+    where
+        T: Files,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Files/StatFile" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatFileSvc<T: Files>(pub Arc<T>);
+                    impl<T: Files> tonic::server::UnaryService<super::StatFileRequest>
+                    for StatFileSvc<T> {
+                        type Response = super::StatFileResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StatFileRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::stat_file(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatFileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/ReadFiles" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadFilesSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::ServerStreamingService<super::ReadFilesRequest>
+                    for ReadFilesSvc<T> {
+                        type Response = super::ReadFilesResponse;
+                        type ResponseStream = T::ReadFilesStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadFilesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::read_files(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadFilesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/WriteFiles" => {
+                    #[allow(non_camel_case_types)]
+                    struct WriteFilesSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::ClientStreamingService<super::WriteFilesRequest>
+                    for WriteFilesSvc<T> {
+                        type Response = super::WriteFilesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::WriteFilesRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::write_files(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WriteFilesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/ExportContainer" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportContainerSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::ServerStreamingService<
+                        super::ExportContainerRequest,
+                    > for ExportContainerSvc<T> {
+                        type Response = super::ExportContainerResponse;
+                        type ResponseStream = T::ExportContainerStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportContainerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::export_container(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportContainerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/ListFileChanges" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFileChangesSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::UnaryService<super::ListFileChangesRequest>
+                    for ListFileChangesSvc<T> {
+                        type Response = super::ListFileChangesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFileChangesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::list_file_changes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFileChangesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Files/CommitContainer" => {
+                    #[allow(non_camel_case_types)]
+                    struct CommitContainerSvc<T: Files>(pub Arc<T>);
+                    impl<
+                        T: Files,
+                    > tonic::server::UnaryService<super::CommitContainerRequest>
+                    for CommitContainerSvc<T> {
+                        type Response = super::CommitContainerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CommitContainerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Files>::commit_container(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CommitContainerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for FilesServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Files";
+    impl<T> tonic::server::NamedService for FilesServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// An image.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Image {
     /// Digest of its configuration, "sha256:...".
     #[prost(string, tag = "1")]
@@ -6076,6 +8262,34 @@ pub struct Image {
     /// Bytes of each unpacked layer, in the order of their digests.
     #[prost(uint64, repeated, tag = "13")]
     pub layer_bytes: ::prost::alloc::vec::Vec<u64>,
+    /// The manifest that it came with, byte for byte; empty if it came from no registry.
+    #[prost(bytes = "vec", tag = "14")]
+    pub manifest: ::prost::alloc::vec::Vec<u8>,
+    /// Media type of that manifest.
+    #[prost(string, tag = "15")]
+    pub manifest_media_type: ::prost::alloc::string::String,
+    /// Repositories that have that manifest's blobs: "docker.io/library/alpine".
+    #[prost(string, repeated, tag = "16")]
+    pub repositories: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Its layers as that manifest names them, in the order of their digests.
+    #[prost(message, repeated, tag = "17")]
+    pub remote_layers: ::prost::alloc::vec::Vec<RemoteLayer>,
+    /// Id of the image that it was made on, if it was made here and that is still there.
+    #[prost(string, tag = "18")]
+    pub parent_id: ::prost::alloc::string::String,
+}
+/// A layer as a registry has it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoteLayer {
+    /// Digest of its bytes, "sha256:...".
+    #[prost(string, tag = "1")]
+    pub digest: ::prost::alloc::string::String,
+    /// What the manifest says it is.
+    #[prost(string, tag = "2")]
+    pub media_type: ::prost::alloc::string::String,
+    /// Number of its bytes.
+    #[prost(uint64, tag = "3")]
+    pub size_bytes: u64,
 }
 /// A piece of an archive.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6177,7 +8391,7 @@ pub struct GetImageRequest {
     pub image: ::prost::alloc::string::String,
 }
 /// The image.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetImageResponse {
     /// All about it.
     #[prost(message, optional, tag = "1")]
@@ -6205,6 +8419,9 @@ pub struct RemoveImageRequest {
     /// Even if it has several references or stopped containers use it.
     #[prost(bool, tag = "2")]
     pub force: bool,
+    /// Keep the images that it was made on, although nothing names them.
+    #[prost(bool, tag = "3")]
+    pub keep_parents: bool,
 }
 /// What was removed, in order.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -6231,6 +8448,228 @@ pub mod removed_image {
         /// An image or a layer, by its digest.
         #[prost(string, tag = "2")]
         Deleted(::prost::alloc::string::String),
+    }
+}
+/// Asks to remove images that nobody needs.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneImagesRequest {
+    /// Only those that match every key. Keys: dangling (false: those with names too) label label! until.
+    #[prost(map = "string, message", tag = "1")]
+    pub filters: ::std::collections::HashMap<::prost::alloc::string::String, StringList>,
+}
+/// What was removed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneImagesResponse {
+    /// The steps.
+    #[prost(message, repeated, tag = "1")]
+    pub removed: ::prost::alloc::vec::Vec<RemovedImage>,
+    /// Bytes of the layers that went.
+    #[prost(uint64, tag = "2")]
+    pub freed_bytes: u64,
+}
+/// Asks for a check.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckStoreRequest {
+    /// Also read every layer and compare its digest, which takes time.
+    #[prost(bool, tag = "1")]
+    pub content: bool,
+}
+/// What the check found.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckStoreResponse {
+    /// What is wrong, a sentence each; none if all is well.
+    #[prost(string, repeated, tag = "1")]
+    pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Images that were looked at.
+    #[prost(uint32, tag = "2")]
+    pub images: u32,
+    /// Layers that were looked at.
+    #[prost(uint32, tag = "3")]
+    pub layers: u32,
+}
+/// From the host: first what comes, then that it is to last.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReceiveImageRequest {
+    /// What this message is.
+    #[prost(oneof = "receive_image_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<receive_image_request::Message>,
+}
+/// Nested message and enum types in `ReceiveImageRequest`.
+pub mod receive_image_request {
+    /// What this message is.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Open(super::ReceiveOpen),
+        /// The last message, once all missing layers were received.
+        #[prost(message, tag = "2")]
+        Commit(super::ReceiveCommit),
+    }
+}
+/// What comes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReceiveOpen {
+    /// The image's configuration, byte for byte.
+    #[prost(bytes = "vec", tag = "1")]
+    pub config_json: ::prost::alloc::vec::Vec<u8>,
+    /// Its layers, the lowest first.
+    #[prost(message, repeated, tag = "2")]
+    pub layers: ::prost::alloc::vec::Vec<RemoteLayer>,
+    /// The manifest, byte for byte.
+    #[prost(bytes = "vec", tag = "3")]
+    pub manifest: ::prost::alloc::vec::Vec<u8>,
+    /// Its media type.
+    #[prost(string, tag = "4")]
+    pub manifest_media_type: ::prost::alloc::string::String,
+    /// Where its blobs are: "docker.io/library/alpine".
+    #[prost(string, tag = "5")]
+    pub repository: ::prost::alloc::string::String,
+}
+/// That it is to last.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveCommit {
+    /// References to give it: "docker.io/library/alpine:latest".
+    #[prost(string, repeated, tag = "1")]
+    pub references: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The same by digest: "docker.io/library/alpine@sha256:...".
+    #[prost(string, repeated, tag = "2")]
+    pub digests: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether the host has sent it there, and did not fetch it from there: what the event says.
+    #[prost(bool, tag = "3")]
+    pub pushed: bool,
+}
+/// The answer to each message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveImageResponse {
+    /// What this message is.
+    #[prost(oneof = "receive_image_response::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<receive_image_response::Message>,
+}
+/// Nested message and enum types in `ReceiveImageResponse`.
+pub mod receive_image_response {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The answer to the first message.
+        #[prost(message, tag = "1")]
+        Opened(super::ReceiveOpened),
+        /// The answer to the last message.
+        #[prost(message, tag = "2")]
+        Committed(super::ReceiveCommitted),
+    }
+}
+/// What is to be sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveOpened {
+    /// Names this image in ReceiveLayer.
+    #[prost(string, tag = "1")]
+    pub receipt: ::prost::alloc::string::String,
+    /// Layers that the store lacks, by their place in the list.
+    #[prost(uint32, repeated, tag = "2")]
+    pub missing: ::prost::alloc::vec::Vec<u32>,
+}
+/// The image is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveCommitted {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Whether it was there before.
+    #[prost(bool, tag = "2")]
+    pub known: bool,
+}
+/// From the host: first which layer, then its bytes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveLayerRequest {
+    /// What this message is.
+    #[prost(oneof = "receive_layer_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<receive_layer_request::Message>,
+}
+/// Nested message and enum types in `ReceiveLayerRequest`.
+pub mod receive_layer_request {
+    /// What this message is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Open(super::ReceiveLayerOpen),
+        /// The next bytes of the layer.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::alloc::vec::Vec<u8>),
+    }
+}
+/// Which layer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveLayerOpen {
+    /// The receipt of the image.
+    #[prost(string, tag = "1")]
+    pub receipt: ::prost::alloc::string::String,
+    /// Its place in the list of layers.
+    #[prost(uint32, tag = "2")]
+    pub layer: u32,
+}
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReceiveLayerResponse {
+    /// How many of the layer's bytes, as the registry has them, are unpacked.
+    #[prost(uint64, tag = "1")]
+    pub unpacked_bytes: u64,
+    /// The last message: the layer is whole and what the image says.
+    #[prost(bool, tag = "2")]
+    pub done: bool,
+}
+/// Asks for a layer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SendLayerRequest {
+    /// Which image.
+    #[prost(string, tag = "1")]
+    pub image: ::prost::alloc::string::String,
+    /// Which of its layers.
+    #[prost(string, tag = "2")]
+    pub diff_id: ::prost::alloc::string::String,
+    /// How.
+    #[prost(enumeration = "LayerCompression", tag = "3")]
+    pub compression: i32,
+}
+/// A piece of a layer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SendLayerResponse {
+    /// The next bytes of the layer.
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
+/// How a layer is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LayerCompression {
+    /// As NONE.
+    Unspecified = 0,
+    /// The tar itself, whose digest is the layer's.
+    None = 1,
+    /// The tar in gzip.
+    Gzip = 2,
+}
+impl LayerCompression {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LAYER_COMPRESSION_UNSPECIFIED",
+            Self::None => "LAYER_COMPRESSION_NONE",
+            Self::Gzip => "LAYER_COMPRESSION_GZIP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LAYER_COMPRESSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "LAYER_COMPRESSION_NONE" => Some(Self::None),
+            "LAYER_COMPRESSION_GZIP" => Some(Self::Gzip),
+            _ => None,
+        }
     }
 }
 /// Generated client implementations.
@@ -6487,6 +8926,138 @@ pub mod images_client {
                 .insert(GrpcMethod::new("cove.v1.Images", "RemoveImage"));
             self.inner.unary(req, path, codec).await
         }
+        /// Removes the images that have no name, or all that no container was made from. INVALID_ARGUMENT: an unknown filter.
+        /// FAILED_PRECONDITION: another prune is under way.
+        pub async fn prune_images(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PruneImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneImagesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/PruneImages",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Images", "PruneImages"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says whether the record of images and what lies on the data disk agree.
+        pub async fn check_store(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckStoreRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckStoreResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/CheckStore",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Images", "CheckStore"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes in an image that the host fetches, or notes where the host has sent it; its layers by ReceiveLayer meanwhile. The layers that are there, and those
+        /// that come, are kept while the stream lasts; what was not committed when it ends is dropped.
+        /// INVALID_ARGUMENT: the configuration or the commit is wrong. FAILED_PRECONDITION: a layer is still missing.
+        pub async fn receive_image(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ReceiveImageRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReceiveImageResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/ReceiveImage",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Images", "ReceiveImage"));
+            self.inner.streaming(req, path, codec).await
+        }
+        /// Takes in a layer of such an image as the registry has it: gzip, zstd or plain. It is verified, decompressed and
+        /// unpacked as it comes; several may come at once. After a failure the same layer may be sent again.
+        /// NOT_FOUND: no such receipt. INVALID_ARGUMENT: the content is not what the image says.
+        /// RESOURCE_EXHAUSTED: the data disk is full.
+        pub async fn receive_layer(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ReceiveLayerRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReceiveLayerResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Images/ReceiveLayer",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Images", "ReceiveLayer"));
+            self.inner.streaming(req, path, codec).await
+        }
+        /// Sends a layer of an image. The same layer and compression give the same bytes.
+        /// NOT_FOUND: no such image, or it has no such layer.
+        pub async fn send_layer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SendLayerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SendLayerResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Images/SendLayer");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Images", "SendLayer"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -6566,6 +9137,68 @@ pub mod images_server {
             tonic::Response<super::RemoveImageResponse>,
             tonic::Status,
         >;
+        /// Removes the images that have no name, or all that no container was made from. INVALID_ARGUMENT: an unknown filter.
+        /// FAILED_PRECONDITION: another prune is under way.
+        async fn prune_images(
+            &self,
+            request: tonic::Request<super::PruneImagesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneImagesResponse>,
+            tonic::Status,
+        >;
+        /// Says whether the record of images and what lies on the data disk agree.
+        async fn check_store(
+            &self,
+            request: tonic::Request<super::CheckStoreRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckStoreResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ReceiveImage method.
+        type ReceiveImageStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReceiveImageResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Takes in an image that the host fetches, or notes where the host has sent it; its layers by ReceiveLayer meanwhile. The layers that are there, and those
+        /// that come, are kept while the stream lasts; what was not committed when it ends is dropped.
+        /// INVALID_ARGUMENT: the configuration or the commit is wrong. FAILED_PRECONDITION: a layer is still missing.
+        async fn receive_image(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ReceiveImageRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ReceiveImageStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ReceiveLayer method.
+        type ReceiveLayerStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReceiveLayerResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Takes in a layer of such an image as the registry has it: gzip, zstd or plain. It is verified, decompressed and
+        /// unpacked as it comes; several may come at once. After a failure the same layer may be sent again.
+        /// NOT_FOUND: no such receipt. INVALID_ARGUMENT: the content is not what the image says.
+        /// RESOURCE_EXHAUSTED: the data disk is full.
+        async fn receive_layer(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ReceiveLayerRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ReceiveLayerStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the SendLayer method.
+        type SendLayerStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SendLayerResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Sends a layer of an image. The same layer and compression give the same bytes.
+        /// NOT_FOUND: no such image, or it has no such layer.
+        async fn send_layer(
+            &self,
+            request: tonic::Request<super::SendLayerRequest>,
+        ) -> std::result::Result<tonic::Response<Self::SendLayerStream>, tonic::Status>;
     }
     /// Images. Implemented in the agent.
     ///
@@ -6958,6 +9591,236 @@ pub mod images_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/PruneImages" => {
+                    #[allow(non_camel_case_types)]
+                    struct PruneImagesSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::UnaryService<super::PruneImagesRequest>
+                    for PruneImagesSvc<T> {
+                        type Response = super::PruneImagesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PruneImagesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::prune_images(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PruneImagesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/CheckStore" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckStoreSvc<T: Images>(pub Arc<T>);
+                    impl<T: Images> tonic::server::UnaryService<super::CheckStoreRequest>
+                    for CheckStoreSvc<T> {
+                        type Response = super::CheckStoreResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckStoreRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::check_store(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckStoreSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/ReceiveImage" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReceiveImageSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::StreamingService<super::ReceiveImageRequest>
+                    for ReceiveImageSvc<T> {
+                        type Response = super::ReceiveImageResponse;
+                        type ResponseStream = T::ReceiveImageStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ReceiveImageRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::receive_image(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReceiveImageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/ReceiveLayer" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReceiveLayerSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::StreamingService<super::ReceiveLayerRequest>
+                    for ReceiveLayerSvc<T> {
+                        type Response = super::ReceiveLayerResponse;
+                        type ResponseStream = T::ReceiveLayerStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ReceiveLayerRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::receive_layer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReceiveLayerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Images/SendLayer" => {
+                    #[allow(non_camel_case_types)]
+                    struct SendLayerSvc<T: Images>(pub Arc<T>);
+                    impl<
+                        T: Images,
+                    > tonic::server::ServerStreamingService<super::SendLayerRequest>
+                    for SendLayerSvc<T> {
+                        type Response = super::SendLayerResponse;
+                        type ResponseStream = T::SendLayerStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SendLayerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Images>::send_layer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SendLayerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -7736,7 +10599,7 @@ pub mod volumes_server {
 /// A network.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Network {
-    /// Its name: "bridge", "host", "none".
+    /// Its name: "bridge", "host", "none" or the user's.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// 64 hexadecimal digits.
@@ -7757,9 +10620,61 @@ pub struct Network {
     /// Who is on it now, by name of the container.
     #[prost(message, repeated, tag = "7")]
     pub containers: ::prost::alloc::vec::Vec<NetworkContainer>,
-    /// When it was made: with the data disk.
+    /// When it was made; those that are always there, with the data disk.
     #[prost(message, optional, tag = "8")]
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Where addresses come from, as asked for or as chosen.
+    #[prost(message, repeated, tag = "9")]
+    pub pools: ::prost::alloc::vec::Vec<AddressPool>,
+    /// Options of the driver.
+    #[prost(map = "string, string", tag = "10")]
+    pub options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Labels.
+    #[prost(map = "string, string", tag = "11")]
+    pub labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Whether it leads nowhere.
+    #[prost(bool, tag = "12")]
+    pub internal: bool,
+    /// Whether services of a swarm could be on it.
+    #[prost(bool, tag = "13")]
+    pub attachable: bool,
+    /// Whether containers get IPv4 addresses.
+    #[prost(bool, tag = "14")]
+    pub ipv4: bool,
+    /// Whether containers get IPv6 addresses.
+    #[prost(bool, tag = "15")]
+    pub ipv6: bool,
+    /// Options about addresses, which the engine keeps and does not read.
+    #[prost(map = "string, string", tag = "16")]
+    pub address_options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// Where the addresses of a network come from.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AddressPool {
+    /// "172.18.0.0/16".
+    #[prost(string, tag = "1")]
+    pub subnet: ::prost::alloc::string::String,
+    /// The part of it that containers get addresses of; all when empty.
+    #[prost(string, tag = "2")]
+    pub range: ::prost::alloc::string::String,
+    /// The network's own address; the first one when empty.
+    #[prost(string, tag = "3")]
+    pub gateway: ::prost::alloc::string::String,
+    /// Addresses that nobody gets, by what they are for.
+    #[prost(map = "string, string", tag = "4")]
+    pub reserved: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
 }
 /// A container on a network.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -7779,6 +10694,9 @@ pub struct NetworkContainer {
     /// "172.17.0.2/16".
     #[prost(string, tag = "5")]
     pub ipv4_address: ::prost::alloc::string::String,
+    /// "fd00::2/64"; empty without IPv6.
+    #[prost(string, tag = "6")]
+    pub ipv6_address: ::prost::alloc::string::String,
 }
 /// Asks for the networks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -7804,6 +10722,110 @@ pub struct GetNetworkResponse {
     #[prost(message, optional, tag = "1")]
     pub network: ::core::option::Option<Network>,
 }
+/// Asks for a network.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateNetworkRequest {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// "bridge", also when empty.
+    #[prost(string, tag = "2")]
+    pub driver: ::prost::alloc::string::String,
+    /// Subnets; chosen when there is none of a family.
+    #[prost(message, repeated, tag = "3")]
+    pub pools: ::prost::alloc::vec::Vec<AddressPool>,
+    /// Options of the driver: "com.docker.network.bridge.name", "com.docker.network.bridge.enable_icc",
+    /// "com.docker.network.driver.mtu"; others are kept.
+    #[prost(map = "string, string", tag = "4")]
+    pub options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Labels.
+    #[prost(map = "string, string", tag = "5")]
+    pub labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// It leads nowhere.
+    #[prost(bool, tag = "6")]
+    pub internal: bool,
+    /// Kept.
+    #[prost(bool, tag = "7")]
+    pub attachable: bool,
+    /// Whether containers get IPv4 addresses; they do when absent.
+    #[prost(bool, optional, tag = "8")]
+    pub ipv4: ::core::option::Option<bool>,
+    /// Whether containers get IPv6 addresses.
+    #[prost(bool, tag = "9")]
+    pub ipv6: bool,
+    /// Options about addresses; kept.
+    #[prost(map = "string, string", tag = "10")]
+    pub address_options: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// The network is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateNetworkResponse {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// Asks to remove a network.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveNetworkRequest {
+    /// Name, id or the beginning of an id.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+}
+/// It is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveNetworkResponse {}
+/// Asks to put a container on a network.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConnectNetworkRequest {
+    /// Name, id or the beginning of an id of the container.
+    #[prost(string, tag = "1")]
+    pub container: ::prost::alloc::string::String,
+    /// The network, and how.
+    #[prost(message, optional, tag = "2")]
+    pub attachment: ::core::option::Option<NetworkAttachment>,
+}
+/// It is on it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConnectNetworkResponse {}
+/// Asks to take a container off a network.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisconnectNetworkRequest {
+    /// Name, id or the beginning of an id of the network.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+    /// Name, id or the beginning of an id of the container.
+    #[prost(string, tag = "2")]
+    pub container: ::prost::alloc::string::String,
+    /// Whatever state the container is in.
+    #[prost(bool, tag = "3")]
+    pub force: bool,
+}
+/// It is off.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisconnectNetworkResponse {}
+/// Asks to remove what is not used.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PruneNetworksRequest {
+    /// Only those that match every key, by any value of it. Keys: label label! until.
+    #[prost(map = "string, message", tag = "1")]
+    pub filters: ::std::collections::HashMap<::prost::alloc::string::String, StringList>,
+}
+/// They are gone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PruneNetworksResponse {
+    /// Their names.
+    #[prost(string, repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 /// Generated client implementations.
 pub mod networks_client {
     #![allow(
@@ -7815,7 +10837,7 @@ pub mod networks_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Networks of containers: the three that are always there. Implemented in the agent.
+    /// Networks of containers: the three that are always there, and the user's own. Implemented in the agent.
     #[derive(Debug, Clone)]
     pub struct NetworksClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -7885,6 +10907,134 @@ pub mod networks_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
+        /// Makes a network. INVALID_ARGUMENT: a name, an address or an option that cannot be. ALREADY_EXISTS: there is one of that
+        /// name. PERMISSION_DENIED: its addresses are another's, or it is one of which there is one only. NOT_FOUND: no such
+        /// driver. UNIMPLEMENTED: a driver that needs what this machine does not have.
+        pub async fn create_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/CreateNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "CreateNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes a network. PERMISSION_DENIED: it is always there, or containers are on it.
+        pub async fn remove_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/RemoveNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "RemoveNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts a container on a network, at once if it runs and at its next start if not. PERMISSION_DENIED: it is on it already.
+        /// INVALID_ARGUMENT: it, or the network, cannot have this.
+        pub async fn connect_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ConnectNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConnectNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/ConnectNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "ConnectNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a container off a network.
+        pub async fn disconnect_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DisconnectNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisconnectNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/DisconnectNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "DisconnectNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes the user's networks that no running container is on. INVALID_ARGUMENT: an unknown filter.
+        pub async fn prune_networks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PruneNetworksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneNetworksResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Networks/PruneNetworks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Networks", "PruneNetworks"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists networks by name.
         pub async fn list_networks(
             &mut self,
@@ -7950,6 +11100,49 @@ pub mod networks_server {
     /// Generated trait containing gRPC methods that should be implemented for use with NetworksServer.
     #[async_trait]
     pub trait Networks: std::marker::Send + std::marker::Sync + 'static {
+        /// Makes a network. INVALID_ARGUMENT: a name, an address or an option that cannot be. ALREADY_EXISTS: there is one of that
+        /// name. PERMISSION_DENIED: its addresses are another's, or it is one of which there is one only. NOT_FOUND: no such
+        /// driver. UNIMPLEMENTED: a driver that needs what this machine does not have.
+        async fn create_network(
+            &self,
+            request: tonic::Request<super::CreateNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateNetworkResponse>,
+            tonic::Status,
+        >;
+        /// Removes a network. PERMISSION_DENIED: it is always there, or containers are on it.
+        async fn remove_network(
+            &self,
+            request: tonic::Request<super::RemoveNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveNetworkResponse>,
+            tonic::Status,
+        >;
+        /// Puts a container on a network, at once if it runs and at its next start if not. PERMISSION_DENIED: it is on it already.
+        /// INVALID_ARGUMENT: it, or the network, cannot have this.
+        async fn connect_network(
+            &self,
+            request: tonic::Request<super::ConnectNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConnectNetworkResponse>,
+            tonic::Status,
+        >;
+        /// Takes a container off a network.
+        async fn disconnect_network(
+            &self,
+            request: tonic::Request<super::DisconnectNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisconnectNetworkResponse>,
+            tonic::Status,
+        >;
+        /// Removes the user's networks that no running container is on. INVALID_ARGUMENT: an unknown filter.
+        async fn prune_networks(
+            &self,
+            request: tonic::Request<super::PruneNetworksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PruneNetworksResponse>,
+            tonic::Status,
+        >;
         /// Lists networks by name.
         async fn list_networks(
             &self,
@@ -7967,7 +11160,7 @@ pub mod networks_server {
             tonic::Status,
         >;
     }
-    /// Networks of containers: the three that are always there. Implemented in the agent.
+    /// Networks of containers: the three that are always there, and the user's own. Implemented in the agent.
     #[derive(Debug)]
     pub struct NetworksServer<T> {
         inner: Arc<T>,
@@ -8044,6 +11237,231 @@ pub mod networks_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
+                "/cove.v1.Networks/CreateNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateNetworkSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::CreateNetworkRequest>
+                    for CreateNetworkSvc<T> {
+                        type Response = super::CreateNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::create_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Networks/RemoveNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveNetworkSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::RemoveNetworkRequest>
+                    for RemoveNetworkSvc<T> {
+                        type Response = super::RemoveNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::remove_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Networks/ConnectNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct ConnectNetworkSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::ConnectNetworkRequest>
+                    for ConnectNetworkSvc<T> {
+                        type Response = super::ConnectNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ConnectNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::connect_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ConnectNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Networks/DisconnectNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct DisconnectNetworkSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::DisconnectNetworkRequest>
+                    for DisconnectNetworkSvc<T> {
+                        type Response = super::DisconnectNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DisconnectNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::disconnect_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DisconnectNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Networks/PruneNetworks" => {
+                    #[allow(non_camel_case_types)]
+                    struct PruneNetworksSvc<T: Networks>(pub Arc<T>);
+                    impl<
+                        T: Networks,
+                    > tonic::server::UnaryService<super::PruneNetworksRequest>
+                    for PruneNetworksSvc<T> {
+                        type Response = super::PruneNetworksResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PruneNetworksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Networks>::prune_networks(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PruneNetworksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/cove.v1.Networks/ListNetworks" => {
                     #[allow(non_camel_case_types)]
                     struct ListNetworksSvc<T: Networks>(pub Arc<T>);

@@ -17,6 +17,10 @@ crate::tests![
     images_are_listed_with_their_facts,
     cove_loads_and_saves_too,
     the_first_image_is_there_from_the_start,
+    images_without_a_name_are_pruned,
+    the_disks_use_is_told,
+    images_that_were_committed_on_one_another_go_together,
+    the_store_is_whole,
 ];
 
 fn what_is_saved_and_loaded_again_has_the_same_digests(world: &World) -> Result<()> {
@@ -117,4 +121,99 @@ fn digests(archive: &[u8]) -> Result<BTreeMap<String, String>> {
     }
     ensure!(files.contains_key("manifest.json"), "no docker archive: {:?}", files.keys());
     Ok(files)
+}
+
+/// Two images after another under one name: the first is without one then.
+fn nameless(world: &World, name: &str) -> Result<String> {
+    let load = |mark: &str| -> Result<String> {
+        let root = image::root_tar(&[("mark", mark.as_bytes().repeat(1000), 0o644)])?;
+        world.docker_with(&["load"], &image::docker_archive(name, &root, cmd("cat /mark"))?)?.ok()?;
+        world.says(&["inspect", "-f", "{{.Id}}", name])
+    };
+    let first = load("first")?;
+    ensure!(load("second")? != first, "two images");
+    Ok(first)
+}
+
+fn images_without_a_name_are_pruned(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let name = "cove-test/pruned:1";
+    let first = nameless(world, name)?;
+    let dangling = world.says(&["images", "-q", "--no-trunc", "--filter", "dangling=true"])?;
+    ensure!(dangling.lines().any(|id| id == first), "{dangling}");
+    let kept = world.says(&["image", "prune", "-f", "--filter", "label=cove-test=none"])?;
+    ensure!(kept == "Total reclaimed space: 0B", "{kept}");
+    let pruned = world.says(&["image", "prune", "-f"])?;
+    ensure!(pruned.contains(&format!("deleted: {first}")) && !pruned.contains("space: 0B"), "{pruned}");
+    ensure!(world.says(&["run", "--rm", name])?.starts_with("second"), "the other one stays");
+    // With a name, as long as a container is made from it, it stays as well.
+    let container = world.says(&["create", "--label", "keep", name])?;
+    let since = ["image", "prune", "-a", "-f", "--filter", "label!=cove-test", "--filter", "until=2020-01-01T00:00:00"];
+    ensure!(world.says(&since)?.ends_with("space: 0B"), "none is that old");
+    world.docker(&["rm", &container])?.ok()?;
+    world.docker(&["image", "prune", "-f", "--filter", "x=y"])?.exits(1)?.complains("invalid filter 'x'")?;
+    world.docker(&["rmi", name])?.ok()?;
+    Ok(())
+}
+
+fn the_disks_use_is_told(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let bytes = || -> Result<u64> {
+        let verbose =
+            world.says(&["system", "df", "-v", "--format", "{{range .Images}}{{.ID}} {{.UniqueSize}}\n{{end}}"])?;
+        ensure!(verbose.lines().count() > 0, "{verbose}");
+        let usage = world.says(&["system", "df", "--format", "{{.Type}}|{{.TotalCount}}|{{.Active}}|{{.Size}}"])?;
+        let images = usage.lines().find(|line| line.starts_with("Images|")).context("images")?;
+        Ok(images.split('|').nth(1).context("a number")?.parse()?)
+    };
+    let before = bytes()?;
+    let name = "cove-test/df:1";
+    nameless(world, name)?;
+    ensure!(bytes()? == before + 2, "two images more");
+    let container =
+        world.says(&["run", "-d", "-v", "cove-df:/v", name, "sh", "-c", "echo 12345 > /v/f; sleep 1000"])?;
+    let verbose = world.says(&["system", "df", "-v"])?;
+    ensure!(verbose.lines().any(|line| line.starts_with("cove-df") && line.contains('1')), "{verbose}");
+    world.docker(&["rm", "-f", &container])?.ok()?;
+    world.docker(&["volume", "rm", "cove-df"])?.ok()?;
+    world.docker(&["image", "prune", "-f"])?.ok()?;
+    world.docker(&["rmi", name])?.ok()?;
+    ensure!(bytes()? == before, "as before");
+    Ok(())
+}
+
+fn images_that_were_committed_on_one_another_go_together(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let commit = |from: &str, name: &str| -> Result<String> {
+        let container = world.says(&["run", "-d", from, "sh", "-c", &format!("echo {name} >> /steps")])?;
+        world.docker(&["wait", &container])?.ok()?;
+        let id = match name {
+            "" => world.says(&["commit", &container])?,
+            name => world.says(&["commit", &container, name])?,
+        };
+        world.docker(&["rm", &container])?.ok()?;
+        Ok(id)
+    };
+    let first = commit(BUSYBOX, "")?;
+    let second = commit(&first, "cove-test/steps:2")?;
+    ensure!(world.says(&["inspect", "-f", "{{.Parent}}", &second])? == first, "its parent");
+    let refused = world.docker(&["rmi", &first])?.exits(1)?;
+    refused.complains("(cannot be forced) - image has dependent child images")?;
+    let listed = world.says(&["images", "-q", "--no-trunc"])?;
+    ensure!(!listed.contains(&first), "a step on the way is not listed");
+    ensure!(world.says(&["images", "-a", "-q", "--no-trunc"])?.contains(&first), "but with -a");
+    let removed = world.says(&["rmi", "cove-test/steps:2"])?;
+    ensure!(
+        removed.contains(&format!("Deleted: {second}")) && removed.contains(&format!("Deleted: {first}")),
+        "{removed}"
+    );
+    Ok(())
+}
+
+fn the_store_is_whole(world: &World) -> Result<()> {
+    let _use = world.alone();
+    world.only_cove();
+    let said = world.cove(&["doctor", "--store", "--content"])?.ok()?;
+    ensure!(said.stdout.contains("all is there and all is needed"), "{said}");
+    Ok(())
 }

@@ -1,7 +1,12 @@
 //! Whatever containers took is given back: processes, mounts, cgroups, links, namespaces, descriptors and folders.
-//! COVE_SOAK_CYCLES makes a soak of it.
+//! COVE_SOAK_CYCLES makes a soak of it, which says what it counted.
 
-use std::{collections::BTreeMap, env, time::Instant};
+use std::{
+    collections::BTreeMap,
+    env,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cove_tests::{command::DEADLINE, image::BUSYBOX, world::World};
@@ -11,6 +16,8 @@ crate::tests![containers_leave_nothing_behind];
 /// Cycles of a run of all tests.
 const CYCLES: usize = 200;
 const THREADS: usize = 4;
+/// How often a soak counts: what grows without end shows as a slope.
+const SOAK_PARTS: usize = 5;
 
 /// A line for each thing that is counted. Run in a container that sees the whole machine.
 const COUNT: &str = r#"
@@ -21,39 +28,85 @@ echo links $(ls /sys/class/net | wc -l)
 echo namespaces $(ls -l /proc/[0-9]*/ns 2>/dev/null | grep -o '[a-z]*:\[[0-9]*' | sort -u | wc -l)
 echo folders $(ls /proc/1/root/var/lib/cove/containers /proc/1/root/var/lib/cove/volumes | wc -l)
 echo notes $(ls /proc/1/root/run/cove.endpoints | wc -l)
-for agent in $(pidof cove-guest); do echo descriptors-$agent $(ls /proc/$agent/fd | wc -l); done
+for process in $(pidof cove-guest); do
+    name=$(tr '\0' ' ' < /proc/$process/cmdline | cut -d' ' -f2)
+    echo "descriptors of $name $(ls /proc/$process/fd | wc -l)"
+    echo "memory of $name $(awk '/^VmRSS:/ { print $2 }' /proc/$process/status)"
+done
+awk '/^SUnreclaim:/ { print "memory of the kernel", $2 }' /proc/meminfo
 "#;
 
-type Counts = BTreeMap<String, u64>;
+/// KiB by which memory may be more afterwards. Allocators keep what was freed, the kernel frees in its own time: how much
+/// of it a run takes says nothing, that it does not go with the number of cycles does.
+const MEMORY: u64 = 24 * 1024;
+
+pub(crate) type Counts = BTreeMap<String, u64>;
 
 fn containers_leave_nothing_behind(world: &World) -> Result<()> {
     let _use = world.alone();
-    let cycles = match env::var("COVE_SOAK_CYCLES") {
-        Ok(cycles) => cycles.parse().context("COVE_SOAK_CYCLES is no number")?,
-        Err(_) => CYCLES,
+    let (cycles, parts) = match env::var("COVE_SOAK_CYCLES") {
+        Ok(cycles) => (cycles.parse().context("COVE_SOAK_CYCLES is no number")?, SOAK_PARTS),
+        Err(_) => (CYCLES, 1),
     };
-    let whole = ["--privileged", "--pid", "host", "--network", "host", "--cgroupns", "host"];
-    world.says(&[&["run", "-d", "--name", "counts"], &whole[..], &[BUSYBOX, "sleep", "100000"]].concat())?;
+    start_counting(world)?;
     // Of all that is counted there is one that stays.
     world.says(&["run", "-d", "--name", "stays", "-v", "stays:/v", BUSYBOX, "sleep", "100000"])?;
     // What is made once is made now.
     (0..4).try_for_each(|number| cycle(world, number))?;
     let before = settled(world, |_| true)?;
-    ensure!(before.values().all(|count| *count > 0) && before.len() == 9, "it is not seen what there is: {before:?}");
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS)
-            .map(|thread| {
-                scope.spawn(move || (thread..cycles).step_by(THREADS).try_for_each(|number| cycle(world, number)))
-            })
-            .collect();
-        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")))
-    })?;
-    let grown = |now: &Counts| now.iter().any(|(name, count)| before.get(name).is_none_or(|before| count > before));
-    let after = settled(world, |now| !grown(now))?;
+    ensure!(before.values().all(|count| *count > 0) && before.len() == 12, "it is not seen what there is: {before:?}");
+    let (began, mut counts) = (Instant::now(), vec![before.clone()]);
+    let grown = |now: &Counts| {
+        now.iter().any(|(name, count)| before.get(name).is_none_or(|before| *count > before + may_grow(name)))
+    };
+    for part in 0..parts {
+        many(world, cycles * part / parts..cycles * (part + 1) / parts)?;
+        counts.push(settled(world, |now| !grown(now))?);
+    }
+    if parts > 1 {
+        show(cycles, began.elapsed(), &counts);
+    }
+    let after = counts.pop().context("no counts")?;
     world.docker(&["rm", "-f", "counts", "stays"])?.ok()?;
     world.docker(&["volume", "rm", "stays"])?.ok()?;
     ensure!(!grown(&after), "after {cycles} containers:\n{before:?}\n{after:?}");
     Ok(())
+}
+
+/// Starts the container in which is counted, `counts`.
+pub(crate) fn start_counting(world: &World) -> Result<()> {
+    let whole = ["--privileged", "--pid", "host", "--network", "host", "--cgroupns", "host"];
+    world.says(&[&["run", "-d", "--name", "counts"], &whole[..], &[BUSYBOX, "sleep", "100000"]].concat()).map(drop)
+}
+
+fn may_grow(name: &str) -> u64 {
+    if name.starts_with("memory") { MEMORY } else { 0 }
+}
+
+#[expect(clippy::print_stdout, reason = "who soaks wants to see it")]
+fn show(cycles: usize, took: Duration, counts: &[Counts]) {
+    let parts = counts.len() - 1;
+    println!("\n{cycles} cycles in {} s", took.as_secs());
+    let heads: Vec<String> = (0..=parts).map(|part| (cycles * part / parts).to_string()).collect();
+    println!("| after so many cycles | {} |\n|{}", heads.join(" | "), " --- |".repeat(parts + 2));
+    for name in counts[0].keys() {
+        let row: Vec<String> = counts.iter().map(|counts| counts.get(name).copied().unwrap_or(0).to_string()).collect();
+        let unit = if may_grow(name) > 0 { ", KiB" } else { "" };
+        println!("| {name}{unit} | {} |", row.join(" | "));
+    }
+}
+
+/// Cycles of these numbers, in as many threads.
+fn many(world: &World, cycles: Range<usize>) -> Result<()> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let mut numbers = cycles.clone().skip(thread).step_by(THREADS);
+                scope.spawn(move || numbers.try_for_each(|number| cycle(world, number)))
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")))
+    })
 }
 
 /// A container's whole life, each of four in turn.
@@ -92,12 +145,14 @@ fn cycle(world: &World, number: usize) -> Result<()> {
 }
 
 /// What is counted once it is good, or what was counted last: links and cgroups go a moment after their container.
-fn settled(world: &World, good: impl Fn(&Counts) -> bool) -> Result<Counts> {
+pub(crate) fn settled(world: &World, good: impl Fn(&Counts) -> bool) -> Result<Counts> {
     let until = Instant::now() + DEADLINE;
     let mut last = count(world)?;
     loop {
         let now = count(world)?;
-        if (now == last && good(&now)) || Instant::now() > until {
+        // Memory is never twice the same.
+        let still = now.iter().all(|(name, count)| may_grow(name) > 0 || last.get(name) == Some(count));
+        if (still && good(&now)) || Instant::now() > until {
             return Ok(now);
         }
         last = now;
@@ -107,7 +162,7 @@ fn settled(world: &World, good: impl Fn(&Counts) -> bool) -> Result<Counts> {
 fn count(world: &World) -> Result<Counts> {
     let said = world.says(&["exec", "counts", "sh", "-c", COUNT])?;
     let line = |line: &str| {
-        let (name, count) = line.split_once(' ').with_context(|| format!("no count: {line}"))?;
+        let (name, count) = line.rsplit_once(' ').with_context(|| format!("no count: {line}"))?;
         Ok((name.to_owned(), count.trim().parse()?))
     };
     said.lines().map(line).collect()

@@ -25,7 +25,7 @@ crate::tests![
 ];
 
 /// Asks until an inspected container is so.
-fn comes(world: &World, container: &str, format: &str, wanted: &str) -> Result<()> {
+pub(super) fn comes(world: &World, container: &str, format: &str, wanted: &str) -> Result<()> {
     let until = Instant::now() + DEADLINE;
     loop {
         let now = world.says(&["inspect", "-f", format, container])?;

@@ -47,18 +47,53 @@ fn containers_and_images_outlive_a_power_cut(world: &World) -> Result<()> {
     world.says(&["run", "-d", "--name", "cut", BUSYBOX, "sh", "-c", WRITES_ONCE])?;
     world.log_line("cut", "ready")?;
     let images = world.says(&["images", "-q", "--no-trunc"])?;
+    let counts = "echo begin; n=0; while :; do n=$((n+1)); echo line $n; sleep 0.1; done";
+    world.says(&["run", "-d", "--name", "cut-always", "--restart", "always", BUSYBOX, "sh", "-c", counts])?;
+    world.log_line("cut-always", "line 5")?;
     let helper = fact(world, "/hypervisor/helper_pid")?;
     let qemu = child_named(helper, "qemu-system")?;
+    let mut begun = Vec::new();
+    for name in ["cut-1", "cut-2", "cut-3"] {
+        // How they end, when the machine goes while they start, says nothing.
+        begun.push(Watched::start(world.docker_command(&["run", "-d", "--name", name, BUSYBOX, "sleep", "1000"]))?);
+    }
+    begun.remove(0).end()?;
     kill(qemu);
     wait_for_state(world, "failed")?;
     // The first call boots it again.
     let status = world.says(&["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "cut"])?;
     ensure!(status == "exited 255", "{status}");
     ensure!(world.says(&["images", "-q", "--no-trunc"])? == images, "other images than before");
+    comes_back_once(world, "cut-always")?;
+    drop(begun);
+    for name in ["cut-1", "cut-2", "cut-3"] {
+        let done = world.docker(&["start", name])?;
+        ensure!(done.code() == 0 || done.stderr.contains("No such container"), "{done}");
+        world.docker(&["rm", "-f", name])?.ok()?;
+    }
     world.docker(&["start", "cut"])?.ok()?;
     world.log_line("cut", "found")?;
     ensure!(world.says(&["exec", "cut", "cat", "/file"])? == "written", "its file is not what it was");
     world.docker(&["rm", "-f", "cut"])?.ok()?;
+    Ok(())
+}
+
+/// What is always to run runs again, begun once since. What is there of its log is whole lines in order: what had not
+/// reached the disk is lost.
+fn comes_back_once(world: &World, name: &str) -> Result<()> {
+    let until = Instant::now() + DEADLINE;
+    while world.says(&["inspect", "-f", "{{.State.Status}}", name])? != "running" {
+        ensure!(Instant::now() < until, "{name} does not come back");
+    }
+    world.log_line(name, "line 5")?;
+    let log = world.says(&["logs", name])?;
+    let mut expected = 0;
+    for line in log.lines() {
+        expected = if line == "begin" { 1 } else { expected + 1 };
+        ensure!(line == "begin" || line == format!("line {}", expected - 1), "{line:?} in\n{log}");
+    }
+    ensure!((1..=2).contains(&log.matches("begin").count()), "{log}");
+    world.docker(&["rm", "-f", name])?.ok()?;
     Ok(())
 }
 
@@ -82,13 +117,8 @@ fn a_container_runs_on_when_the_daemon_is_killed(world: &World) -> Result<()> {
 
 /// A privileged container is root in the guest, so it can kill the agent: by the program that the kernel runs for a core
 /// dump, outside of the container. It gains nothing by it: PID 1 starts another, and what ran runs on.
-fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
-    let _use = world.alone();
-    let survivor = Survivor::start(world)?;
+pub(crate) fn kill_the_agent(world: &World) -> Result<()> {
     let agent = fact(world, "/guest/agent_pid")?;
-    let address = ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "survivor"];
-    let before = world.says(&address)?;
-
     let id = world.says(&["create", "--privileged", "--name", "killer", BUSYBOX, "sleep", "1000"])?;
     world.docker(&["start", "killer"])?.ok()?;
     let killer = format!(
@@ -101,6 +131,16 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     while !fact(world, "/guest/agent_pid").is_ok_and(|now| now != agent) {
         ensure!(Instant::now() < until, "no other agent than process {agent}");
     }
+    world.docker(&["rm", "-f", "killer"])?.ok()?;
+    Ok(())
+}
+
+fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let survivor = Survivor::start(world)?;
+    let address = ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "survivor"];
+    let before = world.says(&address)?;
+    kill_the_agent(world)?;
 
     // Its address is still its own.
     ensure!(world.says(&address)? == before, "another address than {before}");
@@ -111,7 +151,6 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     let asked = ["events", "--since", "1h", "--until", "0s", "--filter", "container=survivor"];
     let told = world.says(&[&asked[..], &["--filter", "event=start", "--format", "{{.Action}}"]].concat())?;
     ensure!(told.ends_with("start"), "events were lost: {told}");
-    world.docker(&["rm", "-f", "killer"])?.ok()?;
     survivor.runs_on()
 }
 
@@ -142,13 +181,13 @@ fn sigterm_ends_daemon_and_machine_in_order(world: &World) -> Result<()> {
 }
 
 /// A container that counts aloud, to see that nothing of it is lost while something else is killed.
-struct Survivor<'w> {
+pub(crate) struct Survivor<'w> {
     world: &'w World,
     identity: String,
 }
 
 impl<'w> Survivor<'w> {
-    fn start(world: &'w World) -> Result<Self> {
+    pub(crate) fn start(world: &'w World) -> Result<Self> {
         let script = "n=0; while :; do n=$((n+1)); echo line $n; sleep 1; done";
         world.says(&["run", "-d", "--name", "survivor", BUSYBOX, "sh", "-c", script])?;
         world.log_line("survivor", "line 1")?;
@@ -160,7 +199,7 @@ impl<'w> Survivor<'w> {
     }
 
     /// It is the process that it was, takes another beside it, counts on, and no line is lost or there twice.
-    fn runs_on(self) -> Result<()> {
+    pub(crate) fn runs_on(self) -> Result<()> {
         let (world, before, after) = (self.world, self.identity, Self::identity(self.world)?);
         ensure!(before == after, "{before} became {after}");
         ensure!(world.says(&["exec", "survivor", "echo", "here"])? == "here", "exec does not work any more");

@@ -2,15 +2,19 @@
 //! booted for all tests; those that stop or kill something have it for themselves meanwhile.
 //!
 //! `make e2e` runs all of them; `make e2e ARGS=run::` those whose names begin so. Modules are named by docker's nouns and
-//! verbs; `lifecycle`, `isolation`, `clients` and `refusals` by what they put to the test.
+//! verbs; `lifecycle`, `isolation`, `attacks`, `faults`, `clients` and `refusals` by what they put to the test.
 
 mod attacks;
 mod clients;
+mod commit;
+mod compose;
 mod containers;
+mod cp;
 mod devices;
 mod events;
 mod exec;
 mod explain;
+mod faults;
 mod flags;
 mod giving_back;
 mod images;
@@ -20,16 +24,21 @@ mod life;
 mod lifecycle;
 mod limits;
 mod logs;
+mod names;
 mod namespaces;
 mod networks;
 mod options;
 mod refusals;
+mod registry;
 mod run;
+mod scarcity;
 mod security_options;
 mod settings;
 mod stats;
 mod stop;
 mod terminal;
+mod user_namespaces;
+mod user_networks;
 mod volumes;
 
 use std::{
@@ -62,11 +71,18 @@ fn main() {
         ("life", life::TESTS),
         ("flags", flags::TESTS),
         ("images", images::TESTS),
+        ("registry", registry::TESTS),
+        ("cp", cp::TESTS),
+        ("commit", commit::TESTS),
         ("limits", limits::TESTS),
         ("options", options::TESTS),
         ("security_options", security_options::TESTS),
         ("namespaces", namespaces::TESTS),
+        ("user_namespaces", user_namespaces::TESTS),
         ("networks", networks::TESTS),
+        ("user_networks", user_networks::TESTS),
+        ("names", names::TESTS),
+        ("compose", compose::TESTS),
         ("devices", devices::TESTS),
         ("attacks", attacks::TESTS),
         ("explain", explain::TESTS),
@@ -76,6 +92,8 @@ fn main() {
         ("refusals", refusals::TESTS),
         ("leaks", leaks::TESTS),
         ("giving_back", giving_back::TESTS),
+        ("faults", faults::TESTS),
+        ("scarcity", scarcity::TESTS),
         ("settings", settings::TESTS),
         ("lifecycle", lifecycle::TESTS),
     ];

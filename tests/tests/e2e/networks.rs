@@ -13,6 +13,7 @@ crate::tests![
     the_networks_that_are_always_there_are_listed_and_inspected,
     being_on_a_network_is_told,
     the_agent_is_not_reached_over_the_bridge,
+    a_link_is_a_line_and_variables,
     nothing_is_left_of_an_ended_container,
 ];
 
@@ -122,6 +123,36 @@ fn the_agent_is_not_reached_over_the_bridge(world: &World) -> Result<()> {
     let take = "ip addr add 172.17.0.1/32 dev eth0 && ip addr show eth0";
     world.says(&["run", "--rm", "--cap-add", "NET_ADMIN", BUSYBOX, "sh", "-c", take])?;
     world.says(&["run", "--rm", BUSYBOX, "ping", "-c", "1", "172.17.0.1"])?;
+    Ok(())
+}
+
+fn a_link_is_a_line_and_variables(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let address = sleeper(world, "linked", &["-e", "FOO=bar", "--expose", "80"])?;
+    world.says(&[
+        "create",
+        "--name",
+        "linker",
+        "--link",
+        "linked:db",
+        BUSYBOX,
+        "sh",
+        "-c",
+        "env; cat /etc/hosts; ping -c 1 db",
+    ])?;
+    ensure!(world.says(&["inspect", "-f", "{{.HostConfig.Links}}", "linker"])? == "[/linked:/linker/db]");
+    let said = world.says(&["start", "-a", "linker"])?;
+    for line in
+        ["DB_ENV_FOO=bar", "DB_NAME=/linker/db", &format!("DB_PORT=tcp://{address}:80"), &format!("{address}\tdb ")]
+    {
+        ensure!(said.contains(line), "{line} is not in {said}");
+    }
+    let refused = world.docker(&["create", "--link", "nosuch:db", BUSYBOX])?.exits(1)?;
+    refused.complains("could not get container for nosuch: No such container: nosuch")?;
+    world.docker(&["stop", "-t", "0", "linked"])?.ok()?;
+    let refused = world.docker(&["start", "linker"])?.exits(1)?;
+    refused.complains("Cannot link to a non running container: /linked AS /linker/db")?;
+    world.docker(&["rm", "-f", "linked", "linker"])?.ok()?;
     Ok(())
 }
 

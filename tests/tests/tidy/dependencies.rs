@@ -7,7 +7,9 @@ use crate::{files, none, root};
 /// Every crate of the workspace and the crates of the workspace that it may use.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("cove-proto", &[]),
+    ("cove-names", &[]),
     ("cove-platform", &[]),
+    ("cove-registry", &["cove-names"]),
     ("cove-machine", &[]),
     ("cove-hypervisor-apple", &["cove-machine"]),
     ("cove-hypervisor-qemu", &["cove-machine"]),
@@ -25,11 +27,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cove-hypervisor-qemu",
             "cove-hypervisor-windows",
             "cove-machine",
+            "cove-names",
             "cove-platform",
             "cove-proto",
+            "cove-registry",
         ],
     ),
-    ("cove-guest", &["cove-proto"]),
+    ("cove-guest", &["cove-names", "cove-proto"]),
     ("cove-vm-image", &[]),
     ("cove-hello", &[]),
     // Treats all of the above as black boxes.

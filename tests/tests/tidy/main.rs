@@ -2,6 +2,7 @@
 //!
 //! * `dependencies` — which crate may use which.
 //! * `docker_flags` — the table of docker's flags.
+//! * `named_tests` — the tests that documents name.
 //! * `platforms` — where code may differ between operating systems, and where it may be unsafe.
 //! * `sources` — how files begin, what they may be called and what they may not say.
 
@@ -9,6 +10,7 @@
 
 mod dependencies;
 mod docker_flags;
+mod named_tests;
 mod platforms;
 mod sources;
 

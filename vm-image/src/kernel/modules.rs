@@ -15,7 +15,7 @@ const FIRST: [&str; 2] = [
     "virtio_blk", // the data disk
     "vsock",      // the way to the host
 ];
-const THEN: [&str; 7] = [
+const THEN: [&str; 9] = [
     "vmw_vsock_virtio_transport", // the way to the host on virtio
     "ext4",                       // the data disk's file system
     "overlay",                    // root file systems of containers
@@ -23,6 +23,8 @@ const THEN: [&str; 7] = [
     "virtio-rng",                 // random bytes at boot
     "veth",                       // networks of containers
     "bridge",                     // ... and what joins them
+    "nft_chain_nat",              // rules that keep networks apart and lead to the name server
+    "nft_nat",                    // ... and what these lead by
 ];
 
 /// Tell QEMU of a panic.

@@ -4,8 +4,8 @@
 use std::{env, io::IsTerminal as _};
 
 use cove_proto::v1::{
-    CreateContainerRequest, GetContainerRequest, StartContainerRequest, WaitCondition, WaitContainerRequest,
-    WaitContainerResponse,
+    CreateContainerRequest, CreateContainerResponse, GetContainerRequest, GetImageRequest, PullImageRequest,
+    StartContainerRequest, WaitCondition, WaitContainerRequest, WaitContainerResponse,
 };
 use tonic::{Code, Status, Streaming};
 
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     engine::Engine,
     failure::{ENGINE_REFUSED, Failure, Outcome},
-    output,
+    images, output,
 };
 
 /// Arguments of `cove run`.
@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// Its name.
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
+    /// When to fetch the image from its registry.
+    #[arg(long, value_enum, default_value = "missing")]
+    pull: Pull,
     /// Keys that let go of its terminal: a letter, or ctrl- and a letter, and more behind commas.
     #[arg(long, value_name = "KEYS", default_value = "", hide_default_value = true)]
     detach_keys: String,
@@ -49,6 +52,17 @@ pub(crate) struct Arguments {
     /// Program and arguments, instead of the image's.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
+}
+
+/// When to fetch an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Pull {
+    /// Each time.
+    Always,
+    /// If it is not here.
+    Missing,
+    /// Never.
+    Never,
 }
 
 impl Arguments {
@@ -67,12 +81,11 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
     let refused = |failure: Failure| failure.exit_code(ENGINE_REFUSED);
     let engine = Engine::reach().await.map_err(|error| refused(error.into()))?;
-    let (auto_remove, detach, name) = (arguments.rm, arguments.detach, arguments.name);
-    let image = arguments.image.clone();
+    let (auto_remove, detach, name, pull) = (arguments.rm, arguments.detach, arguments.name, arguments.pull);
     let variable = |name: &str| env::var(name).ok();
     let spec = arguments.options.into_spec(arguments.image, arguments.command, streams, auto_remove, variable);
-    let created = engine.containers().create_container(CreateContainerRequest { name, spec: Some(spec) }).await;
-    let created = created.map_err(|status| refused(not_created(status, &image)))?.into_inner();
+    let wanted = CreateContainerRequest { name, spec: Some(spec) };
+    let created = create(&engine, wanted, pull).await.map_err(refused)?;
     for warning in &created.warnings {
         output::aside(&format!("warning: {warning}"));
     }
@@ -137,12 +150,36 @@ async fn code_kept(engine: &Engine, id: &str) -> Option<u8> {
     answer.container.and_then(|container| container.state).map(|state| exit_code(state.exit_code))
 }
 
-fn not_created(status: Status, image: &str) -> Failure {
-    let missing = status.code() == Code::NotFound;
-    let failure = Failure::from(status);
-    if missing {
-        failure.advice(format!("see what is here: cove images; load {image} from an archive: cove load -i FILE"))
-    } else {
-        failure
+/// Makes it, with an image that is fetched if need be.
+async fn create(
+    engine: &Engine,
+    wanted: CreateContainerRequest,
+    when: Pull,
+) -> Result<CreateContainerResponse, Failure> {
+    let image = wanted.spec.as_ref().map(|spec| spec.image.clone()).unwrap_or_default();
+    if when == Pull::Always {
+        pull(engine, &image).await?;
     }
+    match engine.containers().create_container(wanted.clone()).await {
+        Ok(created) => Ok(created.into_inner()),
+        Err(status) if status.code() == Code::NotFound && when == Pull::Missing && !is_here(engine, &image).await? => {
+            output::aside(&format!("{image} is not here; it is fetched"));
+            pull(engine, &image).await?;
+            Ok(engine.containers().create_container(wanted).await?.into_inner())
+        }
+        Err(status) => Err(status.into()),
+    }
+}
+
+async fn is_here(engine: &Engine, image: &str) -> Result<bool, Status> {
+    match engine.images().get_image(GetImageRequest { image: image.to_owned() }).await {
+        Ok(_) => Ok(true),
+        Err(status) if status.code() == Code::NotFound => Ok(false),
+        Err(status) => Err(status),
+    }
+}
+
+async fn pull(engine: &Engine, image: &str) -> Result<(), Failure> {
+    let request = PullImageRequest { reference: image.to_owned(), ..PullImageRequest::default() };
+    images::pull::pull(engine, request, false).await.map(drop)
 }

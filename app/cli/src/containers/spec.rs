@@ -46,7 +46,7 @@ pub(crate) struct Options {
     /// Program to run instead of the image's.
     #[arg(long, value_name = "PROGRAM")]
     entrypoint: Option<String>,
-    /// Network: "none", "host" (the machine's, not this computer's) or "container:NAME".
+    /// Network: its name, "none", "host" (the machine's, not this computer's) or "container:NAME".
     #[arg(long, value_name = "NETWORK", default_value = "", hide_default_value = true)]
     network: String,
     /// Set a label: NAME=VALUE.

@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn every_station_is_on_the_way() {
         let guest = GetGuestResponse { kernel_release: "6.12".into(), agent_pid: 2, ..Default::default() };
-        let text = text(&way(machine(MachineState::Running), Some(guest)), Paint::never());
+        let text = text(&way(machine(MachineState::Running), Some(guest)), Paint::plain());
         let stations = ["docker ", "coved ", "pid 77", "QEMU 10.0.2", "CID 4, port 1024", "6.12, linux/amd64", "pid 2"];
         let mut rest = text.as_str();
         for station in stations {
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_stopped_machine_is_said_to_be_stopped() {
-        let text = text(&way(machine(MachineState::Stopped), None), Paint::never());
+        let text = text(&way(machine(MachineState::Stopped), None), Paint::plain());
         assert!(text.contains("the kernel: stopped; it starts when it is needed"), "{text}");
     }
 }

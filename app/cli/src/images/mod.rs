@@ -1,6 +1,9 @@
-//! Commands about images.
+//! Commands about images. `transfer` — their layers on the way, before the user's eyes.
 
 pub(crate) mod list;
 pub(crate) mod load;
+pub(crate) mod pull;
+pub(crate) mod push;
 pub(crate) mod remove;
 pub(crate) mod save;
+mod transfer;

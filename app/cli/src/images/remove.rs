@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let mut images = Engine::reach().await?.images();
     let force = arguments.force;
-    let remove = async |image| images.remove_image(RemoveImageRequest { image, force }).await;
+    let remove = async |image| images.remove_image(RemoveImageRequest { image, force, keep_parents: false }).await;
     each_shown(arguments.images, remove, |removed| removed.into_inner().removed.into_iter().try_for_each(show)).await
 }
 

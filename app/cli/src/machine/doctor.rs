@@ -1,6 +1,7 @@
-//! `cove doctor`: what this computer has and lacks.
+//! `cove doctor`: what this computer has and lacks; with `--store`, whether the images on the data disk are whole.
 
-use cove_proto::v1::{CheckHostRequest, HostCheck, HostCheckVerdict};
+use clap::Args;
+use cove_proto::v1::{CheckHostRequest, CheckStoreRequest, CheckStoreResponse, HostCheck, HostCheckVerdict};
 use serde::Serialize;
 
 use crate::{
@@ -17,8 +18,45 @@ struct Check<'a> {
     fix: &'a str,
 }
 
-/// Prints every check. Exit code 1 if one says that the machine cannot start.
-pub(crate) async fn run(format: Format) -> Outcome {
+/// `cove doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Check the images on the data disk instead: whether their record and their files agree.
+    #[arg(long)]
+    store: bool,
+    /// Also read every layer and compare it with its digest.
+    #[arg(long, requires = "store")]
+    content: bool,
+}
+
+/// Prints every check. Exit code 1 if one found a problem.
+pub(crate) async fn run(arguments: &Arguments, format: Format) -> Outcome {
+    if arguments.store { store(arguments.content, format).await } else { host(format).await }
+}
+
+async fn store(content: bool, format: Format) -> Outcome {
+    let found = Engine::reach().await?.images().check_store(CheckStoreRequest { content }).await?.into_inner();
+    match format {
+        Format::Json => output::json(&serde_json::json!({
+            "images": found.images, "layers": found.layers, "problems": found.problems,
+        }))?,
+        Format::Text => output::text(&store_text(&found, Paint::of_stdout()))?,
+    }
+    Ok(u8::from(!found.problems.is_empty()))
+}
+
+fn store_text(found: &CheckStoreResponse, paint: Paint) -> String {
+    let CheckStoreResponse { problems, images, layers } = found;
+    if problems.is_empty() {
+        return format!(
+            "  {}  {images} images, {layers} layers: all is there and all is needed\n",
+            paint.good("✓ ok     ")
+        );
+    }
+    problems.iter().map(|problem| format!("  {}  {problem}\n", paint.bad("✗ problem"))).collect()
+}
+
+async fn host(format: Format) -> Outcome {
     let checks = Engine::reach().await?.machine().check_host(CheckHostRequest {}).await?.into_inner().checks;
     match format {
         Format::Json => output::json(&checks.iter().map(as_json).collect::<Vec<_>>())?,
@@ -63,6 +101,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_problem_of_the_store_has_a_line() {
+        let found = |problems: &[&str]| CheckStoreResponse {
+            problems: problems.iter().map(ToString::to_string).collect(),
+            images: 2,
+            layers: 3,
+        };
+        let all_is_well = "  ✓ ok       2 images, 3 layers: all is there and all is needed\n";
+        assert_eq!(store_text(&found(&[]), Paint::plain()), all_is_well);
+        assert_eq!(store_text(&found(&["a", "b"]), Paint::plain()), "  ✗ problem  a\n  ✗ problem  b\n");
+    }
+
+    #[test]
     fn a_problem_has_its_way_out_below_it() {
         let check = |verdict: HostCheckVerdict, fix: &str| HostCheck {
             name: "qemu".into(),
@@ -72,7 +122,7 @@ mod tests {
         };
         let text = text(
             &[check(HostCheckVerdict::Problem, "apt install it"), check(HostCheckVerdict::Ok, "")],
-            Paint::never(),
+            Paint::plain(),
         );
         assert_eq!(
             text,

@@ -1,7 +1,8 @@
-//! `cove settings`: how large the machine is; with options, how large it is to be.
+//! `cove settings`: how large the machine is, and how registries are asked; with options, what is to become of it.
 
 use cove_proto::v1::{
-    GetSettingsRequest, GetSettingsResponse, MachineSettings, UpdateSettingsRequest, UpdateSettingsResponse,
+    GetRegistrySettingsRequest, GetRegistrySettingsResponse, GetSettingsRequest, GetSettingsResponse, MachineSettings,
+    UpdateSettingsRequest, UpdateSettingsResponse,
 };
 use serde::Serialize;
 
@@ -10,6 +11,7 @@ use crate::{
     failure::{Failure, Outcome},
     output::{self, Format, Paint},
     quantities::{self, QuantityError},
+    registries,
 };
 
 /// Arguments of `cove settings`. Without any, the settings are shown.
@@ -27,9 +29,14 @@ pub(crate) struct Arguments {
     /// Seconds that containers get to stop, when the machine does, before they are killed.
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u64>,
+    /// Whether containers have a user namespace, in which their root is nobody outside, unless they say otherwise.
+    #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
+    user_namespaces: Option<bool>,
     /// Back to the defaults, before what else is given.
     #[arg(long)]
     reset: bool,
+    #[command(flatten)]
+    registries: registries::Options,
 }
 
 #[derive(Serialize)]
@@ -38,40 +45,72 @@ struct Settings {
     memory_bytes: u64,
     disk_bytes: u64,
     grace_seconds: u64,
+    user_namespaces: bool,
     restart_needed: bool,
+    registries: registries::Settings,
 }
 
 impl Settings {
-    fn new(settings: Option<MachineSettings>, restart_needed: bool) -> Self {
-        let MachineSettings { cpus, memory_bytes, disk_bytes, grace_seconds } = settings.unwrap_or_default();
-        Self { cpus, memory_bytes, disk_bytes, grace_seconds, restart_needed }
+    fn new(settings: Option<MachineSettings>, restart_needed: bool, registries: &GetRegistrySettingsResponse) -> Self {
+        let MachineSettings { cpus, memory_bytes, disk_bytes, grace_seconds, user_namespaces } =
+            settings.unwrap_or_default();
+        let registries = registries.settings.clone().unwrap_or_default().into();
+        Self { cpus, memory_bytes, disk_bytes, grace_seconds, user_namespaces, restart_needed, registries }
     }
 }
 
 /// Shows or changes the settings.
 pub(crate) async fn run(arguments: &Arguments, format: Format) -> Outcome {
-    let mut machine = Engine::reach().await?.machine();
-    let Some(change) = change(arguments) else {
+    let engine = Engine::reach().await?;
+    let (mut machine, mut registry) = (engine.machine(), engine.registry());
+    let of_registries = arguments.registries.change(arguments.reset);
+    let of_machine = change(arguments);
+    let shows = of_registries.is_none() && of_machine.is_none();
+    if let Some(change) = of_registries {
+        registry.update_registry_settings(change).await?;
+    }
+    let registries = registry.get_registry_settings(GetRegistrySettingsRequest {}).await?.into_inner();
+    let Some(change) = of_machine else {
         let found = machine.get_settings(GetSettingsRequest {}).await?.into_inner();
-        return show(&found, format);
+        return if shows { show(&found, &registries, format) } else { show_registries(&found, &registries, format) };
     };
     let changed = machine.update_settings(change).await?.into_inner();
     match format {
-        Format::Json => output::json(&Settings::new(changed.settings, changed.restart_needed))?,
+        Format::Json => output::json(&Settings::new(changed.settings, changed.restart_needed, &registries))?,
         Format::Text => output::text(&changed_text(&changed))?,
     }
     Ok(0)
 }
 
 /// Settings that cannot be used are shown with the defaults in their place, and are a failure.
-fn show(found: &GetSettingsResponse, format: Format) -> Outcome {
+fn show(found: &GetSettingsResponse, registries: &GetRegistrySettingsResponse, format: Format) -> Outcome {
     if !found.problem.is_empty() {
         return Err(Failure::new(found.problem.clone())
             .advice("the machine does not start with them; correct the file, or go back: cove settings --reset"));
     }
+    if !registries.problem.is_empty() {
+        return Err(Failure::new(registries.problem.clone())
+            .advice("no registry is asked with them; correct the file, or go back: cove settings --reset"));
+    }
     match format {
-        Format::Json => output::json(&Settings::new(found.settings, found.restart_needed))?,
-        Format::Text => output::text(&text(found, Paint::of_stdout()))?,
+        Format::Json => output::json(&Settings::new(found.settings, found.restart_needed, registries))?,
+        Format::Text => {
+            let paint = Paint::of_stdout();
+            let registries = registries::text(&registries.settings.clone().unwrap_or_default(), paint);
+            output::text(&(registries + &text(found, paint)))?;
+        }
+    }
+    Ok(0)
+}
+
+/// Only registries were changed; they need no restart.
+fn show_registries(found: &GetSettingsResponse, registries: &GetRegistrySettingsResponse, format: Format) -> Outcome {
+    match format {
+        Format::Json => output::json(&Settings::new(found.settings, found.restart_needed, registries))?,
+        Format::Text => {
+            let settings = registries.settings.clone().unwrap_or_default();
+            output::text(&registries::text(&settings, Paint::of_stdout()))?;
+        }
     }
     Ok(0)
 }
@@ -80,10 +119,25 @@ fn bytes(text: &str) -> Result<u64, QuantityError> {
     quantities::bytes(text).and_then(|bytes| u64::try_from(bytes).map_err(|_| QuantityError::Size))
 }
 
+fn on_or_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("either on or off"),
+    }
+}
+
 /// `None` if nothing is to be changed.
 fn change(arguments: &Arguments) -> Option<UpdateSettingsRequest> {
-    let Arguments { cpus, memory, disk, grace, reset } = *arguments;
-    let request = UpdateSettingsRequest { cpus, memory_bytes: memory, disk_bytes: disk, grace_seconds: grace, reset };
+    let Arguments { cpus, memory, disk, grace, user_namespaces, reset, .. } = *arguments;
+    let request = UpdateSettingsRequest {
+        cpus,
+        memory_bytes: memory,
+        disk_bytes: disk,
+        grace_seconds: grace,
+        user_namespaces,
+        reset,
+    };
     (request != UpdateSettingsRequest::default()).then_some(request)
 }
 
@@ -98,6 +152,7 @@ fn text(found: &GetSettingsResponse, paint: Paint) -> String {
     text += &line("memory", size(settings.memory_bytes), sizes(limits.min_memory_bytes, limits.max_memory_bytes));
     text += &line("disk", size(settings.disk_bytes), sizes(limits.min_disk_bytes, limits.max_disk_bytes));
     text += &line("grace", format!("{} s", settings.grace_seconds), format!("0 to {} s", limits.max_grace_seconds));
+    text += &line("user ns", switch(settings.user_namespaces).to_owned(), "on or off".to_owned());
     text += &format!("  {}{}\n", paint.faint(&format!("{:<12}", "file")), found.path);
     text + restart_hint(found.restart_needed)
 }
@@ -105,13 +160,18 @@ fn text(found: &GetSettingsResponse, paint: Paint) -> String {
 fn changed_text(changed: &UpdateSettingsResponse) -> String {
     let settings = changed.settings.unwrap_or_default();
     format!(
-        "{}, {} of memory, a disk of {}, {} s of grace.\n{}",
+        "{}, {} of memory, a disk of {}, {} s of grace, user namespaces {}.\n{}",
         output::cpus(settings.cpus),
         size(settings.memory_bytes),
         size(settings.disk_bytes),
         settings.grace_seconds,
+        switch(settings.user_namespaces),
         restart_hint(changed.restart_needed)
     )
+}
+
+fn switch(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
 }
 
 fn restart_hint(needed: bool) -> &'static str {
@@ -139,8 +199,13 @@ mod tests {
 
     use super::*;
 
-    const SETTINGS: MachineSettings =
-        MachineSettings { cpus: 4, memory_bytes: 3 << 29, disk_bytes: 64 << 30, grace_seconds: 10 };
+    const SETTINGS: MachineSettings = MachineSettings {
+        cpus: 4,
+        memory_bytes: 3 << 29,
+        disk_bytes: 64 << 30,
+        grace_seconds: 10,
+        user_namespaces: true,
+    };
 
     #[test]
     fn a_size_can_be_typed_back() {
@@ -155,6 +220,10 @@ mod tests {
         assert_eq!(change(&Arguments::default()), None);
         let one = change(&Arguments { cpus: Some(2), ..Arguments::default() }).unwrap();
         assert_eq!(one, UpdateSettingsRequest { cpus: Some(2), ..Default::default() });
+        let off = change(&Arguments { user_namespaces: Some(false), ..Arguments::default() }).unwrap();
+        assert_eq!(off, UpdateSettingsRequest { user_namespaces: Some(false), ..Default::default() });
+        assert_eq!([on_or_off("on"), on_or_off("off")], [Ok(true), Ok(false)]);
+        assert!(on_or_off("yes").is_err());
         assert!(change(&Arguments { reset: true, ..Arguments::default() }).unwrap().reset);
     }
 
@@ -176,9 +245,9 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            text(&found, Paint::never()),
+            text(&found, Paint::plain()),
             "  cpus        4           1 to 8\n  memory      1536m       256m to 16g\n  disk        64g         1g to 16t\n  \
-             grace       10 s        0 to 3600 s\n  file        /h/machine/settings.json\n\
+             grace       10 s        0 to 3600 s\n  user ns     on          on or off\n  file        /h/machine/settings.json\n\
              The machine that runs still has the old ones. Restart it: cove restart\n"
         );
     }
@@ -186,7 +255,7 @@ mod tests {
     #[test]
     fn settings_that_cannot_be_used_are_a_failure_with_a_way_out() {
         let broken = GetSettingsResponse { problem: "understand the settings".into(), ..Default::default() };
-        let failure = show(&broken, Format::Text).unwrap_err().to_string();
+        let failure = show(&broken, &GetRegistrySettingsResponse::default(), Format::Text).unwrap_err().to_string();
         assert!(failure.contains("understand the settings") && failure.contains("--reset"), "{failure}");
     }
 }

@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn without_a_daemon_it_says_what_to_do() {
         let home = Home::find(Some("/h".into())).unwrap();
-        let text = text(&from(&home, None, None), Paint::never());
+        let text = text(&from(&home, None, None), Paint::plain());
         assert!(text.starts_with("Machine stopped; the daemon is not running."), "{text}");
         assert!(text.contains("cove start"), "{text}");
     }

@@ -18,8 +18,7 @@ impl Paint {
     }
 
     /// Never.
-    #[cfg(test)]
-    pub(crate) fn never() -> Self {
+    pub(crate) fn plain() -> Self {
         Self(false)
     }
 

@@ -74,7 +74,7 @@ impl<'a> From<&'a Volume> for Row<'a> {
 }
 
 /// Filters as they are written: "KEY=VALUE".
-fn filters(written: &[String]) -> HashMap<String, StringList> {
+pub(crate) fn filters(written: &[String]) -> HashMap<String, StringList> {
     let mut filters: HashMap<String, StringList> = HashMap::new();
     for filter in written {
         let (key, value) = filter.split_once('=').unwrap_or((filter, ""));
@@ -84,7 +84,7 @@ fn filters(written: &[String]) -> HashMap<String, StringList> {
 }
 
 /// "NAME=VALUE" as a pair; a name alone has an empty value.
-fn pairs(written: Vec<String>) -> HashMap<String, String> {
+pub(crate) fn pairs(written: Vec<String>) -> HashMap<String, String> {
     let pair = |text: String| match text.split_once('=') {
         Some((name, value)) => (name.to_owned(), value.to_owned()),
         None => (text, String::new()),

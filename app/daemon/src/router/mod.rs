@@ -12,19 +12,27 @@ pub mod readiness;
 
 use std::sync::Arc;
 
-use cove_proto::{FILE_DESCRIPTOR_SET, v1::machine_server::MachineServer};
+use cove_proto::{
+    FILE_DESCRIPTOR_SET,
+    v1::{machine_server::MachineServer, registry_server::RegistryServer},
+};
 use tonic::service::Routes;
 use tonic_reflection::server::Error as ReflectionError;
 
 use self::{forward::Forwarder, methods::Methods};
-use crate::rpc::machine::MachineRpc;
+use crate::rpc::{machine::MachineRpc, registry::RegistryRpc};
 
 /// All that the engine's endpoint answers: the services here, health, reflection, and the agent's services. The Docker
 /// API calls the same routes in process.
 ///
 /// # Errors
 /// If the compiled-in descriptors cannot be read.
-pub async fn routes(machine: MachineRpc, methods: &Methods, forwarder: Forwarder) -> Result<Routes, ReflectionError> {
+pub async fn routes(
+    machine: MachineRpc,
+    registry: RegistryRpc,
+    methods: &Methods,
+    forwarder: Arc<Forwarder>,
+) -> Result<Routes, ReflectionError> {
     let (health, health_server) = tonic_health::server::health_reporter();
     for service in methods.services() {
         // What the host says of a guest service is that it passes calls on; the machine is started by the first.
@@ -35,8 +43,8 @@ pub async fn routes(machine: MachineRpc, methods: &Methods, forwarder: Forwarder
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let forwarder = Arc::new(forwarder);
     let router = Routes::new(MachineServer::new(machine))
+        .add_service(RegistryServer::new(registry))
         .add_service(health_server)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

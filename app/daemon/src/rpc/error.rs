@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use cove_machine::{FailureKind, StartError, StopError, hypervisor::Exit, settings::SettingsError};
+use cove_registry::{ErrorKind, RegistryError};
 use tonic::Status;
 
 use crate::{agent::DialError, image::ImageError, rpc::machine::ChangeError};
@@ -54,6 +55,21 @@ pub fn settings(error: &ChangeError) -> Status {
         ChangeError::Refused(
             SettingsError::Read { .. } | SettingsError::Parse { .. } | SettingsError::Write { .. },
         ) => Status::internal(text),
+    }
+}
+
+/// A registry could not be asked, or refused.
+#[must_use]
+pub fn registry(error: &RegistryError) -> Status {
+    let text = chain(error);
+    match error.kind() {
+        ErrorKind::NotFound => Status::not_found(text),
+        ErrorKind::Unauthorized => Status::unauthenticated(text),
+        ErrorKind::Invalid => Status::invalid_argument(text),
+        ErrorKind::Unreachable => Status::unavailable(text),
+        ErrorKind::Corrupt => Status::data_loss(text),
+        ErrorKind::Unsupported => Status::unimplemented(text),
+        ErrorKind::Refused => Status::unknown(text),
     }
 }
 

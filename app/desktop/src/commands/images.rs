@@ -49,7 +49,12 @@ pub(crate) async fn images_load(link: State<'_, Link>, path: Option<PathBuf>) ->
 /// Takes the image away.
 #[tauri::command]
 pub(crate) async fn image_remove(link: State<'_, Link>, id: String, force: bool) -> Answer<()> {
-    let answer = link.engine().await?.images().remove_image(no_wake(RemoveImageRequest { image: id, force })).await;
+    let answer = link
+        .engine()
+        .await?
+        .images()
+        .remove_image(no_wake(RemoveImageRequest { image: id, force, keep_parents: false }))
+        .await;
     answer.map(drop).map_err(failed("the image was not removed"))
 }
 

@@ -41,6 +41,7 @@ async fn set(engine: &Engine, cpus: u32, memory_bytes: u64, disk_bytes: u64) -> 
         // A disk that is larger than the settings say stays so, and need not be asked for.
         disk_bytes: present.settings.is_none_or(|size| size.disk_bytes != disk_bytes).then_some(disk_bytes),
         grace_seconds: None,
+        user_namespaces: None,
         reset: !present.problem.is_empty(),
     };
     engine.machine().update_settings(wanted).await.map(drop)

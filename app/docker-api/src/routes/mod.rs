@@ -6,6 +6,7 @@ mod images;
 mod networks;
 mod not_yet;
 mod pattern;
+mod registry;
 mod system;
 mod volumes;
 
@@ -51,6 +52,7 @@ static ROUTES: &[Route] = &[
     route!(GET "/_ping" => system::ping::get),
     route!(GET "/version" => system::version::get),
     route!(GET "/info" => system::info::get),
+    route!(GET "/system/df" => system::df::df),
     route!(GET "/events" => system::events::events),
     // Containers.
     route!(GET "/containers/json" => containers::list::list),
@@ -71,6 +73,11 @@ static ROUTES: &[Route] = &[
     route!(POST "/containers/{}/unpause" => containers::unpause::unpause),
     route!(POST "/containers/{}/update" => containers::update::update),
     route!(POST "/containers/{}/rename" => containers::rename::rename),
+    route!(HEAD "/containers/{}/archive" => containers::archive::stat),
+    route!(GET "/containers/{}/archive" => containers::archive::read),
+    route!(PUT "/containers/{}/archive" => containers::archive::write),
+    route!(GET "/containers/{}/export" => containers::export::export),
+    route!(GET "/containers/{}/changes" => containers::changes::changes),
     route!(DELETE "/containers/{}" => containers::remove::remove),
     // Execs.
     route!(POST "/containers/{}/exec" => exec::create::create),
@@ -81,15 +88,28 @@ static ROUTES: &[Route] = &[
     route!(GET "/images/json" => images::list::list),
     route!(GET "/images/get" => images::save::save_named),
     route!(POST "/images/load" => images::load::load),
-    route!(POST "/images/create" => images::import::import),
+    route!(POST "/images/prune" => images::prune::prune),
+    route!(POST "/images/create" => images::create::create),
+    route!(GET "/images/search" => images::search::search),
     route!(GET "/images/{*}/json" => images::inspect::inspect),
     route!(GET "/images/{*}/history" => images::history::history),
     route!(GET "/images/{*}/get" => images::save::save_one),
+    route!(POST "/images/{*}/push" => images::push::push),
     route!(POST "/images/{*}/tag" => images::tag::tag),
     route!(DELETE "/images/{*}" => images::remove::remove),
-    // Volumes.
+    route!(POST "/commit" => images::commit::commit),
+    // Registries.
+    route!(POST "/auth" => registry::auth::check),
+    route!(GET "/distribution/{*}/json" => registry::distribution::inspect),
+    // Networks.
     route!(GET "/networks" => networks::list::list),
+    route!(POST "/networks/create" => networks::create::create),
+    route!(POST "/networks/prune" => networks::prune::prune),
     route!(GET "/networks/{}" => networks::inspect::inspect),
+    route!(DELETE "/networks/{}" => networks::remove::remove),
+    route!(POST "/networks/{}/connect" => networks::connect::connect),
+    route!(POST "/networks/{}/disconnect" => networks::disconnect::disconnect),
+    // Volumes.
     route!(GET "/volumes" => volumes::list::list),
     route!(POST "/volumes/create" => volumes::create::create),
     route!(POST "/volumes/prune" => volumes::prune::prune),

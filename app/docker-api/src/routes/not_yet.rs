@@ -40,34 +40,16 @@ macro_rules! no_swarm {
 
 /// The table.
 pub(super) static ROWS: &[Row] = &[
-    not_yet!(GET "/system/df" "docker system df"),
-    not_yet!(POST "/auth" "docker login"),
     not_yet!(POST "/session" "BuildKit (docker build)"),
     not_yet!(POST "/grpc" "BuildKit (docker build)"),
     not_yet!(POST "/build" "docker build"),
     not_yet!(POST "/build/prune" "docker builder prune"),
     not_yet!(POST "/build/cancel" "docker build"),
-    not_yet!(POST "/commit" "docker commit"),
-    not_yet!(GET "/distribution/{*}/json" "asking a registry"),
     // Containers.
     not_yet!(GET "/containers/{}/attach/ws" "attaching by WebSocket"),
-    not_yet!(GET "/containers/{}/changes" "docker diff"),
-    not_yet!(GET "/containers/{}/export" "docker export"),
-    not_yet!(HEAD "/containers/{}/archive" "docker cp"),
-    not_yet!(GET "/containers/{}/archive" "docker cp"),
-    not_yet!(PUT "/containers/{}/archive" "docker cp"),
     not_yet!(GET "/containers/{}/checkpoints" "docker checkpoint"),
     not_yet!(POST "/containers/{}/checkpoints" "docker checkpoint"),
     // Images.
-    not_yet!(GET "/images/search" "docker search"),
-    not_yet!(POST "/images/prune" "docker image prune"),
-    not_yet!(POST "/images/{*}/push" "docker push"),
-    // Networks.
-    not_yet!(POST "/networks/create" "docker network"),
-    not_yet!(POST "/networks/prune" "docker network"),
-    not_found!(DELETE "/networks/{}" "network {} not found"),
-    not_found!(POST "/networks/{}/connect" "network {} not found"),
-    not_found!(POST "/networks/{}/disconnect" "network {} not found"),
     // Plugins and swarm.
     not_yet!(GET "/plugins" "docker plugin"),
     not_found!(GET "/plugins/{*}/json" "plugin \"{}\" not found"),

@@ -35,7 +35,7 @@ pub(crate) fn shape(container: &Container) -> Value {
     set("ProcessLabel", json!(""));
     set("AppArmorProfile", json!(""));
     set("ExecIDs", list_or_null(&container.exec_ids));
-    set("HostConfig", host_config::shape(&spec));
+    set("HostConfig", host_config::shape(&spec, &container.name));
     set("GraphDriver", json!({"Data": null, "Name": "overlay2"}));
     if let Some(bytes) = container.writable_bytes {
         set("SizeRw", json!(bytes));

@@ -34,7 +34,7 @@ pub(crate) fn shape(container: &Container, now: Timestamp, sizes: bool) -> Value
     set("State", json!(container_state::word(&state)));
     set("Status", json!(container_state::sentence(&state, now)));
     set("HostConfig", json!({"NetworkMode": network_settings::mode(&spec)}));
-    set("NetworkSettings", json!({"Networks": network_settings::networks(container)}));
+    set("NetworkSettings", json!({"Networks": network_settings::row(container)}));
     set("Mounts", mounts::shape(container));
     Value::Object(row)
 }

@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     shapes::{life, list_or_null, mounts, network_settings},
-    spec::client_data,
+    spec::{client_data, labels},
 };
 
 /// What the container may use and do.
-pub(super) fn shape(spec: &ContainerSpec) -> Value {
+pub(super) fn shape(spec: &ContainerSpec, name: &str) -> Value {
     let security = spec.security.clone().unwrap_or_default();
     let mut host = json!({
         "Binds": kept(spec, client_data::BINDS),
@@ -33,7 +33,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         "GroupAdd": list_or_null(&spec.group_add),
         "IpcMode": or_private(&spec.ipc_mode),
         "Cgroup": "",
-        "Links": null,
+        "Links": links(spec, name),
         "OomScoreAdj": spec.resources.as_ref().map_or(0, |resources| resources.oom_score_adj),
         "PidMode": spec.pid_mode,
         "Privileged": security.privileged,
@@ -41,7 +41,7 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
         "ReadonlyRootfs": security.read_only_rootfs,
         "SecurityOpt": list_or_null(&security_options(spec, &security)),
         "UTSMode": spec.uts_mode,
-        "UsernsMode": spec.userns_mode,
+        "UsernsMode": user_namespace_mode(spec),
         "ShmSize": spec.shm_bytes,
         "Runtime": "cove",
         "Isolation": "",
@@ -57,6 +57,15 @@ pub(super) fn shape(spec: &ContainerSpec) -> Value {
     );
     append(&mut host, optional(spec));
     host
+}
+
+/// As dockerd writes them: "/db:/web/sql".
+fn links(spec: &ContainerSpec, name: &str) -> Value {
+    let written = |link: &String| {
+        let (target, alias) = link.split_once(':').unwrap_or((link, link));
+        format!("/{target}:/{name}/{alias}")
+    };
+    list_or_null(&spec.links.iter().map(written).collect::<Vec<_>>())
 }
 
 /// What the creating client said of it; null when it said nothing.
@@ -160,6 +169,11 @@ fn security_options(spec: &ContainerSpec, security: &Security) -> Vec<String> {
 
 fn or_private(mode: &str) -> &str {
     if mode.is_empty() { "private" } else { mode }
+}
+
+/// dockerd has no word for a container's own: it is what all have, where any has one.
+fn user_namespace_mode(spec: &ContainerSpec) -> &str {
+    if spec.userns_mode == labels::PRIVATE { "" } else { &spec.userns_mode }
 }
 
 fn io_devices(devices: &[IoDeviceLimit], limit: &str) -> Vec<Value> {

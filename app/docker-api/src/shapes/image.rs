@@ -24,12 +24,17 @@ pub(crate) fn summary(image: &Image, counted: bool) -> Value {
         "Created": timestamps::unix(image.created_at.as_ref()),
         "Id": image.id,
         "Labels": labels,
-        "ParentId": "",
+        "ParentId": image.parent_id,
         "RepoDigests": image.digests,
         "RepoTags": image.tags,
         "SharedSize": -1,
         "Size": image.size_bytes,
     })
+}
+
+/// Whether nothing names it and another image was made on it: a step on the way to that, which lists leave out.
+pub(crate) fn is_intermediate(image: &Image, all: &[Image]) -> bool {
+    image.tags.is_empty() && image.digests.is_empty() && all.iter().any(|other| other.parent_id == image.id)
 }
 
 /// All about an image.
@@ -44,7 +49,7 @@ pub(crate) fn shape(image: &Image) -> Value {
         "Id": image.id,
         "RepoTags": image.tags,
         "RepoDigests": image.digests,
-        "Parent": "",
+        "Parent": image.parent_id,
         "Comment": comment,
         "Created": timestamps::rfc3339(image.created_at.as_ref()),
         "DockerVersion": text("docker_version"),

@@ -7,7 +7,8 @@
 //! * [`exec`] — an exec; [`event`] — an event.
 //! * [`network`] — a network.
 //! * `mounts` — what is mounted in a container. [`volume`] — a volume.
-//! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made.
+//! * [`image`] — an image, whole and as a row; [`image_history`] — how it was made; [`usage`] — what they take;
+//!   [`progress`] — how far one of its layers is on its way.
 
 pub(crate) mod container;
 mod container_config;
@@ -22,7 +23,9 @@ mod life;
 mod mounts;
 pub(crate) mod network;
 mod network_settings;
+pub(crate) mod progress;
 pub(crate) mod stats;
+pub(crate) mod usage;
 pub(crate) mod volume;
 
 use serde_json::{Value, json};

@@ -1,6 +1,8 @@
 //! A network.
 
-use cove_proto::v1::{Network, NetworkContainer};
+use std::collections::{BTreeMap, HashMap};
+
+use cove_proto::v1::{AddressPool, Network, NetworkContainer};
 use serde_json::{Map, Value, json};
 
 use crate::timestamps;
@@ -8,8 +10,8 @@ use crate::timestamps;
 /// All about a network.
 pub(crate) fn shape(network: &Network) -> Value {
     let mut shape = summary(network);
-    let containers = network.containers.iter().map(|one| (one.id.clone(), container(one)));
-    shape["Containers"] = Value::Object(containers.collect());
+    let containers: BTreeMap<_, _> = network.containers.iter().map(|one| (&one.id, container(one))).collect();
+    shape["Containers"] = json!(containers);
     shape
 }
 
@@ -21,42 +23,53 @@ pub(crate) fn summary(network: &Network) -> Value {
         "Created": timestamps::rfc3339(network.created_at.as_ref()),
         "Scope": "local",
         "Driver": network.driver,
-        "EnableIPv4": true,
-        "EnableIPv6": false,
-        "IPAM": {"Driver": "default", "Options": null, "Config": addresses(network)},
-        "Internal": false,
-        "Attachable": false,
+        "EnableIPv4": network.ipv4,
+        "EnableIPv6": network.ipv6,
+        "IPAM": {"Driver": "default", "Options": address_options(network), "Config": pools(network)},
+        "Internal": network.internal,
+        "Attachable": network.attachable,
         "Ingress": false,
         "ConfigFrom": {"Network": ""},
         "ConfigOnly": false,
         "Containers": {},
-        "Options": options(network),
-        "Labels": {},
+        "Options": sorted(&network.options),
+        "Labels": sorted(&network.labels),
     })
 }
 
-fn addresses(network: &Network) -> Value {
-    if network.ipv4_subnet.is_empty() {
+/// Of a network that is always there, dockerd says that nobody said anything.
+fn address_options(network: &Network) -> Value {
+    if matches!(network.name.as_str(), "bridge" | "host" | "none") {
         return Value::Null;
     }
-    json!([{"Subnet": network.ipv4_subnet, "Gateway": network.ipv4_gateway}])
+    sorted(&network.address_options)
 }
 
-fn options(network: &Network) -> Value {
-    if network.device.is_empty() {
-        return json!({});
+fn pools(network: &Network) -> Value {
+    if network.pools.is_empty() {
+        return Value::Null;
     }
-    let options = [
-        ("default_bridge", "true"),
-        ("enable_icc", "true"),
-        ("enable_ip_masquerade", "true"),
-        ("host_binding_ipv4", "0.0.0.0"),
-        ("name", network.device.as_str()),
-    ];
-    let mut shape: Map<String, Value> =
-        options.into_iter().map(|(name, value)| (format!("com.docker.network.bridge.{name}"), json!(value))).collect();
-    shape.insert("com.docker.network.driver.mtu".to_owned(), json!("1500"));
+    network.pools.iter().map(pool).collect()
+}
+
+/// What nobody chose is left out.
+fn pool(pool: &AddressPool) -> Value {
+    let mut shape = Map::new();
+    shape.insert("Subnet".to_owned(), json!(pool.subnet));
+    for (member, text) in [("IPRange", &pool.range), ("Gateway", &pool.gateway)] {
+        if !text.is_empty() {
+            shape.insert(member.to_owned(), json!(text));
+        }
+    }
+    if !pool.reserved.is_empty() {
+        shape.insert("AuxiliaryAddresses".to_owned(), sorted(&pool.reserved));
+    }
     Value::Object(shape)
+}
+
+/// As Go writes a map.
+fn sorted(map: &HashMap<String, String>) -> Value {
+    json!(map.iter().collect::<BTreeMap<_, _>>())
 }
 
 fn container(container: &NetworkContainer) -> Value {
@@ -65,6 +78,6 @@ fn container(container: &NetworkContainer) -> Value {
         "EndpointID": container.endpoint_id,
         "MacAddress": container.mac_address,
         "IPv4Address": container.ipv4_address,
-        "IPv6Address": "",
+        "IPv6Address": container.ipv6_address,
     })
 }

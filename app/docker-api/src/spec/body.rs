@@ -93,6 +93,7 @@ pub(crate) struct HostConfig {
     pub(crate) dns: Option<Vec<String>>,
     pub(crate) dns_options: Option<Vec<String>>,
     pub(crate) dns_search: Option<Vec<String>>,
+    pub(crate) links: Option<Vec<String>>,
     pub(crate) ipc_mode: Option<String>,
     pub(crate) pid_mode: Option<String>,
     #[serde(rename = "UTSMode")]

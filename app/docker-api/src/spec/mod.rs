@@ -5,14 +5,16 @@
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
 //! * [`mounts`], `resources`, `security`, `network`, `devices`, `logging`, `life` — parts of the specification.
+//! * [`labels`] — what Docker has no other words for.
 
 pub(crate) mod body;
 pub(crate) mod client_data;
 mod devices;
+pub(crate) mod labels;
 mod life;
 mod logging;
 pub(crate) mod mounts;
-mod network;
+pub(crate) mod network;
 mod resources;
 mod security;
 mod unsupported;
@@ -39,14 +41,15 @@ pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
         return Err(Error::BadRequest("config cannot be empty in order to create a container".to_owned()));
     }
     unsupported::check(&body)?;
-    network::check_endpoints(&body)?;
     devices::check_requests(&body["HostConfig"]["DeviceRequests"])?;
     devices::check_storage(&body["HostConfig"]["StorageOpt"])?;
     let config = Config::deserialize_from(&body).map_err(invalid_json)?;
     let host = HostConfig::deserialize_from(&body["HostConfig"]).map_err(invalid_json)?;
     let warnings = warnings(&host);
     let mut spec = spec(config, host)?;
+    spec.networks = network::attachments(&body, &spec.network_mode)?;
     mounts::read(&body, &mut spec)?;
+    labels::apply(&mut spec)?;
     Ok(Wanted { spec, warnings })
 }
 
@@ -80,6 +83,7 @@ fn warnings(host: &HostConfig) -> Vec<String> {
 fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
     network::check_exposed(host.network_mode.as_deref(), config.exposed_ports.as_ref())?;
     let client_data = client_data::of(&config);
+    let exposed_ports = config.exposed_ports.iter().flatten().map(|(port, _)| port.clone()).collect();
     let tty = config.tty.unwrap_or(false);
     Ok(ContainerSpec {
         image: config.image.unwrap_or_default(),
@@ -99,11 +103,12 @@ fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
         auto_remove: host.auto_remove.unwrap_or(false),
         restart_policy: life::restart_policy(host.restart_policy.as_ref())?,
         healthcheck: life::healthcheck(config.healthcheck)?,
-        network_mode: network::mode(host.network_mode.as_deref())?,
+        network_mode: network::mode(host.network_mode.as_deref()),
         shm_bytes: host.shm_size.map_or(0, |bytes| u64::try_from(bytes).unwrap_or(0)),
         terminal: host.console_size.filter(|_| tty).and_then(terminal_size),
         ulimits: resources::ulimits(host.ulimits.as_deref().unwrap_or_default()),
         resources: Some(resources::resources(&host)),
+        links: host.links.take().unwrap_or_default(),
         ipc_mode: host.ipc_mode.take().unwrap_or_default(),
         pid_mode: host.pid_mode.take().unwrap_or_default(),
         uts_mode: host.uts_mode.take().unwrap_or_default(),
@@ -122,6 +127,7 @@ fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
         log_config: logging::config(host.log_config.as_ref())?,
         security: Some(security::security(host)?),
         client_data,
+        exposed_ports,
         ..Default::default()
     })
 }

@@ -51,10 +51,8 @@ fn what_is_not_built_is_refused_by_the_name_of_its_option() {
     for (host_config, option) in [
         (json!({"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}), "publishing ports (-p)"),
         (json!({"PublishAllPorts": true}), "publishing ports (-P)"),
-        (json!({"NetworkMode": "back"}), "--network back"),
         (json!({"LogConfig": {"Type": "syslog"}}), "--log-driver"),
         (json!({"LogConfig": {"Type": "", "Config": {"mode": "non-blocking"}}}), "--log-opt mode=non-blocking"),
-        (json!({"Links": ["a:b"]}), "--link"),
         (json!({"Runtime": "runc"}), "--runtime"),
     ] {
         let error = from_body(json!({"Image": "x", "HostConfig": host_config.clone()})).unwrap_err();
@@ -165,22 +163,7 @@ fn security_options_are_dockerds() {
 
 #[test]
 fn what_dockerd_refuses_is_refused_in_its_words() {
-    let on_bridge =
-        |settings: Value| json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": {"bridge": settings}}});
     for (body, status, words) in [
-        (
-            on_bridge(json!({"IPAMConfig": {"IPv4Address": "1.2.3.4"}})),
-            400,
-            "invalid config for network bridge: invalid endpoint settings:\n\
-             * user specified IP address is supported on user defined networks only\n\
-             * user specified IP address is supported only when connecting to networks with user configured subnets",
-        ),
-        (
-            on_bridge(json!({"Aliases": ["x"]})),
-            400,
-            "invalid config for network bridge: invalid endpoint settings:\n\
-             network-scoped alias is supported only for containers in user defined networks",
-        ),
         (
             json!({"Image": "x", "HostConfig": {"DeviceRequests": [{"Driver": "", "Capabilities": [["gpu"]]}]}}),
             500,
@@ -214,10 +197,21 @@ fn where_output_goes_is_the_engines_to_judge() {
 }
 
 #[test]
-fn endpoints_may_only_be_on_built_in_networks() {
-    let body = |endpoints: Value| json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": endpoints}});
-    assert!(refusal(body(json!({"back": {}}))).starts_with("--network back"));
-    assert!(refusal(body(json!({"bridge": {"Links": ["a"]}}))).contains("--link"));
+fn the_network_and_how_the_container_is_on_it_are_taken_over() {
+    let body = json!({"Image": "x", "ExposedPorts": {"80/tcp": {}}, "HostConfig": {"NetworkMode": "back"},
+        "NetworkingConfig": {"EndpointsConfig": {"back": {"Aliases": ["db"]}, "front": null}}});
+    let spec = from_body(body).unwrap().spec;
+    assert_eq!((spec.network_mode.as_str(), spec.exposed_ports.as_slice()), ("back", ["80/tcp".to_owned()].as_slice()));
+    let attachments = spec.networks.unwrap().attachments;
+    assert_eq!(
+        (attachments[0].network.as_str(), attachments[0].aliases.as_slice()),
+        ("back", ["db".to_owned()].as_slice())
+    );
+    assert_eq!(attachments[1].network, "front");
+    assert_eq!(
+        from_body(json!({"Image": "x", "HostConfig": {"NetworkMode": "bridge"}})).unwrap().spec.network_mode,
+        ""
+    );
 }
 
 #[test]

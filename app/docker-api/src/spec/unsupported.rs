@@ -17,13 +17,11 @@ const fn row(path: &'static [&'static str], option: &'static str, harmless: &'st
 
 static ROWS: &[Row] = &[
     row(&["NetworkDisabled"], "NetworkDisabled (use --network none)", &[]),
-    row(&["MacAddress"], "--mac-address", &[]),
     row(&["OnBuild"], "ONBUILD", &[]),
     row(&["Shell"], "SHELL", &[]),
     row(&["ArgsEscaped"], "ArgsEscaped", &[]),
     row(&["HostConfig", "PortBindings"], "publishing ports (-p)", &[]),
     row(&["HostConfig", "PublishAllPorts"], "publishing ports (-P)", &[]),
-    row(&["HostConfig", "Links"], "--link", &[]),
     row(&["HostConfig", "Cgroup"], "Cgroup", &[]),
     row(&["HostConfig", "CgroupParent"], "--cgroup-parent", &[]),
     row(&["HostConfig", "Runtime"], "--runtime", &["cove"]),

@@ -33,15 +33,14 @@ async fn errors_of_the_engine_keep_their_words() {
         ("POST", "/containers/paused/pause", 409, "Container paused is already paused"),
         ("POST", "/containers/running/unpause", 500, "Container running is not paused"),
         ("POST", "/containers/nope/update", 404, "No such container: nope"),
-        ("GET", "/images/search?term=x", 501, "docker search is not supported by this version of Cove yet"),
         ("POST", "/build", 501, "docker build is not supported by this version of Cove yet"),
         (
             "POST",
-            "/images/create?fromImage=busybox&tag=latest",
+            "/images/create?fromSrc=http://x",
             501,
-            "cannot pull busybox:latest: pulling is not supported by this version of Cove yet; use docker load or \
-             docker import",
+            "importing from a URL is not supported by this version of Cove yet",
         ),
+        ("GET", "/images/search?term=x&limit=-1", 400, "limit -1 is outside the range of [1, 100]"),
     ] {
         let answer = client.call(method, path).await;
         assert_eq!((answer.status, answer.message().as_str()), (status, message), "{method} {path}");

@@ -11,10 +11,12 @@ mod engine;
 
 mod errors;
 mod events;
+mod files;
 mod golden;
 mod hijacked;
 mod images;
 mod networks;
+mod registry;
 mod stats;
 mod streams;
 mod system;

@@ -76,7 +76,9 @@ fn write_files(config: &MachineConfig, secret: &[u8]) -> Result<MachineSpec, Cau
     replace(&secret_file, |file| file.write_all(secret)).map_err(|e| about(&secret_file, &e))?;
     settings.save(&config.run_settings(), config.host)?;
     let initramfs = boot_initramfs(config);
-    initramfs::write(&config.initramfs, &config.secret_guest_path, secret, &initramfs)?;
+    let told = settings.for_guest().map_err(|e| Cause::files("write down what the guest is told", &e.into()))?;
+    let files = [(config.secret_guest_path.as_str(), secret), (config.settings_guest_path.as_str(), told.as_slice())];
+    initramfs::write(&config.initramfs, &files, &initramfs)?;
     Ok(MachineSpec {
         runtime_dir: config.runtime_dir.clone(),
         kernel: config.kernel.clone(),

@@ -48,6 +48,8 @@ pub struct MachineConfig {
     pub host: HostResources,
     /// Where the guest looks for the boot secret; absolute.
     pub secret_guest_path: String,
+    /// Where the guest looks for what it is told of the settings; absolute, in the folder of the secret.
+    pub settings_guest_path: String,
     /// How long each step may take.
     pub deadlines: Deadlines,
 }

@@ -127,6 +127,7 @@ fn config(folder: &std::path::Path) -> MachineConfig {
         settings: folder.join("settings.json"),
         host: HostResources { cpus: 4, memory_bytes: 8 << 30 },
         secret_guest_path: "/cove/boot-secret".to_owned(),
+        settings_guest_path: "/cove/boot-settings".to_owned(),
         deadlines: Deadlines::default(),
     }
 }

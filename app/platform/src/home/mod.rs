@@ -4,6 +4,7 @@
 //! <home>/              $COVE_HOME, else ~/.local/share/cove, ~/Library/Application Support/Cove, %LOCALAPPDATA%\Cove
 //!   coved.lock         held by the daemon that runs; coved.pid beside it says which
 //!   run/               engine.sock, docker.sock (on Windows they are named pipes), machine/ for a run of the machine
+//!   registries.json    what the user decided about registries
 //!   log/coved.log      what the daemon says when it is detached
 //!   machine/           settings, data disk, console, log of the helper process
 //! ```

@@ -140,6 +140,17 @@ fn a_removal_that_was_cut_off_is_finished_and_left_overs_are_swept_up() {
 }
 
 #[test]
+fn a_folder_that_a_power_cut_took_is_made_anew() {
+    let machine = Machine::new();
+    let id = machine.agent("boot 1", &[], async |world| world.started("young", spec()).await.0);
+    std::fs::remove_dir_all(machine.folder.path().join("containers").join(&id)).unwrap();
+    machine.agent("boot 2", &[], async |world| {
+        assert!(!world.containers.start("young").await.unwrap());
+        world.containers.remove("young", true, false).await.unwrap();
+    });
+}
+
+#[test]
 fn a_program_of_no_container_is_ended() {
     let machine = Machine::new();
     let (id, program) = machine.agent("boot 1", &[], async |world| world.started("web", spec()).await);

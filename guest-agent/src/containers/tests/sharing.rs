@@ -167,3 +167,82 @@ async fn a_profile_of_ones_own_is_read_when_it_starts() {
     assert_eq!(error.kind(), Kind::Internal);
     assert!(text(&error).starts_with("Decoding seccomp profile failed: "), "{}", text(&error));
 }
+
+/// The inode of what stands for a user namespace.
+fn inode(launch: &crate::processes::launch::ContainerLaunch) -> Option<u64> {
+    let namespace = launch.user_namespace.as_ref()?;
+    Some(rustix::fs::fstat(namespace).unwrap().st_ino)
+}
+
+#[tokio::test]
+async fn a_container_with_a_user_namespace_says_so_or_the_engine_does() {
+    let world = World::new().await;
+    world.started("", spec()).await;
+    assert!(inode(&world.launcher.last_container()).is_none());
+    world.started("", with(|spec| spec.userns_mode = "private".into())).await;
+    assert!(inode(&world.launcher.last_container()).is_some());
+    let wrong = with(|spec| {
+        spec.userns_mode = "private".into();
+        spec.pid_mode = "host".into();
+    });
+    let refused = world.containers.create("", wrong).await.unwrap_err();
+    let words = "cannot share the host PID namespace when user namespaces are enabled";
+    assert_eq!((refused.kind(), refused.to_string().as_str()), (Kind::Invalid, words));
+}
+
+#[tokio::test]
+async fn who_shares_namespaces_of_another_has_its_user_namespace() {
+    let world = World::new().await;
+    let files = tempfile::tempdir().unwrap();
+    let (donor, program) = world.started("donor", spec()).await;
+    let joiner = |mode: &str, users: &str| {
+        with(|spec| {
+            spec.pid_mode = format!("container:{mode}");
+            spec.userns_mode = users.into();
+        })
+    };
+    let refused = world.containers.create("refused", joiner("donor", "private")).await.unwrap();
+    let error = world.containers.start(&refused).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert!(error.to_string().contains(&format!("container {donor}, which has no user namespace")), "{error}");
+    let place = |name: &str| {
+        let path = files.path().join(name);
+        std::fs::write(&path, "").unwrap();
+        path
+    };
+    *program.remapped.lock().unwrap() = Some(place("first"));
+    let first = Some(rustix::fs::stat(files.path().join("first")).unwrap().st_ino);
+    for users in ["", "private"] {
+        world.started("", joiner("donor", users)).await;
+        assert_eq!(inode(&world.launcher.last_container()), first);
+    }
+    let host = with(|spec| {
+        spec.pid_mode = "container:donor".into();
+        spec.network_mode = "host".into();
+    });
+    let host = world.containers.create("host", host).await.unwrap();
+    let error = world.containers.start(&host).await.unwrap_err();
+    assert!(error.to_string().starts_with("cannot share the host's network namespace"), "{error}");
+    world.started("", joiner("donor", "host")).await;
+    assert_eq!(inode(&world.launcher.last_container()), None);
+    let (_, other) = world.started("other", spec()).await;
+    *other.remapped.lock().unwrap() = Some(place("second"));
+    let two = with(|spec| {
+        spec.pid_mode = "container:donor".into();
+        spec.network_mode = "container:other".into();
+    });
+    let two = world.containers.create("two", two).await.unwrap();
+    let error = world.containers.start(&two).await.unwrap_err();
+    assert!(error.to_string().ends_with("with different user namespaces"), "{error}");
+}
+
+#[tokio::test]
+async fn clocks_are_those_that_were_asked_for() {
+    let world = World::new().await;
+    world.started("", spec()).await;
+    assert_eq!(world.launcher.last_container().clocks, None);
+    let offsets = cove_proto::v1::ClockOffsets { monotonic_seconds: 1, boottime_seconds: -2 };
+    world.started("", with(|spec| spec.clock_offsets = Some(offsets))).await;
+    let asked = crate::processes::launch::ClockOffsets { monotonic: 1, boottime: -2 };
+    assert_eq!(world.launcher.last_container().clocks, Some(asked));
+}

@@ -7,10 +7,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::decompress::plain;
+use super::kept::Kept;
 use super::record::RecordWriter;
 use super::tape::{Tape, TapeError};
-use super::unpack::{Unpacked, Unpacker};
-use super::{LayerError, Limits, Privilege, RECORD, TREE, remove_tree, tree};
+use super::unpack::Unpacker;
+use super::{LayerError, Limits, Privilege, RECORD, TREE, tree};
 use crate::images::digest::{Digest, HashingReader};
 use crate::images::space::SpaceGuard;
 
@@ -30,23 +31,18 @@ pub(crate) struct BuiltLayer {
     pub(crate) content_bytes: u64,
 }
 
-/// Builds the layer of a tar, which may be compressed, in the new folder `folder`. `open` opens the tar; it is called
-/// again in the rare case that the layer overwrites its own files, for the record then needs a copy of every file.
+/// Builds the layer of a tar, which may be compressed, in the new folder `folder`, in one pass.
 ///
 /// # Errors
 /// The tar is damaged, hostile, or not `expected`; or the disk fails. What is in `folder` then is for the caller to remove.
-pub(crate) fn build<R: Read + Send>(
-    open: impl Fn() -> io::Result<R>,
+pub(crate) fn build(
+    source: impl Read + Send,
     folder: &Path,
     expected: Option<&Digest>,
     privilege: Privilege,
     limits: &Limits,
 ) -> Result<BuiltLayer, LayerError> {
-    let (mut built, unpacked) = build_once(open().map_err(TapeError::Read)?, folder, privilege, limits, false)?;
-    if unpacked.lost_content {
-        remove_tree(folder).map_err(own("remove"))?;
-        (built, _) = build_once(open().map_err(TapeError::Read)?, folder, privilege, limits, true)?;
-    }
+    let built = unpack(source, folder, privilege, limits)?;
     match expected {
         Some(expected) if *expected != built.diff_id => {
             Err(LayerError::Digest { expected: expected.clone(), actual: built.diff_id })
@@ -55,18 +51,18 @@ pub(crate) fn build<R: Read + Send>(
     }
 }
 
-fn build_once<R: Read + Send>(
-    source: R,
+fn unpack(
+    source: impl Read + Send,
     folder: &Path,
     privilege: Privilege,
     limits: &Limits,
-    record_data: bool,
-) -> Result<(BuiltLayer, Unpacked), LayerError> {
+) -> Result<BuiltLayer, LayerError> {
     let root = folder.join(TREE);
     fs::create_dir(folder).and_then(|()| fs::create_dir(&root)).map_err(own("make"))?;
     // What a layer does not say about its root: dockerd's.
     fs::set_permissions(&root, std::os::unix::fs::PermissionsExt::from_mode(0o755)).map_err(own("set up"))?;
     let root = tree::open_root(&root).map_err(own("open"))?;
+    let kept = Kept::of(folder).map_err(own("open"))?;
     let record = RecordWriter::new(File::create_new(folder.join(RECORD)).map_err(own("make"))?);
 
     thread::scope(|scope| {
@@ -74,16 +70,16 @@ fn build_once<R: Read + Send>(
         let mut guard = SpaceGuard::new(folder, limits.reserved_bytes);
         let feeder = scope.spawn(move || feed(source, &pieces, &mut guard));
         let mut tape = Tape::new(Pieces::new(received), limits.layer_bytes, Some(record));
-        let unpacked = Unpacker::new(root, privilege, limits, record_data).run(&mut tape);
+        let content_bytes = Unpacker::new(root, kept, privilege, limits).run(&mut tape);
         let record = tape.into_record();
         let fed = feeder.join().map_err(|_panic| TapeError::Read(io::Error::other("the decompressor failed")))?;
-        let unpacked = unpacked?;
+        let content_bytes = content_bytes?;
         // Without an error of the unpacker the feeder came to its end.
         let (diff_id, tar_bytes) = fed.ok_or(TapeError::Truncated)?;
         if let Some(record) = record {
             record.finish().map_err(TapeError::Record)?;
         }
-        Ok((BuiltLayer { diff_id, tar_bytes, content_bytes: unpacked.content_bytes }, unpacked))
+        Ok(BuiltLayer { diff_id, tar_bytes, content_bytes })
     })
 }
 

@@ -1,10 +1,10 @@
 //! Layers: from the tar of an image to a folder that overlayfs can use, and back to the very same tar.
 //!
-//! * [`tape`], [`pax`] — reading tar, strictly.
+//! * [`tape`], [`pax`] — reading tar, strictly. [`scribe`] — writing it.
 //! * [`decompress`] — gzip and zstd.
 //! * [`path`], [`tree`] — names and descriptors below a root.
 //! * [`whiteout`], [`unpack`] — making the tree.
-//! * [`record`] — what else is needed to make the tar again.
+//! * [`record`], [`kept`] — what else is needed to make the tar again.
 //! * [`build`] — all of it in one: a stream in, a folder with `root/` and `tar.record` out, its digest proven.
 //!
 //! Unpacking uses the `tar` crate for header fields only, never its `unpack`: that resolves paths by name, 13 failing
@@ -12,28 +12,35 @@
 
 mod build;
 mod decompress;
+mod kept;
 mod path;
 mod pax;
 mod record;
+mod scribe;
 mod tape;
 mod tree;
 mod unpack;
 mod whiteout;
 
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
 mod whiteout_tests;
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 pub(super) use build::build;
-pub(super) use decompress::plain;
+pub(crate) use decompress::plain;
 pub use path::PathError;
+pub(crate) use path::clean;
 pub(super) use record::Replay;
+pub(crate) use scribe::Scribe;
 pub use tape::TapeError;
-pub(super) use tape::{EntryKind, Tape};
+pub(crate) use tape::{Entry, EntryKind, Tape};
 
 use super::digest::Digest;
 use super::error::{Kind, io_kind};
@@ -73,7 +80,7 @@ pub enum Privilege {
 
 impl Privilege {
     /// The attribute that makes a folder opaque for overlayfs.
-    fn opaque_attribute(self) -> &'static str {
+    pub(crate) fn opaque_attribute(self) -> &'static str {
         match self {
             Self::Full => "trusted.overlay.opaque",
             Self::None => "user.overlay.opaque",
@@ -186,6 +193,14 @@ fn is_archives_fault(code: i32) -> bool {
 /// What [`build`] gives.
 #[cfg(test)]
 type BuildResult = Result<build::BuiltLayer, LayerError>;
+
+/// Owner, permissions and attributes of an entry, as root sets them.
+pub(crate) fn set_metadata(file: BorrowedFd<'_>, entry: &Entry) -> rustix::io::Result<()> {
+    unpack::set_metadata(file, entry, Privilege::Full)
+}
+
+/// Removes `name` in `parent` with all that is in it, without following a link.
+pub(crate) use tree::remove as remove_below;
 
 /// Removes what an interrupted operation left behind; nothing there is fine.
 pub(super) fn remove_tree(path: &Path) -> io::Result<()> {

@@ -21,7 +21,7 @@ pub enum PathError {
 
 /// The components of `path` below the root: none for the root itself. An absolute path is below the root too, and ".."
 /// takes the component before it away, as Go's `filepath.Clean` does for dockerd; one too many is an error.
-pub(super) fn clean(path: &[u8]) -> Result<Vec<&[u8]>, PathError> {
+pub(crate) fn clean(path: &[u8]) -> Result<Vec<&[u8]>, PathError> {
     if path.len() > LONGEST {
         return Err(PathError::TooLong);
     }

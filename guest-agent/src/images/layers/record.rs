@@ -3,7 +3,8 @@
 //! would cost 40 %.
 //!
 //! Format, gzip-compressed: segments of a kind byte, a length (u32, little endian) and bytes. `RAW`: bytes of the tar.
-//! `FILE`: the path of a file of the layer, then its size (u64), whose content comes here.
+//! `INODE`: the path of a file of the layer, then its size and its inode number (u64), whose content comes here: from
+//! [`super::kept`] if that has the number, else from the path. `FILE`: the same without a number, as older versions wrote.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -14,10 +15,12 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::tree;
+use super::kept::Kept;
+use super::{RECORD, TREE, tree};
 
 const RAW: u8 = 0;
 const FILE: u8 = 1;
+const INODE: u8 = 2;
 /// Raw bytes are gathered to segments of at least this size.
 const SEGMENT: usize = 32 << 10;
 /// Longest segment that is believed: a gathered segment and the chunk that made it full.
@@ -42,11 +45,12 @@ impl RecordWriter {
         if self.raw.len() >= SEGMENT { self.flush_raw() } else { Ok(()) }
     }
 
-    /// Notes that `size` bytes of the file at `path` come here.
-    pub(super) fn file(&mut self, path: &[u8], size: u64) -> io::Result<()> {
+    /// Notes that `size` bytes of the file at `path`, which is `inode`, come here.
+    pub(super) fn file(&mut self, path: &[u8], size: u64, inode: u64) -> io::Result<()> {
         self.flush_raw()?;
-        self.segment(FILE, path)?;
-        self.out.write_all(&size.to_le_bytes())
+        self.segment(INODE, path)?;
+        self.out.write_all(&size.to_le_bytes())?;
+        self.out.write_all(&inode.to_le_bytes())
     }
 
     /// Writes the rest.
@@ -80,6 +84,7 @@ impl RecordWriter {
 pub(crate) struct Replay {
     record: GzDecoder<io::BufReader<File>>,
     root: OwnedFd,
+    kept: Kept,
     /// The part that is being read.
     part: Part,
 }
@@ -94,10 +99,10 @@ enum Part {
 }
 
 impl Replay {
-    /// Reads the record at `record` of the layer whose tree is at `root`.
-    pub(crate) fn open(record: &Path, root: &Path) -> io::Result<Self> {
-        let record = GzDecoder::new(io::BufReader::new(File::open(record)?));
-        Ok(Self { record, root: tree::open_root(root)?, part: Part::None })
+    /// Reads the layer in `folder`.
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+        let record = GzDecoder::new(io::BufReader::new(File::open(folder.join(RECORD))?));
+        Ok(Self { record, root: tree::open_root(&folder.join(TREE))?, kept: Kept::of(folder)?, part: Part::None })
     }
 
     fn next_part(&mut self) -> io::Result<bool> {
@@ -110,16 +115,23 @@ impl Replay {
         let length = u32::from_le_bytes(length);
         self.part = match kind[0] {
             RAW => Part::Raw(length.into()),
-            FILE if length <= LONGEST => {
+            FILE | INODE if length <= LONGEST => {
                 let mut path = vec![0; length as usize];
                 self.record.read_exact(&mut path)?;
-                let mut size = [0; 8];
-                self.record.read_exact(&mut size)?;
-                Part::File(tree::open_file(&self.root, &path)?.into(), u64::from_le_bytes(size))
+                let size = self.number()?;
+                let kept = if kind[0] == INODE { self.number().and_then(|inode| self.kept.open(inode))? } else { None };
+                let file = kept.map_or_else(|| tree::open_file(&self.root, &path), Ok)?;
+                Part::File(file.into(), size)
             }
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "the record of the layer is damaged")),
         };
         Ok(true)
+    }
+
+    fn number(&mut self) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        self.record.read_exact(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
     }
 }
 

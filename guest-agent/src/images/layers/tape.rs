@@ -168,15 +168,15 @@ impl<R: Read> Tape<R> {
         Ok(count)
     }
 
-    /// Says that the data of the current entry, which must not have been read yet, will be found in a file of the layer:
-    /// the record then needs no copy of it.
-    pub(crate) fn data_is_kept_at(&mut self, path: &[u8]) -> Result<(), TapeError> {
+    /// Says that the data of the current entry, which must not have been read yet, will be found in a file of the layer,
+    /// which is `inode`: the record then needs no copy of it.
+    pub(crate) fn data_is_kept_at(&mut self, path: &[u8], inode: u64) -> Result<(), TapeError> {
         if self.remaining == 0 {
             return Ok(());
         }
         self.note_data = false;
         let size = self.remaining;
-        self.record.as_mut().map_or(Ok(()), |record| record.file(path, size)).map_err(TapeError::Record)
+        self.record.as_mut().map_or(Ok(()), |record| record.file(path, size, inode)).map_err(TapeError::Record)
     }
 
     /// The record of everything read, once the end is reached.

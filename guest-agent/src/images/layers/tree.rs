@@ -150,7 +150,7 @@ pub(super) fn open_in_root(root: &OwnedFd, path: &[u8]) -> rustix::io::Result<Ow
 }
 
 /// Removes `name` in `parent` with all that is in it, without following a link.
-pub(super) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<()> {
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<()> {
     remove_below(parent, name, 0)
 }
 
@@ -182,6 +182,7 @@ pub(super) fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
-fn is_dot(name: &CStr) -> bool {
+/// Whether it is the entry of a folder itself or of the one above.
+pub(super) fn is_dot(name: &CStr) -> bool {
     matches!(name.to_bytes(), b"." | b"..")
 }

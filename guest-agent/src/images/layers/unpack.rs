@@ -15,6 +15,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::kept::Kept;
 use super::path::{clean, display};
 use super::tape::{Entry, EntryKind, Tape};
 use super::tree::{self, Folders};
@@ -24,15 +25,6 @@ use super::{LayerError, Limits, Privilege};
 /// File contents are copied in pieces of this size.
 const COPY: usize = 256 << 10;
 
-/// What unpacking a tar made.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unpacked {
-    /// Bytes of all files.
-    pub(super) content_bytes: u64,
-    /// Whether content that the record refers to is gone, because a later entry took its place.
-    pub(super) lost_content: bool,
-}
-
 /// Unpacks tars below one root.
 pub(super) struct Unpacker<'a> {
     folders: Folders,
@@ -41,28 +33,29 @@ pub(super) struct Unpacker<'a> {
     /// Folders' times are set last: every entry made in a folder changes them.
     folder_times: Vec<(Vec<u8>, (i64, u32))>,
     entries: u64,
-    /// Whether the record takes all data, and does not refer to files.
-    record_data: bool,
-    unpacked: Unpacked,
+    /// Files that entries took the place of.
+    kept: Kept,
+    /// Bytes of all files.
+    content_bytes: u64,
     buffer: Vec<u8>,
 }
 
 impl<'a> Unpacker<'a> {
-    pub(super) fn new(root: OwnedFd, privilege: Privilege, limits: &'a Limits, record_data: bool) -> Self {
+    pub(super) fn new(root: OwnedFd, kept: Kept, privilege: Privilege, limits: &'a Limits) -> Self {
         Self {
             folders: Folders::new(root, privilege.opaque_attribute()),
             privilege,
             limits,
             folder_times: Vec::new(),
             entries: 0,
-            record_data,
-            unpacked: Unpacked::default(),
+            kept,
+            content_bytes: 0,
             buffer: vec![0; COPY],
         }
     }
 
-    /// Unpacks all of `tape`.
-    pub(super) fn run<R: Read>(mut self, tape: &mut Tape<R>) -> Result<Unpacked, LayerError> {
+    /// Unpacks all of `tape`. Returns the bytes of all files.
+    pub(super) fn run<R: Read>(mut self, tape: &mut Tape<R>) -> Result<u64, LayerError> {
         while let Some(entry) = tape.next_entry()? {
             self.entries += 1;
             if self.entries > self.limits.entries {
@@ -71,7 +64,7 @@ impl<'a> Unpacker<'a> {
             self.entry(&entry, tape)?;
         }
         self.set_folder_times()?;
-        Ok(self.unpacked)
+        Ok(self.content_bytes)
     }
 
     fn entry<R: Read>(&mut self, entry: &Entry, tape: &mut Tape<R>) -> Result<(), LayerError> {
@@ -117,9 +110,7 @@ impl<'a> Unpacker<'a> {
                 return self.merge_folder(entry, parent, name, linked);
             }
             hid_below = tree::is_whiteout(&stat);
-            let has_content = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile || tree::is_folder(&stat);
-            self.unpacked.lost_content |= has_content;
-            tree::remove(folder.fd, name).map_err(at("replace", entry))?;
+            self.kept.take_out(folder.fd, name, &stat).map_err(at("replace", entry))?;
             replaced = true;
         }
         let through_link = folder.through_link;
@@ -137,11 +128,12 @@ impl<'a> Unpacker<'a> {
             }
             EntryKind::File => {
                 let file = create_file(folder.fd, name).map_err(at("make", entry))?;
-                if !through_link && !self.record_data {
-                    tape.data_is_kept_at(&path)?;
+                if !through_link {
+                    let inode = rustix::fs::fstat(&file).map_err(at("look at", entry))?.st_ino;
+                    tape.data_is_kept_at(&path, inode)?;
                 }
                 copy(tape, &file, &mut self.buffer, entry)?;
-                self.unpacked.content_bytes += entry.size;
+                self.content_bytes += entry.size;
                 set_metadata(file.as_fd(), entry, self.privilege).map_err(at("set up", entry))?;
                 futimens(&file, &times(entry.mtime)).map_err(at("set the time of", entry))?;
             }
@@ -273,7 +265,7 @@ fn make_folder(
 }
 
 /// Owner, permissions and attributes. The owner first: changing it clears set-user-id and file capabilities.
-fn set_metadata(fd: BorrowedFd<'_>, entry: &Entry, privilege: Privilege) -> rustix::io::Result<()> {
+pub(super) fn set_metadata(fd: BorrowedFd<'_>, entry: &Entry, privilege: Privilege) -> rustix::io::Result<()> {
     if privilege == Privilege::Full {
         fchown(fd, Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)))?;
     }

@@ -18,7 +18,7 @@ fn unpack(entries: &[TarEntry]) -> Result<TempDir, super::LayerError> {
     let folder = TempDir::new().unwrap();
     let archive = tar(entries);
     let limits = Limits { reserved_bytes: 0, ..Limits::default() };
-    build(|| Ok(archive.as_slice()), &folder.path().join("layer"), None, Privilege::None, &limits)?;
+    build(archive.as_slice(), &folder.path().join("layer"), None, Privilege::None, &limits)?;
     Ok(folder)
 }
 
@@ -58,10 +58,14 @@ fn stack(layers: &[&[TarEntry]]) -> Shown {
 }
 
 /// A generator of numbers that needs no seed from outside: the same cases each time.
-struct Numbers(u64);
+pub(super) struct Numbers(u64);
 
 impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }

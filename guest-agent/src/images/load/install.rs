@@ -3,34 +3,40 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 
 use super::{LoadedImage, Spool};
-use crate::images::catalogue::{ImageRecord, LayerRecord};
+use crate::images::catalogue::{Change, ImageRecord, LayerRecord, OriginRecord};
 use crate::images::config::Document;
 use crate::images::digest::Digest;
 use crate::images::error::at;
 use crate::images::layers::{build, remove_tree};
+use crate::images::moments::moment;
 use crate::images::reference::Reference;
 use crate::images::store::{Pin, sync_folder};
 use crate::images::tag::{now_nanos, put_tag};
 use crate::images::{ImageStore, ImagesError};
 
 /// An image to install.
-pub(crate) struct NewImage<'a> {
+pub(crate) struct NewImage {
     /// Its configuration document.
-    pub(crate) config: &'a [u8],
+    pub(crate) config: Vec<u8>,
     /// References to give it.
-    pub(crate) references: &'a [Reference],
+    pub(crate) references: Vec<Reference>,
+    /// Where it is to be found.
+    pub(crate) origin: Option<OriginRecord>,
+    /// The image that it was made on.
+    pub(crate) parent: Option<String>,
 }
 
 /// Images on their way into the store.
-pub(crate) struct Installation<'a> {
-    store: &'a ImageStore,
+pub(crate) struct Installation {
+    store: ImageStore,
     /// Keep layers that are in the store already.
     pins: Vec<Pin>,
     /// Layers that are new, by chain id.
-    built: BTreeMap<String, (LayerRecord, Temporary)>,
+    built: BTreeMap<String, NewLayer>,
     images: Vec<Ready>,
 }
 
@@ -38,8 +44,20 @@ pub(crate) struct Installation<'a> {
 struct Ready {
     id: String,
     record: ImageRecord,
-    config: Vec<u8>,
-    references: Vec<Reference>,
+    image: NewImage,
+}
+
+/// A layer that was built and is not in its place yet.
+pub(crate) struct NewLayer {
+    record: LayerRecord,
+    folder: Temporary,
+}
+
+impl NewLayer {
+    /// Digest of its tar.
+    pub(crate) fn diff_id(&self) -> &Digest {
+        &self.record.diff_id
+    }
 }
 
 /// A folder that goes unless it was moved into place.
@@ -53,42 +71,76 @@ impl Drop for Temporary {
     }
 }
 
-impl<'a> Installation<'a> {
-    pub(crate) fn new(store: &'a ImageStore) -> Self {
-        Self { store, pins: Vec::new(), built: BTreeMap::new(), images: Vec::new() }
+impl Installation {
+    pub(crate) fn new(store: &ImageStore) -> Self {
+        Self { store: store.clone(), pins: Vec::new(), built: BTreeMap::new(), images: Vec::new() }
     }
 
-    /// Builds what the store lacks of an image whose layers are these members of `spool`.
-    pub(crate) fn add(&mut self, spool: &Spool, image: &NewImage<'_>, members: &[&str]) -> Result<(), ImagesError> {
-        let document = Document::parse(image.config)?;
-        self.check(&document, members)?;
+    /// Installs an image whose layers are these members of `spool`.
+    pub(crate) fn add(&mut self, spool: &Spool, image: NewImage, members: &[&str]) -> Result<(), ImagesError> {
+        let document = Document::parse(&image.config)?;
+        let chains = self.expect(&document, members.len())?;
+        let mut missing_bytes = 0;
+        for (chain, member) in chains.iter().zip(members) {
+            missing_bytes += if self.lacks(chain)? { spool.size(member)? } else { 0 };
+        }
+        self.check_space(missing_bytes)?;
+        for ((chain, diff_id), member) in chains.iter().zip(document.diff_ids()).zip(members) {
+            if self.lacks(chain)? {
+                self.take(chain, build_layer(&self.store, spool.open(member)?, Some(diff_id), spool.size(member)?)?);
+            }
+        }
+        self.put(image)
+    }
+
+    /// Installs an image whose layers are there, but for the highest if that is new.
+    pub(crate) fn add_top(&mut self, top: Option<NewLayer>, image: NewImage) -> Result<(), ImagesError> {
+        let document = Document::parse(&image.config)?;
+        let chains = self.expect(&document, document.diff_ids().len())?;
+        if let Some((highest, top)) = chains.last().zip(top) {
+            self.take(highest, top);
+        }
+        self.put(image)
+    }
+
+    /// Checks an image of so many layers, and keeps those that are there. Returns the chain ids of all.
+    pub(crate) fn expect(&mut self, document: &Document, layers: usize) -> Result<Vec<String>, ImagesError> {
+        self.check(document, layers)?;
         let chains = chain_ids(document.diff_ids());
         // Pinned before looked for: what is there stays there.
         self.pins.push(self.store.pin(chains.clone()));
-        self.check_space(spool, &chains, members)?;
+        Ok(chains)
+    }
+
+    /// Whether a layer has yet to come.
+    pub(crate) fn lacks(&self, chain: &str) -> Result<bool, ImagesError> {
+        Ok(!self.built.contains_key(chain) && self.store.0.catalogue.read()?.layer(chain)?.is_none())
+    }
+
+    /// Takes a layer; if it has it already, the new one goes.
+    pub(crate) fn take(&mut self, chain: &str, layer: NewLayer) {
+        self.built.entry(chain.to_owned()).or_insert(layer);
+    }
+
+    /// Takes an image, all of whose layers are there.
+    pub(crate) fn put(&mut self, image: NewImage) -> Result<(), ImagesError> {
+        let document = Document::parse(&image.config)?;
+        let layers = chain_ids(document.diff_ids());
         let mut size_bytes = 0;
-        for ((chain, diff_id), member) in chains.iter().zip(document.diff_ids()).zip(members) {
-            size_bytes += self.layer(spool, chain, diff_id, member)?;
+        for (index, chain) in layers.iter().enumerate() {
+            size_bytes += self.content_bytes(chain)?.ok_or(ImagesError::MissingLayer(index))?;
         }
-        self.images.push(Ready {
-            id: Digest::of(image.config).to_string(),
-            record: ImageRecord {
-                layers: chains,
-                size_bytes,
-                created_nanos: document.created_nanos().unwrap_or_default(),
-                tagged_nanos: 0,
-            },
-            config: image.config.to_owned(),
-            references: image.references.to_owned(),
-        });
+        let created_nanos = document.created_nanos().unwrap_or_default();
+        let record = ImageRecord { layers, size_bytes, created_nanos, tagged_nanos: 0 };
+        self.images.push(Ready { id: Digest::of(&image.config).to_string(), record, image });
         Ok(())
     }
 
     /// The images under each of their references, in order.
     pub(crate) fn loaded(&self) -> Vec<LoadedImage> {
         let mut loaded = Vec::new();
-        for image in &self.images {
-            let named = |reference| LoadedImage { id: image.id.clone(), reference };
+        for Ready { id, image, .. } in &self.images {
+            let named = |reference| LoadedImage { id: id.clone(), reference };
             if image.references.is_empty() {
                 loaded.push(named(None));
             }
@@ -99,49 +151,54 @@ impl<'a> Installation<'a> {
 
     /// Makes it last: data, names, catalogue, in this order.
     pub(crate) fn commit(mut self, builtin: Option<&Digest>) -> Result<(), ImagesError> {
-        let folder = self.store.layers_folder();
-        if !self.built.is_empty() {
-            let open = fs::File::open(&folder).map_err(at("open", &folder))?;
-            rustix::fs::syncfs(&open).map_err(|error| at("sync", &folder)(error.into()))?;
-        }
-        let mut layers = Vec::new();
-        for (chain, (record, temporary)) in std::mem::take(&mut self.built) {
-            let place = self.store.layer_folder(&chain);
-            // If another load was faster, its folder has the same content and ours goes.
-            match fs::rename(&temporary.0, &place) {
-                Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {}
-                moved => moved.map_err(at("move into place", &place))?,
-            }
-            layers.push((chain, record));
-        }
-        sync_folder(&folder)?;
+        let layers = self.place_layers()?;
+        moment();
         self.store.0.catalogue.write(|change| {
             for (chain, record) in &layers {
                 change.put_layer(chain, record)?;
             }
             for image in &self.images {
-                let known = change.image(&image.id)?;
-                let mut record =
-                    ImageRecord { tagged_nanos: known.map_or(0, |known| known.tagged_nanos), ..image.record.clone() };
-                change.put_image(&image.id, &record)?;
-                change.put_config(&image.id, &image.config)?;
-                for reference in &image.references {
-                    record.tagged_nanos = now_nanos();
-                    put_tag(change, &image.id, record.clone(), reference)?;
-                }
+                image.record(change)?;
             }
             if let Some(digest) = builtin {
                 change.note_builtin(&digest.to_string())?;
             }
-            Ok(())
-        })
+            moment();
+            Ok::<_, ImagesError>(())
+        })?;
+        moment();
+        Ok(())
     }
 
-    fn check(&self, document: &Document, members: &[&str]) -> Result<(), ImagesError> {
+    /// Moves new layers to their places, durably.
+    fn place_layers(&mut self) -> Result<Vec<(String, LayerRecord)>, ImagesError> {
+        let folder = self.store.layers_folder();
+        if !self.built.is_empty() {
+            let open = fs::File::open(&folder).map_err(at("open", &folder))?;
+            moment();
+            rustix::fs::syncfs(&open).map_err(|error| at("sync", &folder)(error.into()))?;
+            moment();
+        }
+        let mut layers = Vec::new();
+        for (chain, layer) in std::mem::take(&mut self.built) {
+            let place = self.store.layer_folder(&chain);
+            // If another load was faster, its folder has the same content and ours goes.
+            match fs::rename(&layer.folder.0, &place) {
+                Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {}
+                moved => moved.map_err(at("move into place", &place))?,
+            }
+            moment();
+            layers.push((chain, layer.record));
+        }
+        sync_folder(&folder)?;
+        Ok(layers)
+    }
+
+    fn check(&self, document: &Document, layers: usize) -> Result<(), ImagesError> {
         if document.os != "linux" && !document.os.is_empty() {
             return Err(ImagesError::WrongSystem(document.os.clone()));
         }
-        let (layers, expected) = (members.len(), document.diff_ids().len());
+        let expected = document.diff_ids().len();
         if layers != expected {
             return Err(ImagesError::Archive(format!(
                 "invalid manifest, layers length mismatch: expected {expected}, got {layers}"
@@ -158,15 +215,8 @@ impl<'a> Installation<'a> {
         Ok(())
     }
 
-    /// Fails before anything is written if the members alone do not fit.
-    fn check_space(&self, spool: &Spool, chains: &[String], members: &[&str]) -> Result<(), ImagesError> {
-        let view = self.store.0.catalogue.read()?;
-        let mut needed_bytes = 0;
-        for (chain, member) in chains.iter().zip(members) {
-            if view.layer(chain)?.is_none() && !self.built.contains_key(chain) {
-                needed_bytes += spool.size(member)?;
-            }
-        }
+    /// Fails before anything is written if the layers as they come do not fit.
+    pub(crate) fn check_space(&self, needed_bytes: u64) -> Result<(), ImagesError> {
         let free_bytes = self.store.free_bytes()?;
         if needed_bytes > free_bytes {
             let what = "unpacking the layers".to_owned();
@@ -175,46 +225,58 @@ impl<'a> Installation<'a> {
         Ok(())
     }
 
-    /// Builds a layer unless it is there. Returns the bytes of its files.
-    fn layer(&mut self, spool: &Spool, chain: &str, diff_id: &Digest, member: &str) -> Result<u64, ImagesError> {
-        if let Some((record, _)) = self.built.get(chain) {
-            return Ok(record.content_bytes);
+    /// Bytes of a layer's files, if it is there.
+    fn content_bytes(&self, chain: &str) -> Result<Option<u64>, ImagesError> {
+        if let Some(layer) = self.built.get(chain) {
+            return Ok(Some(layer.record.content_bytes));
         }
-        if let Some(record) = self.store.0.catalogue.read()?.layer(chain)? {
-            return Ok(record.content_bytes);
-        }
-        let size = spool.size(member)?;
-        let (record, temporary) = build_layer(self.store, spool, member, Some(diff_id))
-            .map_err(|error| self.store.explain_full(error, "unpacking the layers", size, 0))?;
-        let bytes = record.content_bytes;
-        self.built.insert(chain.to_owned(), (record, temporary));
-        Ok(bytes)
-    }
-
-    /// Builds the one layer of an import, whose digest nobody knows yet. Returns it.
-    pub(crate) fn first_layer(&mut self, spool: &Spool, member: &str) -> Result<Digest, ImagesError> {
-        let size = spool.size(member)?;
-        let (record, temporary) = build_layer(self.store, spool, member, None)
-            .map_err(|error| self.store.explain_full(error, "unpacking the layers", size, 0))?;
-        let diff_id = record.diff_id.clone();
-        self.built.insert(diff_id.to_string(), (record, temporary));
-        Ok(diff_id)
+        Ok(self.store.0.catalogue.read()?.layer(chain)?.map(|record| record.content_bytes))
     }
 }
 
-fn build_layer(
+impl Ready {
+    /// Writes it down; what is known already of where it is to be found stays if it is the same manifest.
+    fn record(&self, change: &Change) -> Result<(), ImagesError> {
+        let known = change.image(&self.id)?;
+        let mut record = self.record.clone();
+        record.tagged_nanos = known.map_or(0, |known| known.tagged_nanos);
+        change.put_image(&self.id, &record)?;
+        change.put_config(&self.id, &self.image.config)?;
+        for reference in &self.image.references {
+            record.tagged_nanos = now_nanos();
+            put_tag(change, &self.id, record.clone(), reference)?;
+        }
+        if let Some(parent) = &self.image.parent {
+            change.put_parent(&self.id, parent)?;
+        }
+        if let Some(origin) = &self.image.origin {
+            let mut origin = origin.clone();
+            if let Some(known) = change.origin(&self.id)?.filter(|known| known.manifest == origin.manifest) {
+                let new = std::mem::replace(&mut origin.repositories, known.repositories);
+                let new = new.into_iter().filter(|repository| !origin.repositories.contains(repository));
+                let new: Vec<String> = new.collect();
+                origin.repositories.extend(new);
+            }
+            change.put_origin(&self.id, &origin)?;
+        }
+        Ok(())
+    }
+}
+
+/// Builds a layer from its tar, which may be compressed and has at least `known_bytes`.
+pub(crate) fn build_layer(
     store: &ImageStore,
-    spool: &Spool,
-    member: &str,
+    source: impl Read + Send,
     expected: Option<&Digest>,
-) -> Result<(LayerRecord, Temporary), ImagesError> {
-    let temporary = Temporary(ImageStore::temporary(&store.layers_folder())?);
+    known_bytes: u64,
+) -> Result<NewLayer, ImagesError> {
+    let folder = Temporary(ImageStore::temporary(&store.layers_folder())?);
     let config = &store.0.config;
-    // The member was found before; what `open` could still say of it is no error of reading.
-    let open = || spool.open(member).map_err(std::io::Error::other);
-    let built = build(open, &temporary.0, expected, config.privilege, &config.limits)?;
+    let built = build(source, &folder.0, expected, config.privilege, &config.limits)
+        .map_err(|error| store.explain_full(error.into(), "unpacking the layers", known_bytes, 0))?;
+    moment();
     let record = LayerRecord { diff_id: built.diff_id, tar_bytes: built.tar_bytes, content_bytes: built.content_bytes };
-    Ok((record, temporary))
+    Ok(NewLayer { record, folder })
 }
 
 fn chain_ids(diff_ids: &[Digest]) -> Vec<String> {

@@ -17,7 +17,7 @@ use std::{collections::BTreeSet, io::Read};
 
 use serde::de::DeserializeOwned;
 
-pub(super) use install::{Installation, NewImage};
+pub(super) use install::{Installation, NewImage, build_layer};
 pub(super) use spool::Spool;
 
 use super::digest::Digest;
@@ -69,10 +69,10 @@ impl ImageStore {
             return Err(ImagesError::Archive("neither manifest.json nor index.json is in it".to_owned()));
         };
         let mut installation = Installation::new(self);
-        for image in &found {
+        for image in found {
             let layers = image.layers.iter().map(String::as_str).collect::<Vec<_>>();
-            let new = NewImage { config: &image.config, references: &image.references };
-            installation.add(spool, &new, &layers)?;
+            let new = NewImage { config: image.config, references: image.references, origin: None, parent: None };
+            installation.add(spool, new, &layers)?;
         }
         let loaded = installation.loaded();
         installation.commit(builtin)?;

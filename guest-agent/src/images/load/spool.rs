@@ -51,17 +51,6 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Takes in bytes as they are: one member, called `name`.
-    pub(crate) fn fill_raw(store: &ImageStore, source: impl Read, name: &str) -> Result<Self, ImagesError> {
-        let mut spool = Self::new(store)?;
-        let mut bytes = 0;
-        copy(store, source, &spool.file, &mut bytes).map_err(|error| {
-            store.explain_full(LayerError::from(TapeError::Read(error)).into(), "the archive", bytes, bytes)
-        })?;
-        spool.members.insert(name.to_owned(), Member::File(Range { start: 0, size: bytes }));
-        Ok(spool)
-    }
-
     fn new(store: &ImageStore) -> Result<Self, ImagesError> {
         let path = ImageStore::temporary(&store.spool_folder())?;
         let file = File::options().read(true).write(true).create_new(true).open(&path).map_err(at("make", &path))?;
@@ -197,15 +186,6 @@ impl<R: Read> Read for Tee<'_, R> {
         self.file.write_all(&buffer[..count])?;
         Ok(count)
     }
-}
-
-/// Copies all of `source`; `bytes` says how far it came.
-fn copy(store: &ImageStore, source: impl Read, file: &File, bytes: &mut u64) -> io::Result<()> {
-    let mut tee = Tee::new(source, file, store);
-    let copied = io::copy(&mut tee, &mut io::sink());
-    *bytes = tee.bytes;
-    copied?;
-    tee.finish()
 }
 
 /// A member's name without "./" and the like.

@@ -1,32 +1,34 @@
-//! Runs docker-py's own tests against Cove: `make yardstick`. Their code is not ours and not in this repository; the script
-//! that calls this has fetched it.
+//! Runs the tests of other projects' clients against Cove: `make yardstick`. Their code is not ours and not in this
+//! repository; the script that calls this has fetched it.
 //!
-//! The tests that are expected to pass stand in tests/yardstick/expected.txt, one name a line. One of them that fails is a
-//! failure; one that passes and is not there is said, so that it can be added.
+//! * [`docker_py`], [`bollard`] — how the tests of each are run, and what they need.
+//! * [`expectations`] — which tests pass against a real dockerd, and which of them not against Cove, for what reason.
+//!
+//! With COVE_TEST_DOCKERD, the socket of a dockerd, they run against that: so the lists are made.
+
+mod bollard;
+mod docker_py;
+mod expectations;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     env, fs,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use cove_tests::{command::Done, image, world::World};
+use cove_tests::{
+    command::{self, Done},
+    image,
+    registry::Registry,
+    world::World,
+};
+use expectations::Expectations;
 
-/// The image that docker-py's tests run. What they need of it, busybox has.
-const IMAGE: &str = "alpine:3.10";
-
-/// The files of tests that are about containers, execs and volumes.
-const FILES: [&str; 6] = [
-    "tests/integration/api_container_test.py",
-    "tests/integration/api_exec_test.py",
-    "tests/integration/api_healthcheck_test.py",
-    "tests/integration/api_volume_test.py",
-    "tests/integration/models_containers_test.py",
-    "tests/integration/models_volumes_test.py",
-];
+/// Whether each test that ran has passed, by its name.
+type Verdicts = BTreeMap<String, bool>;
 
 fn main() -> ExitCode {
     match run() {
@@ -43,72 +45,52 @@ fn main() -> ExitCode {
 /// Says whether all that is expected to pass has passed.
 fn run() -> Result<bool> {
     let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
-    let [python, tests, expected] = &arguments[..] else {
-        bail!("usage: yardstick PYTHON FOLDER-OF-DOCKER-PY EXPECTED");
+    let [lists, python, docker_py, bollard] = &arguments[..] else {
+        bail!("usage: yardstick LISTS PYTHON FOLDER-OF-DOCKER-PY FOLDER-OF-BOLLARD");
     };
-    let expected = fs::read_to_string(expected).with_context(|| format!("read {}", expected.display()))?;
-    let expected: BTreeSet<&str> = expected.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let world = World::running()?;
-    let root = image::root_tar(&[])?;
-    let config = serde_json::json!({ "Cmd": ["/bin/sh"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] });
-    world.docker_with(&["load"], &image::docker_archive(IMAGE, &root, config)?).and_then(Done::ok)?;
+    let registry = Registry::open()?;
+    publish(&registry)?;
+    name_images(&world)?;
+    let of_python = compare(&world, &lists.join("docker-py.txt"), &docker_py::run(&world, python, docker_py)?)?;
+    let of_bollard = compare(&world, &lists.join("bollard.txt"), &bollard::run(&world, &registry, bollard)?)?;
+    Ok(of_python && of_bollard)
+}
+
+/// Says what differs from a list; whether nothing does.
+fn compare(world: &World, list: &Path, verdicts: &Verdicts) -> Result<bool> {
+    ensure!(!verdicts.is_empty(), "no test of {} has run", list.display());
+    let text = fs::read_to_string(list).with_context(|| format!("read {}", list.display()))?;
+    Expectations::read(&text)?.report(verdicts, world.is_cove(), &mut io::stdout().lock())
+}
+
+/// The images that docker-py's tests run. What they need of alpine, busybox has.
+fn name_images(world: &World) -> Result<()> {
+    world.docker_with(&["load"], &archive(docker_py::IMAGE, &[])?).and_then(Done::ok)?;
     for name in ["alpine:latest", "busybox:latest"] {
-        world.docker(&["tag", IMAGE, name])?.ok()?;
+        world.docker(&["tag", docker_py::IMAGE, name])?.ok()?;
     }
-
-    let mut pytest = world.command(python);
-    pytest.current_dir(tests).args([
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "-q",
-        "-rA",
-        "--tb=line",
-        "--timeout=90",
-    ]);
-    let output = pytest.args(FILES).output().with_context(|| format!("start {}", python.display()))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let verdicts = verdicts(&said);
-    ensure!(!verdicts.is_empty(), "pytest ran nothing:\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    report(&verdicts, &expected)
+    Ok(())
 }
 
-/// The verdict of each test: "PASSED tests/integration/x_test.py::Class::name - why".
-fn verdicts(said: &str) -> BTreeMap<&str, &str> {
-    let verdict = |line: &'_ str| -> Option<(usize, usize)> {
-        let verdict =
-            ["PASSED", "FAILED", "ERROR", "XFAIL", "XPASS"].into_iter().find(|word| line.starts_with(word))?;
-        let rest = line[verdict.len()..].strip_prefix(' ')?;
-        let name = rest.split(" - ").next()?.trim_end();
-        name.contains("::").then_some((verdict.len(), name.len()))
-    };
-    said.lines()
-        .filter_map(|line| {
-            let (verdict, name) = verdict(line)?;
-            Some((&line[verdict + 1..verdict + 1 + name], &line[..verdict]))
-        })
-        .collect()
+/// The images that bollard's tests pull.
+fn publish(registry: &Registry) -> Result<()> {
+    for (name, files) in bollard::IMAGES {
+        registry.put(&archive(name, files)?, name, "v2s2")?;
+    }
+    Ok(())
 }
 
-fn report(verdicts: &BTreeMap<&str, &str>, expected: &BTreeSet<&str>) -> Result<bool> {
-    let mut out = io::stdout().lock();
-    let mut lost = 0;
-    for (name, verdict) in verdicts {
-        let note = match (*verdict == "PASSED", expected.contains(name)) {
-            (true, true) | (false, false) => "",
-            (true, false) => "  (not expected: add it)",
-            (false, true) => "  (expected to pass)",
-        };
-        writeln!(out, "{verdict:<7} {name}{note}")?;
-    }
-    for name in expected {
-        if verdicts.get(name) != Some(&"PASSED") {
-            lost += 1;
-            writeln!(out, "lost: {name}")?;
-        }
-    }
-    let passed = verdicts.values().filter(|verdict| **verdict == "PASSED").count();
-    writeln!(out, "{passed} of {} pass; {lost} of {} that are expected to do not", verdicts.len(), expected.len())?;
-    Ok(lost == 0)
+fn archive(name: &str, files: &[bollard::TextFile]) -> Result<Vec<u8>> {
+    let files: Vec<_> = files.iter().map(|(path, text, mode)| (*path, text.as_bytes().to_vec(), *mode)).collect();
+    let config = serde_json::json!({ "Cmd": ["/bin/sh"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] });
+    image::docker_archive(name, &image::root_tar(&files)?, config)
+}
+
+/// Runs a command of a suite; what it says is for the suite to read.
+fn output(mut command: std::process::Command, folder: &Path) -> Result<String> {
+    let what = command::shown(&command);
+    let output = command.current_dir(folder).output().with_context(|| format!("start {what}"))?;
+    ensure!(!output.stdout.is_empty(), "{what} said nothing but: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

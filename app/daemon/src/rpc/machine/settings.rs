@@ -74,10 +74,10 @@ pub(super) fn began_with(config: &MachineConfig) -> Option<Settings> {
     Settings::load(&file, config.host).ok()
 }
 
-/// Whether the present run began with another size than this. The grace is read at each stop.
+/// Whether the present run began with other settings than these. The grace is read at each stop.
 fn differs(config: &MachineConfig, settings: &Settings) -> bool {
-    let size = |of: &Settings| (of.cpus, of.memory_bytes, of.disk_bytes);
-    began_with(config).is_some_and(|began_with| size(&began_with) != size(settings))
+    let at_start = |of: &Settings| Settings { grace_seconds: 0, ..of.clone() };
+    began_with(config).is_some_and(|began_with| at_start(&began_with) != at_start(settings))
 }
 
 /// Why settings were not changed.
@@ -116,6 +116,7 @@ fn change(
         memory_bytes: request.memory_bytes.unwrap_or(present.memory_bytes),
         disk_bytes: request.disk_bytes.unwrap_or(present.disk_bytes),
         grace_seconds: request.grace_seconds.unwrap_or(present.grace_seconds),
+        user_namespaces: request.user_namespaces.unwrap_or(present.user_namespaces),
     };
     let disk = disk_bytes(data_disk);
     if let Some(asked) = request.disk_bytes.filter(|asked| *asked < disk) {
@@ -142,8 +143,8 @@ fn limits(host: HostResources, disk_bytes: u64) -> SettingsLimits {
 }
 
 fn encode(settings: &Settings) -> MachineSettings {
-    let Settings { cpus, memory_bytes, disk_bytes, grace_seconds } = *settings;
-    MachineSettings { cpus, memory_bytes, disk_bytes, grace_seconds }
+    let Settings { cpus, memory_bytes, disk_bytes, grace_seconds, user_namespaces } = *settings;
+    MachineSettings { cpus, memory_bytes, disk_bytes, grace_seconds, user_namespaces }
 }
 
 #[cfg(test)]

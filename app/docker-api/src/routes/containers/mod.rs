@@ -1,7 +1,10 @@
 //! Containers, a file per verb.
 
+pub(super) mod archive;
 pub(super) mod attach;
+pub(super) mod changes;
 pub(super) mod create;
+pub(super) mod export;
 pub(super) mod inspect;
 pub(super) mod kill;
 pub(super) mod list;

@@ -1,4 +1,4 @@
-//! `POST /images/create`: importing the tar of a file system. Pulling, which has the same path, comes with the registry.
+//! `POST /images/create?fromSrc=-`: an image of the tar of a file system.
 
 use cove_proto::v1::{self, import_image_request::Message};
 use futures::StreamExt as _;
@@ -7,17 +7,10 @@ use serde_json::json;
 use crate::call::{Call, Upload};
 use crate::error::{Error, unsupported};
 use crate::reply::Reply;
-use crate::routes::images::{load, tag};
+use crate::routes::images::{lines, tag};
 
 /// Makes an image from the body.
-pub(in crate::routes) async fn import(call: Call) -> Result<Reply, Error> {
-    let image = call.query.get("fromImage");
-    if !image.is_empty() {
-        return Err(Error::NotImplemented(format!(
-            "cannot pull {}: pulling is not supported by this version of Cove yet; use docker load or docker import",
-            tag::reference(image, call.query.get("tag"))
-        )));
-    }
+pub(super) async fn import(call: Call) -> Result<Reply, Error> {
     if call.query.get("fromSrc") != "-" {
         return Err(unsupported("importing from a URL"));
     }
@@ -35,6 +28,6 @@ pub(in crate::routes) async fn import(call: Call) -> Result<Reply, Error> {
     let data = pieces.map(|data| v1::ImportImageRequest { message: Some(Message::Data(data)) });
     let requests = futures::stream::once(std::future::ready(first)).chain(data);
     let imported = Upload::during(broken, async move { images.import_image(requests).await });
-    let line = Ok::<_, Error>(load::line(&json!({"status": imported.await?.into_inner().id})));
+    let line = Ok::<_, Error>(lines::line(&json!({"status": imported.await?.into_inner().id})));
     Ok(Reply::stream("application/json", futures::stream::once(std::future::ready(line))))
 }

@@ -18,6 +18,8 @@ pub(in crate::routes) async fn list(call: Call) -> Result<Reply, Error> {
     let request = v1::ListImagesRequest { filters: call.query.filters()? };
     let images = call.images().list_images(request).await?.into_inner().images;
     let counted = call.version >= COUNTED;
-    let rows = images.iter().map(|image| image::summary(image, counted));
+    let all = call.query.flag("all");
+    let shown = images.iter().filter(|row| all || !image::is_intermediate(row, &images));
+    let rows = shown.map(|image| image::summary(image, counted));
     Ok(Reply::json(StatusCode::OK, &Value::Array(rows.collect())))
 }

@@ -5,11 +5,12 @@
 use bytes::Bytes;
 use cove_proto::v1;
 use futures::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::call::{Call, Upload};
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::routes::images::lines::{failed, line};
 use crate::routes::images::refuse_platform;
 
 /// Loads the images of an archive. Errors are part of the stream, as in dockerd.
@@ -41,14 +42,4 @@ pub(in crate::routes) async fn load(call: Call) -> Result<Reply, Error> {
 fn loaded(image: &v1::LoadImagesResponse) -> Bytes {
     let what = if image.untagged { "Loaded image ID" } else { "Loaded image" };
     line(&json!({"stream": format!("{what}: {}\n", image.reference)}))
-}
-
-fn failed(status: &tonic::Status) -> Bytes {
-    let message = crate::error::chain(status);
-    line(&json!({"errorDetail": {"message": message}, "error": message}))
-}
-
-/// A message of a progress stream ends with both control characters.
-pub(super) fn line(value: &Value) -> Bytes {
-    Bytes::from(format!("{value}\r\n"))
 }

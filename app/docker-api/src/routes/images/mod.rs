@@ -1,12 +1,19 @@
-//! Images, a file per verb.
+//! Images, a file per verb. `lines` — what progress streams are made of.
 
+pub(super) mod commit;
+pub(super) mod create;
 pub(super) mod history;
-pub(super) mod import;
+mod import;
 pub(super) mod inspect;
+mod lines;
 pub(super) mod list;
 pub(super) mod load;
+pub(super) mod prune;
+mod pull;
+pub(super) mod push;
 pub(super) mod remove;
 pub(super) mod save;
+pub(super) mod search;
 pub(super) mod tag;
 
 use crate::call::Call;

@@ -7,13 +7,16 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::shapes::list_or_null;
 use crate::timestamps;
 
 /// Answers with what `docker info` prints.
 pub(in crate::routes) async fn get(call: Call) -> Result<Reply, Error> {
     let guest = call.guest().get_guest(v1::GetGuestRequest {}).await?.into_inner();
     let machine = call.machine().get_machine(v1::GetMachineRequest {}).await?.into_inner();
+    let registries = call.registry().get_registry_settings(v1::GetRegistrySettingsRequest {}).await?.into_inner();
     let mut info = shape(&guest, &call.shared.host.daemon_version);
+    info["RegistryConfig"] = registry_config(&registries.settings.unwrap_or_default());
     let warnings = machine.status.unwrap_or_default().warnings.into_iter().chain(guest.warnings);
     let warnings: Vec<_> = warnings.map(|warning| format!("WARNING: {warning}")).collect();
     info["Warnings"] = if warnings.is_empty() { Value::Null } else { json!(warnings) };
@@ -51,7 +54,7 @@ fn shape(guest: &v1::GetGuestResponse, version: &str) -> Value {
         "NEventsListener": 0,
     });
     merge(&mut info, platform(guest));
-    merge(&mut info, fixed(version));
+    merge(&mut info, runtime(guest, version));
     info
 }
 
@@ -63,7 +66,8 @@ fn platform(guest: &v1::GetGuestResponse) -> Value {
         "OSType": "linux",
         "Architecture": machine_word(&guest.arch),
         "IndexServerAddress": "https://index.docker.io/v1/",
-        "RegistryConfig": {"IndexConfigs": {}, "InsecureRegistryCIDRs": [], "Mirrors": null},
+        // Filled in by the caller, in this place.
+        "RegistryConfig": null,
         "NCPU": guest.cpus,
         "MemTotal": guest.memory_bytes,
         "GenericResources": null,
@@ -77,7 +81,29 @@ fn platform(guest: &v1::GetGuestResponse) -> Value {
     })
 }
 
-fn fixed(version: &str) -> Value {
+/// How registries are asked, as dockerd shows it: networks apart from hosts, and the loopback network always among them.
+fn registry_config(settings: &v1::RegistrySettings) -> Value {
+    let (networks, hosts): (Vec<&String>, Vec<&String>) =
+        settings.insecure.iter().partition(|entry| entry.contains('/'));
+    let loopback = ["::1/128", "127.0.0.0/8"].into_iter();
+    let networks: Vec<&str> = loopback.chain(networks.into_iter().map(String::as_str)).collect();
+    // dockerd writes the addresses of mirrors with a slash at their end.
+    let mirrors: Vec<String> =
+        settings.mirrors.iter().map(|mirror| format!("{}/", mirror.trim_end_matches('/'))).collect();
+    let index = |name: &str, is_official: bool, mirrors: &[String]| json!({"Mirrors": mirrors, "Name": name, "Official": is_official, "Secure": is_official});
+    let mut indexes = serde_json::Map::new();
+    for host in hosts {
+        indexes.insert(host.clone(), index(host, false, &[]));
+    }
+    indexes.insert("docker.io".to_owned(), index("docker.io", true, &mirrors));
+    json!({
+        "IndexConfigs": indexes,
+        "InsecureRegistryCIDRs": networks,
+        "Mirrors": list_or_null(&mirrors),
+    })
+}
+
+fn runtime(guest: &v1::GetGuestResponse, version: &str) -> Value {
     json!({
         "ServerVersion": version,
         "Runtimes": {"cove": {"path": "cove-guest"}},
@@ -97,9 +123,18 @@ fn fixed(version: &str) -> Value {
         "ContainerdCommit": {"ID": ""},
         "RuncCommit": {"ID": ""},
         "InitCommit": {"ID": ""},
-        "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
+        "SecurityOptions": security_options(guest),
         "CDISpecDirs": null,
     })
+}
+
+fn security_options(guest: &v1::GetGuestResponse) -> Value {
+    let mut options = vec!["name=seccomp,profile=builtin", "name=cgroupns"];
+    if guest.user_namespaces {
+        // In dockerd's order.
+        options.insert(1, "name=userns");
+    }
+    json!(options)
 }
 
 /// `uname -m` for Go's word.

@@ -48,8 +48,14 @@ pub(super) fn running() -> v1::Container {
             resolv_conf: "/r".into(),
             log: "/l".into(),
         }),
+        networks: on("none"),
         ..Default::default()
     }
+}
+
+/// A network that it is on.
+fn on(network: &str) -> Vec<v1::NetworkEndpoint> {
+    vec![v1::NetworkEndpoint { network: network.into(), ..Default::default() }]
 }
 
 /// `docker run -d --name ht --health-cmd "echo before; sleep 100" --health-timeout 1s --restart on-failure:2 ...`, running.
@@ -149,6 +155,7 @@ pub(super) fn with_limits() -> v1::Container {
         files: running().files,
         writable_bytes: Some(0),
         rootfs_bytes: Some(1_982_305),
+        networks: on("bridge"),
         ..Default::default()
     }
 }
@@ -164,6 +171,7 @@ pub(super) fn created() -> v1::Container {
         image_id: IMAGE_ID.into(),
         path: "true".into(),
         state: Some(v1::ContainerState { status: ContainerStatus::Created.into(), ..Default::default() }),
+        networks: on("bridge"),
         ..Default::default()
     }
 }

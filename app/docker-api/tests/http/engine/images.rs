@@ -9,6 +9,30 @@ use super::{Answers, Shared, canned};
 impl v1::images_server::Images for Shared {
     type LoadImagesStream = Answers<v1::LoadImagesResponse>;
     type SaveImagesStream = Answers<v1::SaveImagesResponse>;
+    type ReceiveImageStream = Answers<v1::ReceiveImageResponse>;
+    type ReceiveLayerStream = Answers<v1::ReceiveLayerResponse>;
+    type SendLayerStream = Answers<v1::SendLayerResponse>;
+
+    async fn receive_image(
+        &self,
+        _request: Request<Streaming<v1::ReceiveImageRequest>>,
+    ) -> Result<Response<Self::ReceiveImageStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn receive_layer(
+        &self,
+        _request: Request<Streaming<v1::ReceiveLayerRequest>>,
+    ) -> Result<Response<Self::ReceiveLayerStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn send_layer(
+        &self,
+        _request: Request<v1::SendLayerRequest>,
+    ) -> Result<Response<Self::SendLayerStream>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
 
     async fn load_images(
         &self,
@@ -96,5 +120,21 @@ impl v1::images_server::Images for Shared {
         let step = |what| v1::RemovedImage { what: Some(what) };
         let removed = vec![step(What::Untagged(request.into_inner().image)), step(What::Deleted("sha256:1".into()))];
         Ok(Response::new(v1::RemoveImageResponse { removed }))
+    }
+
+    async fn prune_images(
+        &self,
+        request: Request<v1::PruneImagesRequest>,
+    ) -> Result<Response<v1::PruneImagesResponse>, Status> {
+        self.note(format!("prune {:?}", request.into_inner().filters.keys().collect::<Vec<_>>()));
+        let removed = vec![v1::RemovedImage { what: Some(What::Deleted("sha256:1".into())) }];
+        Ok(Response::new(v1::PruneImagesResponse { removed, freed_bytes: 7 }))
+    }
+
+    async fn check_store(
+        &self,
+        _request: Request<v1::CheckStoreRequest>,
+    ) -> Result<Response<v1::CheckStoreResponse>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
     }
 }

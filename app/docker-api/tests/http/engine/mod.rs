@@ -6,9 +6,11 @@ mod canned;
 mod containers;
 mod events;
 mod execs;
+mod files;
 mod host;
 mod images;
 mod networks;
+mod registry;
 mod volumes;
 
 use std::pin::Pin;
@@ -45,10 +47,12 @@ impl Fake {
         let routes = tonic::service::Routes::new(v1::containers_server::ContainersServer::new(handle()))
             .add_service(v1::execs_server::ExecsServer::new(handle()))
             .add_service(v1::events_server::EventsServer::new(handle()))
+            .add_service(v1::files_server::FilesServer::new(handle()))
             .add_service(v1::images_server::ImagesServer::new(handle()))
             .add_service(v1::networks_server::NetworksServer::new(handle()))
             .add_service(v1::volumes_server::VolumesServer::new(handle()))
             .add_service(v1::machine_server::MachineServer::new(handle()))
+            .add_service(v1::registry_server::RegistryServer::new(handle()))
             .add_service(v1::guest_server::GuestServer::new(handle()));
         let routes = tower::util::MapRequest::new(routes, |request: http::Request<tonic::body::Body>| request);
         Engine::new(routes.map_err(|never| match never {}))

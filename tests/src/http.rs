@@ -1,5 +1,5 @@
-//! HTTP/1.1 on a stream: one request after another, whole bodies in memory. Enough for a bench, and with no part in
-//! what is measured.
+//! HTTP/1.1 on a stream: one request after another, whole bodies in memory. Enough for a bench, of
+//! whose measurement it is no part, and for tests that ask more often than a command could be started.
 
 use std::io::{BufRead, BufReader, Read, Write};
 
@@ -9,27 +9,31 @@ use anyhow::{Context as _, Result, bail};
 const CHUNK: usize = 16 * 1024;
 
 /// A connection to an HTTP server.
-pub(crate) struct Connection<S: Read + Write> {
+#[derive(Debug)]
+pub struct Connection<S: Read + Write> {
     stream: BufReader<S>,
 }
 
 /// An answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// The status code.
-    pub(crate) status: u16,
+    pub status: u16,
     /// The whole body.
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl<S: Read + Write> Connection<S> {
     /// Takes a stream that is connected to a server.
-    pub(crate) fn new(stream: S) -> Self {
+    pub fn new(stream: S) -> Self {
         Self { stream: BufReader::new(stream) }
     }
 
     /// Sends a request and reads the answer.
-    pub(crate) fn request(&mut self, method: &str, path: &str, media_type: &str, body: &[u8]) -> Result<Answer> {
+    ///
+    /// # Errors
+    /// If the connection ends before that, or what comes is no answer.
+    pub fn request(&mut self, method: &str, path: &str, media_type: &str, body: &[u8]) -> Result<Answer> {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: docker\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\r\n",
             body.len()

@@ -1,44 +1,51 @@
-//! `cove.v1.Images`. The store blocks, so each call runs on a thread that may; archives stream through a few chunks, and
-//! whoever is slower sets the pace.
+//! `cove.v1.Images`. The store blocks, so each call runs on a thread that may.
+//!
+//! * [`receive`] — images that come from the host, layer by layer.
 
-use std::io::{self, Read, Write};
+mod receive;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use prost_types::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use cove_proto::v1::{
     self, GetImageRequest, GetImageResponse, Image, ImportImageRequest, ImportImageResponse, ListImagesRequest,
-    ListImagesResponse, LoadImagesRequest, LoadImagesResponse, RemoveImageRequest, RemoveImageResponse, RemovedImage,
-    SaveImagesRequest, SaveImagesResponse, TagImageRequest, TagImageResponse, import_image_request::Message,
-    removed_image::What,
+    ListImagesResponse, LoadImagesRequest, LoadImagesResponse, ReceiveImageRequest, ReceiveImageResponse,
+    ReceiveLayerRequest, ReceiveLayerResponse, RemoteLayer, RemoveImageRequest, RemoveImageResponse, RemovedImage,
+    SaveImagesRequest, SaveImagesResponse, SendLayerRequest, SendLayerResponse, TagImageRequest, TagImageResponse,
+    import_image_request::Message, removed_image::What,
 };
 
+use super::chunks;
 use super::error::missing;
 use crate::{
     containers::chain,
-    images::{ImageStore, ImageSummary, ImagesError, ImportRequest, Kind, LoadedImage, Removed},
+    images::{
+        self, ImageStore, ImageSummary, ImagesError, ImportRequest, Kind, LayerCompression, LoadedImage, Removed,
+    },
 };
 
-/// Chunks on their way between the client and the store.
-const CHUNKS: usize = 8;
-/// Size of the chunks that an archive is sent in.
-const CHUNK_BYTES: usize = 64 << 10;
+/// Layers that are unpacked at once, whoever sends them: what bounds the memory. dockerd fetches as many.
+const LAYERS: usize = 3;
 
 /// `cove.v1.Images`.
 #[derive(Clone)]
 pub struct ImagesService {
     store: ImageStore,
+    /// A place for each layer that is unpacked.
+    places: Arc<Semaphore>,
 }
 
 impl ImagesService {
     /// The service of this store.
     #[must_use]
     pub fn new(store: ImageStore) -> Self {
-        Self { store }
+        Self { store, places: Arc::new(Semaphore::new(LAYERS)) }
     }
 
     async fn call<T: Send + 'static>(
@@ -55,12 +62,16 @@ impl ImagesService {
 impl v1::images_server::Images for ImagesService {
     type LoadImagesStream = stream::BoxStream<'static, Result<LoadImagesResponse, Status>>;
     type SaveImagesStream = ReceiverStream<Result<SaveImagesResponse, Status>>;
+    type ReceiveImageStream = ReceiverStream<Result<ReceiveImageResponse, Status>>;
+    type ReceiveLayerStream = ReceiverStream<Result<ReceiveLayerResponse, Status>>;
+    type SendLayerStream = ReceiverStream<Result<SendLayerResponse, Status>>;
 
     async fn load_images(
         &self,
         request: Request<Streaming<LoadImagesRequest>>,
     ) -> Result<Response<Self::LoadImagesStream>, Status> {
-        let archive = receive(request.into_inner().map(|message| message.map(|message| Bytes::from(message.data))));
+        let archive =
+            chunks::receive(request.into_inner().map(|message| message.map(|message| Bytes::from(message.data))));
         let loaded = self.call(move |store| store.load(archive)).await?;
         let responses: Vec<_> = loaded.into_iter().map(|image| Ok(loaded_image(image))).collect();
         Ok(Response::new(stream::iter(responses).boxed()))
@@ -72,15 +83,8 @@ impl v1::images_server::Images for ImagesService {
     ) -> Result<Response<Self::SaveImagesStream>, Status> {
         let images = request.into_inner().images;
         let store = self.store.clone();
-        let (sender, receiver) = mpsc::channel(CHUNKS);
-        tokio::task::spawn_blocking(move || {
-            let mut out = Sender { sender: sender.clone(), chunk: Vec::with_capacity(CHUNK_BYTES) };
-            if let Err(error) = store.save(&images, &mut out) {
-                // A client that has gone needs no error.
-                let _gone = sender.blocking_send(Err(error.into()));
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        let sent = chunks::send(|data| SaveImagesResponse { data }, move |out| store.save(&images, out));
+        Ok(Response::new(ReceiverStream::new(sent)))
     }
 
     async fn import_image(
@@ -97,7 +101,7 @@ impl v1::images_server::Images for ImagesService {
             changes: open.changes,
             platform: open.platform,
         };
-        let tar = receive(sent.map(|message| match message?.message {
+        let tar = chunks::receive(sent.map(|message| match message?.message {
             Some(Message::Data(data)) => Ok(Bytes::from(data)),
             _ => Err(missing("data")),
         }));
@@ -127,9 +131,66 @@ impl v1::images_server::Images for ImagesService {
         &self,
         request: Request<RemoveImageRequest>,
     ) -> Result<Response<RemoveImageResponse>, Status> {
-        let RemoveImageRequest { image, force } = request.into_inner();
-        let removed = self.call(move |store| store.remove(&image, force)).await?;
+        let RemoveImageRequest { image, force, keep_parents } = request.into_inner();
+        let remove = move |store: &ImageStore| match keep_parents {
+            true => store.remove(&image, force),
+            false => store.remove_with_parents(&image, force),
+        };
+        let removed = self.call(remove).await?;
         Ok(Response::new(RemoveImageResponse { removed: removed.into_iter().map(step).collect() }))
+    }
+
+    async fn prune_images(
+        &self,
+        request: Request<v1::PruneImagesRequest>,
+    ) -> Result<Response<v1::PruneImagesResponse>, Status> {
+        let filters = request.into_inner().filters.into_iter().map(|(key, list)| (key, list.values)).collect();
+        let pruned = self.call(move |store| store.prune(&filters)).await?;
+        let removed = pruned.removed.into_iter().map(step).collect();
+        Ok(Response::new(v1::PruneImagesResponse { removed, freed_bytes: pruned.freed_bytes }))
+    }
+
+    async fn check_store(
+        &self,
+        request: Request<v1::CheckStoreRequest>,
+    ) -> Result<Response<v1::CheckStoreResponse>, Status> {
+        let content = request.into_inner().content;
+        let report = self.call(move |store| store.check(content)).await?;
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(Response::new(v1::CheckStoreResponse {
+            images: count(report.images),
+            layers: count(report.layers),
+            problems: report.problems,
+        }))
+    }
+
+    async fn receive_image(
+        &self,
+        request: Request<Streaming<ReceiveImageRequest>>,
+    ) -> Result<Response<Self::ReceiveImageStream>, Status> {
+        receive::image(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn receive_layer(
+        &self,
+        request: Request<Streaming<ReceiveLayerRequest>>,
+    ) -> Result<Response<Self::ReceiveLayerStream>, Status> {
+        receive::layer(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn send_layer(&self, request: Request<SendLayerRequest>) -> Result<Response<Self::SendLayerStream>, Status> {
+        let request = request.into_inner();
+        let compression = match request.compression() {
+            v1::LayerCompression::Unspecified | v1::LayerCompression::None => LayerCompression::None,
+            v1::LayerCompression::Gzip => LayerCompression::Gzip,
+        };
+        let store = self.store.clone();
+        let SendLayerRequest { image, diff_id, .. } = request;
+        let sent = chunks::send(
+            |data| SendLayerResponse { data },
+            move |out| store.send_layer(&image, &diff_id, compression, out),
+        );
+        Ok(Response::new(ReceiverStream::new(sent)))
     }
 }
 
@@ -153,13 +214,22 @@ fn image(image: ImageSummary) -> Image {
         layer_bytes: image.layer_bytes,
         config_json: image.config_json,
         containers: image.containers,
+        parent_id: image.parent,
+        manifest: image.manifest,
+        manifest_media_type: image.manifest_media_type,
+        repositories: image.repositories,
+        remote_layers: image.remote_layers.into_iter().map(remote_layer).collect(),
     }
+}
+
+fn remote_layer(images::RemoteLayer { digest, media_type, size_bytes }: images::RemoteLayer) -> RemoteLayer {
+    RemoteLayer { digest: digest.to_string(), media_type, size_bytes }
 }
 
 fn step(step: Removed) -> RemovedImage {
     let what = match step {
         Removed::Untagged(reference) => What::Untagged(reference),
-        Removed::Deleted(digest) => What::Deleted(digest),
+        Removed::Deleted(digest) | Removed::Layer(digest, _) => What::Deleted(digest),
     };
     RemovedImage { what: Some(what) }
 }
@@ -182,70 +252,5 @@ impl From<ImagesError> for Status {
             Kind::Internal => Code::Internal,
         };
         Self::new(code, chain(&error))
-    }
-}
-
-/// Passes a stream of the client on to a thread that blocks.
-fn receive(mut sent: impl stream::Stream<Item = Result<Bytes, Status>> + Send + Unpin + 'static) -> Received {
-    let (sender, chunks) = mpsc::channel(CHUNKS);
-    tokio::spawn(async move {
-        while let Some(chunk) = sent.next().await {
-            // The end of the channel alone would read as the end of the archive: an error says that it is not.
-            let failed = chunk.is_err();
-            if sender.send(chunk).await.is_err() || failed {
-                return;
-            }
-        }
-    });
-    Received { chunks, chunk: Bytes::new() }
-}
-
-/// Reads what a client sends.
-struct Received {
-    chunks: mpsc::Receiver<Result<Bytes, Status>>,
-    chunk: Bytes,
-}
-
-impl Read for Received {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.chunk.is_empty() && !buffer.is_empty() {
-            match self.chunks.blocking_recv() {
-                Some(Ok(chunk)) => self.chunk = chunk,
-                Some(Err(status)) => return Err(io::Error::new(io::ErrorKind::ConnectionAborted, status)),
-                None => return Ok(0),
-            }
-        }
-        let count = buffer.len().min(self.chunk.len());
-        buffer[..count].copy_from_slice(&self.chunk.split_to(count));
-        Ok(count)
-    }
-}
-
-/// Sends what is written to it.
-struct Sender {
-    sender: mpsc::Sender<Result<SaveImagesResponse, Status>>,
-    chunk: Vec<u8>,
-}
-
-impl Sender {
-    fn send(&mut self) -> io::Result<()> {
-        let data = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK_BYTES));
-        let message = Ok(SaveImagesResponse { data });
-        self.sender.blocking_send(message).map_err(|_gone| io::ErrorKind::ConnectionAborted.into())
-    }
-}
-
-impl Write for Sender {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(CHUNK_BYTES - self.chunk.len());
-        self.chunk.extend_from_slice(&bytes[..count]);
-        if self.chunk.len() == CHUNK_BYTES {
-            self.send()?;
-        }
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.chunk.is_empty() { Ok(()) } else { self.send() }
     }
 }

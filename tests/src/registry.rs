@@ -1,0 +1,242 @@
+//! Debian's docker-registry on the loopback network, and a wire before it that can be cut.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::command::{self, Done, Watched};
+
+/// Who may enter a registry that is locked.
+pub const USER: &str = "cove";
+/// With what.
+pub const PASSWORD: &str = "secret";
+/// The same for the registry: the password as bcrypt has it.
+const HTPASSWD: &str = "cove:$2y$05$r6mT2EDf4Vfed2XL1mslou19qUJLdHNBuIFuZEG5holWM/S2gwJaO\n";
+
+/// A registry. It ends when it is dropped, and its images with it.
+#[derive(Debug)]
+pub struct Registry {
+    folder: tempfile::TempDir,
+    /// "127.0.0.1:5000".
+    pub address: String,
+    running: Option<Watched>,
+}
+
+impl Registry {
+    /// One that lets everybody in, without TLS.
+    ///
+    /// # Errors
+    /// If docker-registry is not installed or does not start.
+    pub fn open() -> Result<Self> {
+        Self::start("")
+    }
+
+    /// One with TLS, of a certificate that nobody vouches for, and a password.
+    ///
+    /// # Errors
+    /// If openssl or docker-registry is not installed or does not start.
+    pub fn locked() -> Result<Self> {
+        Self::start("locked")
+    }
+
+    fn start(how: &str) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("cove-registry").tempdir_in("/tmp")?;
+        if how == "locked" {
+            fs::write(folder.path().join("htpasswd"), HTPASSWD)?;
+            certificate(folder.path())?;
+        }
+        let mut registry = Self { folder, address: "127.0.0.1:0".to_owned(), running: None };
+        registry.run()?;
+        Ok(registry)
+    }
+
+    /// Runs it, after it was killed at the same address.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn run(&mut self) -> Result<()> {
+        let (here, config) = (self.folder.path(), self.folder.path().join("config.yml"));
+        let place = here.display();
+        let mut text = format!(
+            "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {place}/data}}, delete: {{enabled: \
+             true}}}}\nhttp:\n  addr: {}\n",
+            self.address
+        );
+        if here.join("htpasswd").exists() {
+            text += &format!("  tls: {{certificate: {place}/tls.crt, key: {place}/tls.key}}\n");
+            text += &format!("auth: {{htpasswd: {{realm: test, path: {place}/htpasswd}}}}\n");
+        }
+        fs::write(&config, text)?;
+        let mut serve = Command::new("docker-registry");
+        serve.arg("serve").arg(&config);
+        let mut running =
+            Watched::start(serve).context("no docker-registry on this computer; run: tests/ci/setup.sh checks")?;
+        let line = running.line("listening on ")?;
+        let at = line.split("listening on ").nth(1).and_then(|rest| rest.split(['"', ',', ' ']).next());
+        self.address = at.context("no address")?.to_owned();
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// Ends it at once; what it has stays.
+    pub fn kill(&mut self) {
+        self.running = None;
+    }
+
+    /// The name of an image in it.
+    #[must_use]
+    pub fn name(&self, rest: &str) -> String {
+        format!("{}/{rest}", self.address)
+    }
+
+    /// Runs skopeo, which knows nothing of Cove.
+    ///
+    /// # Errors
+    /// If it is not installed or fails.
+    pub fn skopeo(&self, arguments: &[&str]) -> Result<Done> {
+        let mut skopeo = Command::new("skopeo");
+        skopeo.args(["--insecure-policy"]).args(arguments);
+        command::run(skopeo, &[]).context("no skopeo on this computer; run: tests/ci/setup.sh checks")?.ok()
+    }
+
+    /// Puts an image there: an archive as `docker load` takes it, in OCI's form or Docker's.
+    ///
+    /// # Errors
+    /// If skopeo fails.
+    pub fn put(&self, archive: &[u8], name: &str, format: &str) -> Result<()> {
+        let file = self.folder.path().join("put.tar");
+        fs::write(&file, archive)?;
+        let (from, to) = (format!("docker-archive:{}", file.display()), format!("docker://{}", self.name(name)));
+        self.skopeo(&["copy", "--dest-tls-verify=false", "--format", format, &from, &to])?;
+        Ok(())
+    }
+
+    /// The digest of an image there.
+    ///
+    /// # Errors
+    /// If skopeo fails.
+    pub fn digest(&self, name: &str) -> Result<String> {
+        let manifest =
+            self.skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("docker://{}", self.name(name))])?;
+        Ok(format!("sha256:{}", crate::image::digest(&manifest.bytes)))
+    }
+}
+
+fn certificate(folder: &Path) -> Result<()> {
+    let mut openssl = Command::new("openssl");
+    openssl.current_dir(folder).args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]);
+    openssl.args(["-keyout", "tls.key", "-out", "tls.crt", "-subj", "/CN=127.0.0.1"]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1"]);
+    command::run(openssl, &[])?.ok()?;
+    Ok(())
+}
+
+/// A wire to a registry that breaks once: as soon as so many bytes have come from there in one connection.
+#[derive(Debug)]
+pub struct Wire {
+    /// "127.0.0.1:4000".
+    pub address: String,
+    cut: mpsc::Receiver<()>,
+}
+
+impl Wire {
+    /// Lays one to this address.
+    ///
+    /// # Errors
+    /// If there is no port.
+    pub fn to(address: &str, after: u64) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let here = listener.local_addr()?.to_string();
+        let (told, cut) = mpsc::channel();
+        let (there, left) = (address.to_owned(), Arc::new(AtomicU64::new(after)));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (there, left, told) = (there.clone(), Arc::clone(&left), told.clone());
+                // A registry that is down hangs up.
+                thread::spawn(move || TcpStream::connect(there).and_then(|to| carry(&stream, &to, &left, &told)));
+            }
+        });
+        Ok(Self { address: here, cut })
+    }
+
+    /// Waits until it is cut.
+    ///
+    /// # Errors
+    /// If it is not for [`command::DEADLINE`].
+    pub fn is_cut(&self) -> Result<()> {
+        self.cut.recv_timeout(command::DEADLINE).context("too little came over the wire for it to be cut")
+    }
+}
+
+fn carry(from: &TcpStream, to: &TcpStream, left: &AtomicU64, told: &mpsc::Sender<()>) -> std::io::Result<()> {
+    let (mut asking, mut asked) = (from.try_clone()?, to.try_clone()?);
+    thread::spawn(move || {
+        std::io::copy(&mut asking, &mut asked).ok();
+        asked.shutdown(Shutdown::Write).ok();
+    });
+    let (mut answering, mut answered) = (to.try_clone()?, from.try_clone()?);
+    let (mut piece, mut came) = ([0; 16 * 1024], 0);
+    loop {
+        let count = answering.read(&mut piece)?;
+        if count == 0 {
+            return answered.shutdown(Shutdown::Both);
+        }
+        answered.write_all(&piece[..count])?;
+        came += count as u64;
+        let limit = left.load(Ordering::SeqCst);
+        if came >= limit && left.compare_exchange(limit, u64::MAX, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            told.send(()).ok();
+            answered.shutdown(Shutdown::Both)?;
+            return answering.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// A layout of one index with an image for each of two platforms, as skopeo copies it.
+///
+/// # Errors
+/// If skopeo fails or the layout is not what it should be.
+pub fn two_platforms(registry: &Registry, archives: &[(&str, Vec<u8>)], name: &str) -> Result<()> {
+    let layout = registry.folder.path().join("layout");
+    let mut entries = Vec::new();
+    for (architecture, archive) in archives {
+        let file = registry.folder.path().join("part.tar");
+        fs::write(&file, archive)?;
+        let (from, to) =
+            (format!("docker-archive:{}", file.display()), format!("oci:{}:{architecture}", layout.display()));
+        registry.skopeo(&["copy", &from, &to])?;
+        let index: serde_json::Value = serde_json::from_slice(&fs::read(layout.join("index.json"))?)?;
+        let mut entry = index["manifests"].as_array().and_then(|all| all.last()).context("no manifest")?.clone();
+        entry.as_object_mut().context("no descriptor")?.remove("annotations");
+        entry["platform"] = serde_json::json!({"architecture": architecture, "os": "linux"});
+        entries.push(entry);
+    }
+    let kind = "application/vnd.oci.image.index.v1+json";
+    let index = serde_json::to_vec(&serde_json::json!({"schemaVersion": 2, "mediaType": kind, "manifests": entries}))?;
+    let digest = crate::image::digest(&index);
+    fs::write(layout.join("blobs/sha256").join(&digest), &index)?;
+    let entry = serde_json::json!({
+        "mediaType": kind,
+        "digest": format!("sha256:{digest}"),
+        "size": index.len(),
+        "annotations": {"org.opencontainers.image.ref.name": "both"},
+    });
+    let top = serde_json::json!({"schemaVersion": 2, "manifests": [entry]});
+    fs::write(layout.join("index.json"), serde_json::to_vec(&top)?)?;
+    let (from, to) = (format!("oci:{}:both", layout.display()), format!("docker://{}", registry.name(name)));
+    registry.skopeo(&["copy", "--all", "--dest-tls-verify=false", &from, &to])?;
+    ensure!(registry.digest(name)? == format!("sha256:{digest}"), "skopeo changed the index");
+    Ok(())
+}
