@@ -11,6 +11,8 @@ const OS_DEPENDENT: &[&str] = &[
     "app/cli/src/terminal/",
     // Chooses the hypervisor of this host.
     "app/daemon/src/helper/",
+    // The host's files: an implementation for each family of systems behind one trait.
+    "app/shares/src/host/",
     // A backend is a crate of one system: `#![cfg(...)]` on its first line.
     "app/hypervisor-qemu/",
     // Its planner and its verdicts are pure and tested everywhere.
