@@ -3522,7 +3522,8 @@ pub struct Mount {
     /// What kind.
     #[prost(enumeration = "MountKind", tag = "1")]
     pub kind: i32,
-    /// Name of a volume, or reference of an image; a volume without a name is made and goes with the container.
+    /// Name of a volume, reference of an image, or path on the host; a volume without a name is made and goes with the
+    /// container.
     #[prost(string, tag = "2")]
     pub source: ::prost::alloc::string::String,
     /// Path in the container.
@@ -3564,6 +3565,9 @@ pub struct Mount {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
+    /// The grant by which a folder of the host is seen, of the service Shares.
+    #[prost(string, tag = "14")]
+    pub share_id: ::prost::alloc::string::String,
 }
 /// What happens when a program ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3793,7 +3797,7 @@ pub struct MountPoint {
     /// Name of the volume.
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
-    /// Where it is in the guest.
+    /// Where it is in the guest; of a folder of the host where it is there.
     #[prost(string, tag = "3")]
     pub source: ::prost::alloc::string::String,
     /// Path in the container.
@@ -4475,6 +4479,8 @@ pub enum MountKind {
     Tmpfs = 2,
     /// The files of an image.
     Image = 3,
+    /// A folder or a file of the host.
+    Bind = 4,
 }
 impl MountKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -4487,6 +4493,7 @@ impl MountKind {
             Self::Volume => "MOUNT_KIND_VOLUME",
             Self::Tmpfs => "MOUNT_KIND_TMPFS",
             Self::Image => "MOUNT_KIND_IMAGE",
+            Self::Bind => "MOUNT_KIND_BIND",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -4496,6 +4503,7 @@ impl MountKind {
             "MOUNT_KIND_VOLUME" => Some(Self::Volume),
             "MOUNT_KIND_TMPFS" => Some(Self::Tmpfs),
             "MOUNT_KIND_IMAGE" => Some(Self::Image),
+            "MOUNT_KIND_BIND" => Some(Self::Bind),
             _ => None,
         }
     }
@@ -11926,6 +11934,1066 @@ pub mod events_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "cove.v1.Events";
     impl<T> tonic::server::NamedService for EventsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// A grant.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Share {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The path on this computer.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+    /// Whether it cannot be written to.
+    #[prost(bool, tag = "3")]
+    pub read_only: bool,
+    /// Whether the path is there.
+    #[prost(bool, tag = "4")]
+    pub present: bool,
+}
+/// Asks for a grant.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantShareRequest {
+    /// Absolute path on this computer.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// Whether it cannot be written to.
+    #[prost(bool, tag = "2")]
+    pub read_only: bool,
+    /// Make a folder where there is nothing, now and whenever a container starts, as docker's -v does.
+    #[prost(bool, tag = "3")]
+    pub create_missing: bool,
+}
+/// It is granted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantShareResponse {
+    /// The grant.
+    #[prost(message, optional, tag = "1")]
+    pub share: ::core::option::Option<Share>,
+}
+/// Asks for the list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSharesRequest {}
+/// The list.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSharesResponse {
+    /// The grants, by path.
+    #[prost(message, repeated, tag = "1")]
+    pub shares: ::prost::alloc::vec::Vec<Share>,
+    /// Below which folders anything may be shared.
+    #[prost(string, repeated, tag = "2")]
+    pub roots: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Asks to take a grant back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeShareRequest {
+    /// Its id, or its path.
+    #[prost(string, tag = "1")]
+    pub share: ::prost::alloc::string::String,
+}
+/// It is taken back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeShareResponse {}
+/// Says below which folders anything may be shared.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateShareRootsRequest {
+    /// The folders; the defaults when empty: the user's own folder and those for temporary files.
+    #[prost(string, repeated, tag = "1")]
+    pub roots: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// It is so.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateShareRootsResponse {
+    /// The folders.
+    #[prost(string, repeated, tag = "1")]
+    pub roots: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// From the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServeHostFoldersRequest {
+    /// Which mount is meant.
+    #[prost(uint64, tag = "1")]
+    pub mount: u64,
+    /// What there is to say.
+    #[prost(oneof = "serve_host_folders_request::News", tags = "2, 3, 4, 5")]
+    pub news: ::core::option::Option<serve_host_folders_request::News>,
+}
+/// Nested message and enum types in `ServeHostFoldersRequest`.
+pub mod serve_host_folders_request {
+    /// What there is to say.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum News {
+        /// It can be mounted.
+        #[prost(message, tag = "2")]
+        Opened(super::HostFolderOpened),
+        /// It cannot; for people.
+        #[prost(string, tag = "3")]
+        Refused(::prost::alloc::string::String),
+        /// An answer to a message of the kernel, or a notice for it.
+        #[prost(bytes, tag = "4")]
+        Message(::prost::alloc::vec::Vec<u8>),
+        /// Something happened on the host, and is to be done again so that programs that watch hear of it. One at a time.
+        #[prost(message, tag = "5")]
+        Change(super::HostChange),
+    }
+}
+/// A folder of the host can be mounted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostFolderOpened {
+    /// Whether it is a folder, not a file.
+    #[prost(bool, tag = "1")]
+    pub folder: bool,
+    /// Whether owners and permissions are the host's, so that the guest's kernel has to check them.
+    #[prost(bool, tag = "2")]
+    pub check_permissions: bool,
+}
+/// Something that happened on the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostChange {
+    /// What.
+    #[prost(enumeration = "HostChangeKind", tag = "1")]
+    pub kind: i32,
+    /// The path, from what is shared.
+    #[prost(bytes = "vec", tag = "2")]
+    pub path: ::prost::alloc::vec::Vec<u8>,
+    /// Where it was moved to.
+    #[prost(bytes = "vec", tag = "3")]
+    pub moved_to: ::prost::alloc::vec::Vec<u8>,
+    /// Kind and permissions of what was made, as stat has them.
+    #[prost(uint32, tag = "4")]
+    pub mode: u32,
+    /// Whether what was removed was a folder.
+    #[prost(bool, tag = "5")]
+    pub folder: bool,
+}
+/// It was done again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostChangeReplayed {}
+/// From the agent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServeHostFoldersResponse {
+    /// Which mount is meant; a number that the agent chose.
+    #[prost(uint64, tag = "1")]
+    pub mount: u64,
+    /// What there is to say.
+    #[prost(oneof = "serve_host_folders_response::News", tags = "2, 3, 4, 5")]
+    pub news: ::core::option::Option<serve_host_folders_response::News>,
+}
+/// Nested message and enum types in `ServeHostFoldersResponse`.
+pub mod serve_host_folders_response {
+    /// What there is to say.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum News {
+        /// It is to be mounted, or was before the host's last call ended.
+        #[prost(message, tag = "2")]
+        Open(super::OpenHostFolder),
+        /// A message of the kernel.
+        #[prost(bytes, tag = "3")]
+        Message(::prost::alloc::vec::Vec<u8>),
+        /// It is not mounted any more.
+        #[prost(message, tag = "4")]
+        Close(super::CloseHostFolder),
+        /// What happened on the host was done again, as far as that went.
+        #[prost(message, tag = "5")]
+        Replayed(super::HostChangeReplayed),
+    }
+}
+/// A folder of the host is to be mounted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenHostFolder {
+    /// The grant.
+    #[prost(string, tag = "1")]
+    pub share_id: ::prost::alloc::string::String,
+    /// Whose the user's files are in the container.
+    #[prost(uint32, tag = "2")]
+    pub uid: u32,
+    /// Their group.
+    #[prost(uint32, tag = "3")]
+    pub gid: u32,
+    /// Whether the container has ids of its own, so that those of the host mean nothing in it.
+    #[prost(bool, tag = "4")]
+    pub user_namespace: bool,
+}
+/// It is not mounted any more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CloseHostFolder {}
+/// What happens to files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HostChangeKind {
+    /// Not said.
+    Unspecified = 0,
+    /// It was made.
+    Made = 1,
+    /// It was removed.
+    Removed = 2,
+    /// It was moved.
+    Moved = 3,
+    /// It has other contents.
+    Contents = 4,
+    /// It has other attributes.
+    Attributes = 5,
+}
+impl HostChangeKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HOST_CHANGE_KIND_UNSPECIFIED",
+            Self::Made => "HOST_CHANGE_KIND_MADE",
+            Self::Removed => "HOST_CHANGE_KIND_REMOVED",
+            Self::Moved => "HOST_CHANGE_KIND_MOVED",
+            Self::Contents => "HOST_CHANGE_KIND_CONTENTS",
+            Self::Attributes => "HOST_CHANGE_KIND_ATTRIBUTES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HOST_CHANGE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "HOST_CHANGE_KIND_MADE" => Some(Self::Made),
+            "HOST_CHANGE_KIND_REMOVED" => Some(Self::Removed),
+            "HOST_CHANGE_KIND_MOVED" => Some(Self::Moved),
+            "HOST_CHANGE_KIND_CONTENTS" => Some(Self::Contents),
+            "HOST_CHANGE_KIND_ATTRIBUTES" => Some(Self::Attributes),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod shares_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Folders of this computer that containers see. Implemented in the daemon.
+    #[derive(Debug, Clone)]
+    pub struct SharesClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> SharesClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SharesClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SharesClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Lets containers see a folder or a file of this computer; the mount that is to see it names the id. What was granted
+        /// before has the same id. NOT_FOUND: there is none. PERMISSION_DENIED: it is not below a folder that the user lets be
+        /// shared. INVALID_ARGUMENT: no absolute path. UNIMPLEMENTED: not on this host.
+        pub async fn grant_share(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GrantShareRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantShareResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Shares/GrantShare",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Shares", "GrantShare"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists what was granted, and below which folders the user lets anything be.
+        pub async fn list_shares(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSharesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSharesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Shares/ListShares",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Shares", "ListShares"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a grant back. Containers that see it see it no more once they are started again. NOT_FOUND: no such grant.
+        pub async fn revoke_share(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeShareRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeShareResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Shares/RevokeShare",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Shares", "RevokeShare"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says below which folders anything may be shared. INVALID_ARGUMENT: no absolute path.
+        pub async fn update_share_roots(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateShareRootsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateShareRootsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Shares/UpdateShareRoots",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Shares", "UpdateShareRoots"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod shares_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SharesServer.
+    #[async_trait]
+    pub trait Shares: std::marker::Send + std::marker::Sync + 'static {
+        /// Lets containers see a folder or a file of this computer; the mount that is to see it names the id. What was granted
+        /// before has the same id. NOT_FOUND: there is none. PERMISSION_DENIED: it is not below a folder that the user lets be
+        /// shared. INVALID_ARGUMENT: no absolute path. UNIMPLEMENTED: not on this host.
+        async fn grant_share(
+            &self,
+            request: tonic::Request<super::GrantShareRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantShareResponse>,
+            tonic::Status,
+        >;
+        /// Lists what was granted, and below which folders the user lets anything be.
+        async fn list_shares(
+            &self,
+            request: tonic::Request<super::ListSharesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSharesResponse>,
+            tonic::Status,
+        >;
+        /// Takes a grant back. Containers that see it see it no more once they are started again. NOT_FOUND: no such grant.
+        async fn revoke_share(
+            &self,
+            request: tonic::Request<super::RevokeShareRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeShareResponse>,
+            tonic::Status,
+        >;
+        /// Says below which folders anything may be shared. INVALID_ARGUMENT: no absolute path.
+        async fn update_share_roots(
+            &self,
+            request: tonic::Request<super::UpdateShareRootsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateShareRootsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Folders of this computer that containers see. Implemented in the daemon.
+    #[derive(Debug)]
+    pub struct SharesServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SharesServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SharesServer<T>
+    where
+        T: Shares,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Shares/GrantShare" => {
+                    #[allow(non_camel_case_types)]
+                    struct GrantShareSvc<T: Shares>(pub Arc<T>);
+                    impl<T: Shares> tonic::server::UnaryService<super::GrantShareRequest>
+                    for GrantShareSvc<T> {
+                        type Response = super::GrantShareResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GrantShareRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shares>::grant_share(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GrantShareSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Shares/ListShares" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSharesSvc<T: Shares>(pub Arc<T>);
+                    impl<T: Shares> tonic::server::UnaryService<super::ListSharesRequest>
+                    for ListSharesSvc<T> {
+                        type Response = super::ListSharesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSharesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shares>::list_shares(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSharesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Shares/RevokeShare" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeShareSvc<T: Shares>(pub Arc<T>);
+                    impl<
+                        T: Shares,
+                    > tonic::server::UnaryService<super::RevokeShareRequest>
+                    for RevokeShareSvc<T> {
+                        type Response = super::RevokeShareResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeShareRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shares>::revoke_share(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeShareSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Shares/UpdateShareRoots" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateShareRootsSvc<T: Shares>(pub Arc<T>);
+                    impl<
+                        T: Shares,
+                    > tonic::server::UnaryService<super::UpdateShareRootsRequest>
+                    for UpdateShareRootsSvc<T> {
+                        type Response = super::UpdateShareRootsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateShareRootsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shares>::update_share_roots(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateShareRootsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SharesServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Shares";
+    impl<T> tonic::server::NamedService for SharesServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod host_folders_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What the agent needs of the host for the folders that were granted. Implemented in the agent; the daemon keeps one call
+    /// open.
+    #[derive(Debug, Clone)]
+    pub struct HostFoldersClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> HostFoldersClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HostFoldersClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HostFoldersClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Carries the messages of the guest's kernel and their answers. A newer call ends the older.
+        pub async fn serve_host_folders(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ServeHostFoldersRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ServeHostFoldersResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.HostFolders/ServeHostFolders",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.HostFolders", "ServeHostFolders"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod host_folders_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HostFoldersServer.
+    #[async_trait]
+    pub trait HostFolders: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ServeHostFolders method.
+        type ServeHostFoldersStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::ServeHostFoldersResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Carries the messages of the guest's kernel and their answers. A newer call ends the older.
+        async fn serve_host_folders(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ServeHostFoldersRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ServeHostFoldersStream>,
+            tonic::Status,
+        >;
+    }
+    /// What the agent needs of the host for the folders that were granted. Implemented in the agent; the daemon keeps one call
+    /// open.
+    #[derive(Debug)]
+    pub struct HostFoldersServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HostFoldersServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HostFoldersServer<T>
+    where
+        T: HostFolders,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.HostFolders/ServeHostFolders" => {
+                    #[allow(non_camel_case_types)]
+                    struct ServeHostFoldersSvc<T: HostFolders>(pub Arc<T>);
+                    impl<
+                        T: HostFolders,
+                    > tonic::server::StreamingService<super::ServeHostFoldersRequest>
+                    for ServeHostFoldersSvc<T> {
+                        type Response = super::ServeHostFoldersResponse;
+                        type ResponseStream = T::ServeHostFoldersStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ServeHostFoldersRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HostFolders>::serve_host_folders(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ServeHostFoldersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HostFoldersServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.HostFolders";
+    impl<T> tonic::server::NamedService for HostFoldersServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
