@@ -6,6 +6,7 @@
 //! * [`rpc`] — the services of `cove.v1`: decode, one call, encode.
 //! * [`containers`], [`execs`] — what users see, and their states.
 //! * [`volumes`] — folders that outlive containers.
+//! * [`shares`] — folders of the host.
 //! * [`networks`] — the bridges that containers are on, their addresses and names.
 //! * [`logs`] — what containers wrote.
 //! * [`events`] — what happens, for those who watch.
@@ -46,6 +47,7 @@ pub mod rlimits;
 pub mod rootfs;
 pub mod rpc;
 pub mod seccomp;
+pub mod shares;
 pub mod state;
 pub mod stats;
 pub mod streams;

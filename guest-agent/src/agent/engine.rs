@@ -19,6 +19,7 @@ use crate::{
     images::{ImageStore, StoreConfig},
     networks::Networks,
     processes::{Kind, Process, Processes},
+    shares::{self, Shares},
     state::Database,
     volumes::Volumes,
 };
@@ -41,6 +42,7 @@ pub(super) struct Engine {
     pub(super) execs: Execs,
     pub(super) volumes: Volumes,
     pub(super) networks: Networks,
+    pub(super) shares: Shares,
     pub(super) events: Events,
 }
 
@@ -71,12 +73,14 @@ pub(super) async fn open(
     let opened =
         tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told)).await?;
     let networks = opened.context("the networks")?;
+    let shares = Shares::new(Path::new(shares::FOLDER));
     let ground = Ground {
         root,
         database: database.clone(),
         images: Arc::new(images.clone()),
         volumes: volumes.clone(),
         networks: networks.clone(),
+        shares: shares.clone(),
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
         cpus: facts.cpus,
@@ -87,7 +91,17 @@ pub(super) async fn open(
     for process in further {
         tokio::spawn(execs::abandon(as_program(process)));
     }
-    Ok(Engine { facts, database, images, volumes, networks, execs: Execs::new(containers.clone()), containers, events })
+    Ok(Engine {
+        facts,
+        database,
+        images,
+        volumes,
+        networks,
+        shares,
+        execs: Execs::new(containers.clone()),
+        containers,
+        events,
+    })
 }
 
 fn open_disk(root: &Path, settings: Settings, events: Events) -> anyhow::Result<OnDisk> {

@@ -2,8 +2,8 @@
 
 use cove_proto::v1::{
     containers_server::ContainersServer, events_server::EventsServer, execs_server::ExecsServer,
-    files_server::FilesServer, guest_server::GuestServer, images_server::ImagesServer, networks_server::NetworksServer,
-    volumes_server::VolumesServer,
+    files_server::FilesServer, guest_server::GuestServer, host_folders_server::HostFoldersServer,
+    images_server::ImagesServer, networks_server::NetworksServer, volumes_server::VolumesServer,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -15,7 +15,8 @@ use tonic::transport::Server;
 use super::{accept::Connection, engine::Engine};
 use crate::rpc::{
     containers::ContainersService, events::EventsService, execs::ExecsService, files::FilesService,
-    guest::GuestService, images::ImagesService, networks::NetworksService, volumes::VolumesService,
+    guest::GuestService, images::ImagesService, networks::NetworksService, shares::HostFoldersService,
+    volumes::VolumesService,
 };
 
 /// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time.
@@ -41,8 +42,9 @@ pub(super) async fn serve(
     reporter.set_serving::<FilesServer<FilesService>>().await;
     reporter.set_serving::<VolumesServer<VolumesService>>().await;
     reporter.set_serving::<NetworksServer<NetworksService>>().await;
+    reporter.set_serving::<HostFoldersServer<HostFoldersService>>().await;
     reporter.set_serving::<GuestServer<GuestService>>().await;
-    let Engine { facts, database, images, volumes, networks, containers, execs, events } = engine;
+    let Engine { facts, database, images, volumes, networks, shares, containers, execs, events } = engine;
     let guest = GuestService { facts, containers: containers.clone(), images: images.clone(), power_off };
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -56,6 +58,7 @@ pub(super) async fn serve(
         .add_service(EventsServer::new(EventsService::new(events)))
         .add_service(ImagesServer::new(ImagesService::new(images)))
         .add_service(VolumesServer::new(VolumesService::new(volumes)))
+        .add_service(HostFoldersServer::new(HostFoldersService::new(shares)))
         .serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
             let _ = asked.wait_for(|asked| *asked).await;
         });

@@ -70,7 +70,15 @@ impl Actor {
         // Who looks at the files of a container that does not run has them to himself.
         let _starting = Arc::clone(&self.idle).write_owned().await;
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
-        let started = match blocking(move || prepare(&engine, &record)).await {
+        let opened = mounts::open(&engine, &record).await?;
+        let prepared = blocking(move || {
+            let prepared = prepare(&engine, &record, &opened);
+            if prepared.is_err() {
+                engine.shares.close(&record.id);
+            }
+            prepared
+        });
+        let started = match prepared.await {
             Ok((launch, sandbox)) => {
                 namespaces::started(&mut self.record.spec, &sandbox);
                 let started = self.start_prepared(launch).await;
@@ -126,6 +134,7 @@ impl Actor {
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
         let left = blocking(move || {
             mounts::stopped(&engine, &record);
+            engine.shares.close(&record.id);
             Ok(())
         });
         // It fails when the agent ends, and then the next one sees who runs.
@@ -203,7 +212,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// What it takes to start it, and what it has of networks then.
-fn prepare(engine: &Engine, record: &Record) -> Result<(ContainerLaunch, Sandbox), ContainersError> {
+fn prepare(
+    engine: &Engine,
+    record: &Record,
+    opened: &mounts::Opened,
+) -> Result<(ContainerLaunch, Sandbox), ContainersError> {
     log::check(record)?;
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
@@ -235,7 +248,7 @@ fn prepare(engine: &Engine, record: &Record) -> Result<(ContainerLaunch, Sandbox
     launch.sysctls = sysctls::parameters(&record.spec).map_err(ContainersError::Sysctl)?;
     (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
     launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;
-    launch.mounts = mounts::launches(engine, record)?;
+    launch.mounts = mounts::launches(engine, record, opened)?;
     mounts::started(engine, record)?;
     Ok((launch, sandbox))
 }

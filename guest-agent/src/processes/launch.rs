@@ -90,6 +90,13 @@ pub enum MountSource {
         /// The path within; empty for all.
         subpath: String,
     },
+    /// A folder or a file of the host.
+    Host {
+        /// Where it is mounted in the guest.
+        path: PathBuf,
+        /// Where it is on the host, for messages.
+        shown: String,
+    },
     /// Memory.
     Memory(crate::rootfs::tmpfs::Tmpfs),
 }

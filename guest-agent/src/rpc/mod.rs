@@ -9,4 +9,5 @@ pub mod files;
 pub mod guest;
 pub mod images;
 pub mod networks;
+pub mod shares;
 pub mod volumes;

@@ -67,11 +67,23 @@ impl Containers {
             }
             (None, scope) => {
                 let (engine, record) = (Arc::clone(&self.0), entry.now().record.clone());
-                on_thread(move || {
-                    let _idle = idle;
-                    stopped(&engine, &record, scope, look)
+                let opened = match scope {
+                    Scope::All => mounts::open(&engine, &record).await?,
+                    Scope::Own => mounts::Opened::default(),
+                };
+                let (shares, id) = (engine.shares.clone(), record.id.clone());
+                let looked = on_thread(move || {
+                    let looked = stopped(&engine, &record, scope, &opened, look);
+                    Ok((looked, idle))
+                });
+                let looked = looked.await;
+                // Not on that thread: it has mounts of its own.
+                let (looked, _idle) = blocking(move || {
+                    shares.close(&id);
+                    looked
                 })
-                .await
+                .await?;
+                looked
             }
         }
     }
@@ -110,6 +122,7 @@ fn stopped<T>(
     engine: &Engine,
     record: &Record,
     scope: Scope,
+    opened: &mounts::Opened,
     look: impl FnOnce(&Root) -> Result<T, ContainersError>,
 ) -> Result<T, ContainersError> {
     let folder = engine.folders.of(&record.id);
@@ -121,18 +134,18 @@ fn stopped<T>(
         return look(&Root::new(root).map_err(failed)?);
     }
     mounts::started(engine, record)?;
-    let looked = attach(engine, record, &root).and_then(|()| look(&Root::new(root).map_err(failed)?));
+    let looked = attach(engine, record, opened, &root).and_then(|()| look(&Root::new(root).map_err(failed)?));
     mounts::stopped(engine, record);
     looked
 }
 
 /// Attaches what the container sees beside its root file system and lasts: memory does not.
-fn attach(engine: &Engine, record: &Record, root: &OwnedFd) -> Result<(), ContainersError> {
+fn attach(engine: &Engine, record: &Record, opened: &mounts::Opened, root: &OwnedFd) -> Result<(), ContainersError> {
     let lasting = |target: &str| {
         record.spec.mounts.iter().any(|mount| mount.target == target && mount.kind() != MountKind::Tmpfs)
     };
     let (mut setups, mut mounted) = (Vec::new(), Vec::new());
-    for launch in mounts::launches(engine, record)? {
+    for launch in mounts::launches(engine, record, opened)? {
         if lasting(&launch.target) {
             let (setup, mount) = processes::beside::prepare(launch, None).map_err(failed)?;
             setups.push(setup);
