@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    completion, containers, events, explain, failure::Outcome, images, machine, networks, output::Format, version,
-    volumes,
+    completion, containers, events, explain, failure::Outcome, images, machine, networks, output::Format, shares,
+    version, volumes,
 };
 
 /// Runs Linux containers in a small virtual machine of its own.
@@ -73,6 +73,9 @@ enum Command {
     /// Folders that outlive containers.
     #[command(subcommand)]
     Volume(volumes::Command),
+    /// Folders of this computer that containers see.
+    #[command(subcommand)]
+    Share(shares::Command),
     /// Show what happens to containers, images, volumes and networks.
     Events(events::Arguments),
     /// Check what this computer has and lacks, or the images on the data disk.
@@ -114,6 +117,7 @@ impl Arguments {
             Command::Rmi(arguments) => images::remove::run(arguments).await,
             Command::Network(command) => command.run(format).await,
             Command::Volume(command) => command.run(format).await,
+            Command::Share(command) => command.run(format).await,
             Command::Events(arguments) => events::run(arguments, format).await,
             Command::Doctor(arguments) => machine::doctor::run(&arguments, format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,

@@ -2,7 +2,7 @@
 //! find out.
 //!
 //! * [`arguments`] — the command line: which commands there are.
-//! * [`machine`], [`containers`], [`images`], [`networks`], [`volumes`] — a file per command, by noun and verb.
+//! * [`machine`], [`containers`], [`images`], [`networks`], [`volumes`], [`shares`] — a file per command, by noun and verb.
 //! * [`registries`] — what `cove settings` has about registries.
 //! * [`events`] — what happens to all of them.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
@@ -29,6 +29,7 @@ mod networks;
 mod output;
 mod quantities;
 mod registries;
+mod shares;
 mod stdio;
 mod terminal;
 mod version;

@@ -26,13 +26,17 @@ use crate::{
     helper,
     image::GuestImage,
     router::{self, forward::Forwarder, methods::Methods, readiness::Readiness},
-    rpc::{error::chain, machine::MachineRpc, registry::RegistryRpc},
+    rpc::{error::chain, machine::MachineRpc, registry::RegistryRpc, shares::SharesRpc},
     serve::{self, Ending},
+    shares::{grants::Grants, serve as shared_folders},
     transfers::Transfers,
 };
 
 /// Name of the file of the registries' settings, in the home.
 const REGISTRIES: &str = "registries.json";
+
+/// Name of the file of the folders that are shared with containers, in the home.
+const SHARES: &str = "shares.json";
 
 /// What a daemon is made of.
 pub struct Parts {
@@ -92,13 +96,23 @@ pub fn surroundings() -> Surroundings {
     Surroundings { docker_folder, certificates }
 }
 
+/// Below which folders anything may be shared with containers unless the user says otherwise: the user's own, and those
+/// for temporary files.
+fn share_roots() -> Vec<PathBuf> {
+    let temporary = [std::env::temp_dir(), PathBuf::from("/tmp"), PathBuf::from("/var/folders")];
+    let mut roots: Vec<PathBuf> = home::user_folder().into_iter().chain(temporary).collect();
+    roots.retain(|root| root.is_absolute() && root.is_dir());
+    roots.dedup();
+    roots
+}
+
 /// A daemon that serves.
 pub struct Daemon {
     machine: Machine,
     closing: watch::Sender<bool>,
     leaving: watch::Sender<bool>,
     serving: JoinSet<()>,
-    _clock: AbortOnDrop,
+    _kept: [AbortOnDrop; 2],
     /// Last, so that it is given back last.
     _lock: InstanceLock,
 }
@@ -117,6 +131,9 @@ impl Daemon {
         let machine = Machine::new(config, hypervisor.clone(), agent.clone());
         adopt(machine.clone());
         let clock = AbortOnDrop(tokio::spawn(clock::keep(machine.clone(), agent.clone())));
+        let grants = Arc::new(Grants::open(home.path().join(SHARES), share_roots()));
+        let folders = shared_folders::keep(machine.clone(), agent.clone(), Arc::clone(&grants));
+        let folders = AbortOnDrop(tokio::spawn(folders));
 
         let (closing, closing_seen) = watch::channel(false);
         let (leaving, leaving_seen) = watch::channel(false);
@@ -138,7 +155,7 @@ impl Daemon {
             host,
             changing: tokio::sync::Mutex::default(),
         };
-        let routes = router::routes(rpc, registry, &methods, forwarder).await?;
+        let routes = router::routes(rpc, registry, SharesRpc { grants }, &methods, forwarder).await?;
 
         let engine = LocalListener::bind(&home.engine_endpoint())?;
         let docker = LocalListener::bind(&home.docker_endpoint())?;
@@ -150,7 +167,7 @@ impl Daemon {
             serve::engine::connection(stream, routes.clone(), ending)
         }));
         serving.spawn(serve::accept(docker, ending, move |stream, _| serve::docker::connection(stream, api.clone())));
-        Ok(Self { machine, closing, leaving, serving, _clock: clock, _lock: lock })
+        Ok(Self { machine, closing, leaving, serving, _kept: [clock, folders], _lock: lock })
     }
 
     /// The machine.

@@ -20,4 +20,5 @@ pub mod image;
 pub mod router;
 pub mod rpc;
 pub mod serve;
+pub mod shares;
 pub mod transfers;

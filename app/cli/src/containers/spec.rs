@@ -72,7 +72,8 @@ pub(crate) struct Options {
     read_only: bool,
     #[command(flatten)]
     life: Life,
-    /// Volume to mount: NAME:/PATH, with ":ro" read-only; /PATH alone for one without a name.
+    /// Volume, or folder of this computer, to mount: NAME:/PATH or FOLDER:/PATH, with ":ro" read-only; /PATH alone for a
+    /// volume without a name.
     #[arg(short, long, value_name = "VOLUME", value_parser = mounts::volume)]
     volume: Vec<Mount>,
     /// Memory to mount: /PATH, or /PATH:size=64m,mode=700.

@@ -8,7 +8,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Services that are implemented here; all others of the package are the agent's.
-const HOST_SERVICES: [&str; 2] = ["Machine", "Registry"];
+const HOST_SERVICES: [&str; 3] = ["Machine", "Registry", "Shares"];
 
 const PACKAGE: &str = "cove.v1";
 

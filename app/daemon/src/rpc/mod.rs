@@ -2,8 +2,10 @@
 //!
 //! * [`machine`] — `cove.v1.Machine`.
 //! * [`registry`] — `cove.v1.Registry`.
+//! * [`shares`] — `cove.v1.Shares`.
 //! * [`error`] — what went wrong as gRPC says it.
 
 pub mod error;
 pub mod machine;
 pub mod registry;
+pub mod shares;

@@ -33,6 +33,8 @@ pub(crate) struct Wanted {
     pub(crate) spec: ContainerSpec,
     /// What was left out, in dockerd's words.
     pub(crate) warnings: Vec<String>,
+    /// Targets of mounts whose folder of the host is made where there is none.
+    pub(crate) made: Vec<String>,
 }
 
 /// Reads a body.
@@ -48,9 +50,9 @@ pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
     let warnings = warnings(&host);
     let mut spec = spec(config, host)?;
     spec.networks = network::attachments(&body, &spec.network_mode)?;
-    mounts::read(&body, &mut spec)?;
+    let made = mounts::read(&body, &mut spec)?;
     labels::apply(&mut spec)?;
-    Ok(Wanted { spec, warnings })
+    Ok(Wanted { spec, warnings, made })
 }
 
 /// Reads the body of an update, whose members are those of a `HostConfig`.

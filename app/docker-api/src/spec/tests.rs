@@ -12,7 +12,7 @@ fn refusal(body: Value) -> String {
 #[test]
 fn the_body_of_docker_run_is_understood() {
     let body = serde_json::from_str(include_str!("../../tests/data/create.json")).unwrap();
-    let Wanted { spec, warnings } = from_body(body).unwrap();
+    let Wanted { spec, warnings, .. } = from_body(body).unwrap();
     assert!(warnings.is_empty());
     assert_eq!(spec.image, "busybox");
     assert_eq!(spec.cmd.unwrap().values, ["echo", "hi"]);
@@ -30,7 +30,7 @@ fn limits_and_rights_are_taken_over() {
         "CapAdd": ["NET_ADMIN"], "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges:true", "seccomp=unconfined"],
         "ReadonlyRootfs": true, "ConsoleSize": [24, 80], "NetworkMode": "none", "MaskedPaths": [],
         "Ulimits": [{"Name": "nofile", "Soft": 100, "Hard": 200}], "OomKillDisable": true}});
-    let Wanted { spec, warnings } = from_body(body).unwrap();
+    let Wanted { spec, warnings, .. } = from_body(body).unwrap();
     assert_eq!(warnings.len(), 1);
     let (resources, security) = (spec.resources.unwrap(), spec.security.unwrap());
     assert_eq!((resources.nano_cpus, resources.memory_bytes, resources.pids_limit), (1_500_000_000, 67_108_864, 50));
