@@ -5,6 +5,7 @@
 //! verbs; `lifecycle`, `isolation`, `attacks`, `faults`, `clients` and `refusals` by what they put to the test.
 
 mod attacks;
+mod binds;
 mod clients;
 mod commit;
 mod compose;
@@ -88,6 +89,7 @@ fn main() {
         ("explain", explain::TESTS),
         ("isolation", isolation::TESTS),
         ("volumes", volumes::TESTS),
+        ("binds", binds::TESTS),
         ("clients", clients::TESTS),
         ("refusals", refusals::TESTS),
         ("leaks", leaks::TESTS),

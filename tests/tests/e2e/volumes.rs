@@ -107,7 +107,7 @@ fn what_cannot_be_is_said_in_dockerds_words(world: &World) -> Result<()> {
         (&["--tmpfs", "/x:zork"], "invalid tmpfs option \"zork\""),
         (&["--mount", "type=image,src=nosuch,dst=/x"], "No such image: nosuch:latest"),
         (&["--volumes-from", "nosuch"], "No such container: nosuch"),
-        (&["-v", "/home:/x"], "bind source path /home (/home:/x): host folders are not supported"),
+        (&["-v", "/home:/x"], "the path /home is not shared from this computer"),
     ] {
         // docker takes any "not found" for that of the image, and would pull it.
         let arguments = [&["run", "--rm", "--pull", "never"], options, &[BUSYBOX, "true"]].concat();
