@@ -49,7 +49,7 @@ pub(super) struct News {
 impl News {
     /// What happened next; nothing once it is not mounted any more. Blocks.
     pub(super) fn next(&mut self) -> Option<(Vec<Notice>, Arc<Server<NativeFolder>>)> {
-        let word = self.words.next()?;
+        let word = self.words.hear()?;
         let server = self.server.upgrade()?;
         Some((server.news(word), server))
     }

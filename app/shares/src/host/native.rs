@@ -36,9 +36,9 @@ pub struct Words(#[cfg(target_os = "linux")] Option<super::unix::inotify::Words>
 
 impl Words {
     /// What was seen next; nothing once the watcher is gone. Blocks.
-    pub fn next(&mut self) -> Option<Word> {
+    pub fn hear(&mut self) -> Option<Word> {
         #[cfg(target_os = "linux")]
-        return self.0.as_mut()?.next();
+        return self.0.as_mut()?.hear();
         #[cfg(not(target_os = "linux"))]
         None
     }

@@ -142,7 +142,7 @@ fn pump(mut device: File, server: &Server<UnixFolder>, replayer: &AtomicU32) {
 
 /// What the guest's agent does: notices go to the kernel, and what happened on the host is done again.
 fn tell(mut device: File, server: &Weak<Server<UnixFolder>>, mut words: Words, point: &Path, replayer: &AtomicU32) {
-    while let (Some(word), Some(server)) = (words.next(), server.upgrade()) {
+    while let (Some(word), Some(server)) = (words.hear(), server.upgrade()) {
         for notice in server.news(word) {
             match notice {
                 // A name that the kernel does not know is no error.

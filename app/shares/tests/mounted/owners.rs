@@ -68,7 +68,7 @@ fn a_mode_that_shuts_everybody_out_shuts_the_host_not_out() {
     fs::create_dir(share.path("d")).unwrap();
     File::create(share.path("d/f")).unwrap();
     for name in ["d/f", "d"] {
-        fs::set_permissions(share.path(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(share.path(name), fs::Permissions::from_mode(0o0)).unwrap();
         assert_eq!(fs::metadata(share.path(name)).unwrap().mode() & 0o7777, 0);
     }
     assert_eq!(fs::metadata(share.on_host("d")).unwrap().mode() & 0o777, 0o700);

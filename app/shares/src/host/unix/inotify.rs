@@ -106,7 +106,7 @@ impl Watcher<UnixFolder> for Inotify {
 
 impl Words {
     /// What was seen next; nothing once the watcher is gone. Blocks.
-    pub fn next(&mut self) -> Option<Word> {
+    pub fn hear(&mut self) -> Option<Word> {
         if !self.wait(None)? {
             return None;
         }

@@ -211,6 +211,7 @@ fn flags(access: Access) -> OFlags {
     flags
 }
 
+#[allow(clippy::useless_conversion, reason = "modes of macOS have 16 bits")]
 fn bits(mode: u32) -> Mode {
     Mode::from_bits_truncate((mode & 0o7777).try_into().unwrap_or(0))
 }
@@ -230,10 +231,10 @@ fn kind(kind: fs::FileType) -> Option<Kind> {
 
 /// The times to set; nothing if neither is.
 fn times(change: &Change) -> Option<Timestamps> {
-    let omitted = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT.into() };
+    let omitted = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
     let time = |time: Option<SetTime>| match time {
         None => omitted,
-        Some(SetTime::Now) => Timespec { tv_sec: 0, tv_nsec: fs::UTIME_NOW.into() },
+        Some(SetTime::Now) => Timespec { tv_sec: 0, tv_nsec: fs::UTIME_NOW },
         Some(SetTime::To(Moment { seconds, nanos })) => Timespec { tv_sec: seconds, tv_nsec: nanos.into() },
     };
     (change.accessed.is_some() || change.modified.is_some())
