@@ -99,7 +99,7 @@ impl Arguments {
             Command::Status(arguments) => machine::status::run(&arguments, format).await,
             Command::Version => version::run(format).await,
             Command::Explain(arguments) => explain::run(arguments, format).await,
-            Command::Run(arguments) => containers::run::run(*arguments).await,
+            Command::Run(arguments) => Box::pin(containers::run::run(*arguments)).await,
             Command::Ps(arguments) => containers::list::run(arguments, format).await,
             Command::Logs(arguments) => containers::logs::run(arguments).await,
             Command::Stats(arguments) => containers::stats::run(arguments, format).await,

@@ -107,7 +107,7 @@ impl Device {
             // Interrupted, unmounted, or a name that the kernel does not know: nothing that anybody has to do.
             Ok(_) | Err(Errno::NOENT | Errno::NODEV | Errno::NOTDIR) => {}
             Err(errno) => {
-                tracing::warn!(error = %io::Error::from(errno), "the kernel does not take an answer of the host")
+                tracing::warn!(error = %io::Error::from(errno), "the kernel does not take an answer of the host");
             }
         }
     }

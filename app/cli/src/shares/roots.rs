@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 pub(super) async fn run(arguments: Arguments, format: Format) -> Outcome {
     let mut client = Engine::reach().await?.shares();
     let roots = if arguments.reset || !arguments.folders.is_empty() {
-        let folders = arguments.folders.iter().map(|folder| std::path::absolute(folder));
+        let folders = arguments.folders.iter().map(std::path::absolute);
         let roots: Result<Vec<String>, _> =
             folders.map(|folder| folder.map(|folder| folder.display().to_string())).collect();
         let roots = roots.map_err(|error| crate::failure::Failure::new("find the folders").because(error))?;
