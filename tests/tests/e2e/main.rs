@@ -28,6 +28,7 @@ mod names;
 mod namespaces;
 mod networks;
 mod options;
+mod pull;
 mod refusals;
 mod registry;
 mod run;
@@ -72,6 +73,7 @@ fn main() {
         ("flags", flags::TESTS),
         ("images", images::TESTS),
         ("registry", registry::TESTS),
+        ("pull", pull::TESTS),
         ("cp", cp::TESTS),
         ("commit", commit::TESTS),
         ("limits", limits::TESTS),
