@@ -52,7 +52,7 @@ pub use digest::{Digest, DigestError};
 pub use error::{ImagesError, Kind};
 pub use hold::HeldImage;
 pub use import::ImportRequest;
-pub(crate) use layers::{Entry, EntryKind, Scribe, Tape, clean, plain, remove_below, set_metadata};
+pub(crate) use layers::{Entry, EntryKind, Scribe, Tape, clean, copy_data, plain, remove_below, set_metadata};
 pub use layers::{LayerError, Limits, PathError, Privilege, TapeError};
 pub use list::Filters;
 pub use load::LoadedImage;

@@ -201,6 +201,7 @@ pub(super) fn entry(kind: EntryKind, facts: &Stat, path: Vec<u8>) -> Entry {
         gid: facts.st_gid,
         mtime: (facts.st_mtime, 0),
         size: 0,
+        sparse: None,
         device: (0, 0),
         xattrs: Vec::new(),
     }

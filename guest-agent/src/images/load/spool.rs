@@ -74,6 +74,8 @@ impl Spool {
             let Ok(name) = String::from_utf8(entry.path) else { continue };
             let name = normal(&name);
             match entry.kind {
+                // Its data is not where readers of the member look.
+                EntryKind::File if entry.sparse.is_some() => return Err(TapeError::Sparse),
                 EntryKind::File => {
                     members.insert(name, Member::File(Range { start: tape.position(), size: entry.size }));
                 }
