@@ -147,6 +147,9 @@ impl Unpacker<'_> {
             (entry.uid, entry.gid) = (uid, gid);
         }
         let failed = failed(&entry.path);
+        let owners = self.root.owners();
+        let owner = owners.without(entry.uid).and_then(|uid| Ok((uid, owners.without(entry.gid)?)));
+        (entry.uid, entry.gid) = owner.map_err(&failed)?;
         let path = components(&entry.path)?;
         let Some((name, above)) = path.split_last() else { return Ok(()) };
         let parent = self.folder(above)?;
