@@ -7,11 +7,10 @@ use super::{IDS, ROOT};
 /// Whom the kernel takes for the owner of what belongs to nobody in a user namespace.
 const NOBODY: u32 = 65_534;
 
-/// Version and flags of `security.capability`, little-endian, and its length without the root that it is good for.
-const CAPABILITY_2: u32 = 0x0200_0000;
-const CAPABILITY_3: u32 = 0x0300_0000;
-const CAPABILITY_VERSION: u32 = 0xff00_0000;
-const CAPABILITY_2_BYTES: usize = 20;
+/// Version of `security.capability`, in its first number beside flags.
+const VERSION: u32 = 0xff00_0000;
+const VERSION_2: u32 = 0x0200_0000;
+const VERSION_3: u32 = 0x0300_0000;
 
 /// By which ids the guest sees the files of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,16 +46,54 @@ impl Owners {
 
     /// Capabilities of a file as the container reads them: those that are good for its root are good for root.
     #[must_use]
-    pub fn capabilities_within(self, mut value: Vec<u8>) -> Vec<u8> {
-        let version = |value: &[u8]| Some(u32::from_le_bytes(value.first_chunk().copied()?));
-        let root = |value: &[u8]| Some(u32::from_le_bytes(value[CAPABILITY_2_BYTES..].first_chunk().copied()?));
-        let Some(magic) = version(&value).filter(|magic| magic & CAPABILITY_VERSION == CAPABILITY_3) else {
-            return value;
-        };
-        if self == Self::Mapped && value.len() > CAPABILITY_2_BYTES && root(&value) == Some(ROOT) {
-            value.truncate(CAPABILITY_2_BYTES);
-            value[..4].copy_from_slice(&(magic & !CAPABILITY_VERSION | CAPABILITY_2).to_le_bytes());
+    pub fn capabilities_within(self, value: Vec<u8>) -> Vec<u8> {
+        match Capabilities::read(&value) {
+            Some(Capabilities { flags, sets, root: Some(ROOT) }) if self == Self::Mapped => {
+                Capabilities { flags, sets, root: None }.write()
+            }
+            _ => value,
         }
+    }
+
+    /// Capabilities of a file as the kernel takes them from the guest: those that are to be good for root are to be good for
+    /// the container's, which a mount that translates owners wants to hear.
+    #[must_use]
+    pub fn capabilities_without(self, value: Vec<u8>) -> Vec<u8> {
+        match Capabilities::read(&value) {
+            Some(Capabilities { flags, sets, root }) if self == Self::Mapped => {
+                let root = self.without(root.unwrap_or(0)).ok();
+                Capabilities { flags, sets, root: Some(root.unwrap_or(ROOT + NOBODY)) }.write()
+            }
+            _ => value,
+        }
+    }
+}
+
+/// `security.capability`: two sets, and for which user namespace's root they are good; any's if none is named.
+struct Capabilities {
+    flags: u32,
+    sets: [u8; 16],
+    root: Option<u32>,
+}
+
+impl Capabilities {
+    fn read(value: &[u8]) -> Option<Self> {
+        let (magic, rest) = value.split_first_chunk()?;
+        let (sets, rest) = rest.split_first_chunk()?;
+        let magic = u32::from_le_bytes(*magic);
+        let root = match (magic & VERSION, rest) {
+            (VERSION_2, []) => None,
+            (VERSION_3, root) => Some(u32::from_le_bytes(root.try_into().ok()?)),
+            _ => return None,
+        };
+        Some(Self { flags: magic & !VERSION, sets: *sets, root })
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let version = if self.root.is_some() { VERSION_3 } else { VERSION_2 };
+        let mut value = (version | self.flags).to_le_bytes().to_vec();
+        value.extend_from_slice(&self.sets);
+        value.extend(self.root.map(u32::to_le_bytes).into_iter().flatten());
         value
     }
 }
@@ -79,13 +116,15 @@ mod tests {
     #[test]
     fn capabilities_of_the_containers_root_are_roots() {
         let of = |magic: u32, root: &[u8]| [&magic.to_le_bytes()[..], &[7; 16], root].concat();
-        let theirs = of(CAPABILITY_3 | 1, &ROOT.to_le_bytes());
-        assert_eq!(Owners::Mapped.capabilities_within(theirs.clone()), of(CAPABILITY_2 | 1, &[]));
-        for same in
-            [of(CAPABILITY_2 | 1, &[]), of(CAPABILITY_3, &5_u32.to_le_bytes()), vec![1, 2], of(CAPABILITY_3, &[])]
-        {
+        let (roots, theirs) = (of(VERSION_2 | 1, &[]), of(VERSION_3 | 1, &ROOT.to_le_bytes()));
+        assert_eq!(Owners::Mapped.capabilities_within(theirs.clone()), roots);
+        assert_eq!(Owners::Mapped.capabilities_without(roots.clone()), theirs);
+        let another = of(VERSION_3, &(ROOT + 5).to_le_bytes());
+        assert_eq!(Owners::Mapped.capabilities_without(of(VERSION_3, &5_u32.to_le_bytes())), another);
+        for same in [roots.clone(), another, vec![1, 2], of(VERSION_3, &[]), of(VERSION_2, &[0; 4])] {
             assert_eq!(Owners::Mapped.capabilities_within(same.clone()), same);
         }
         assert_eq!(Owners::Own.capabilities_within(theirs.clone()), theirs);
+        assert_eq!(Owners::Own.capabilities_without(roots.clone()), roots);
     }
 }

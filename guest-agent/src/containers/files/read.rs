@@ -76,7 +76,7 @@ pub(super) fn tar_of_all(root: &Root, out: impl Write) -> Result<(), FilesError>
 }
 
 /// What a file may do, as an attribute of it.
-const CAPABILITY: &[u8] = b"security.capability";
+pub(super) const CAPABILITY: &[u8] = b"security.capability";
 
 /// Entries on their way into a tar.
 pub(super) struct Walk<'a, W> {

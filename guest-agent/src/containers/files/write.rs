@@ -22,6 +22,7 @@ use rustix::{
 
 use super::{
     FilesError,
+    read::CAPABILITY,
     root::{self, Root},
     stat::absolute,
 };
@@ -150,6 +151,9 @@ impl Unpacker<'_> {
         let owners = self.root.owners();
         let owner = owners.without(entry.uid).and_then(|uid| Ok((uid, owners.without(entry.gid)?)));
         (entry.uid, entry.gid) = owner.map_err(&failed)?;
+        for (_, value) in entry.xattrs.iter_mut().filter(|(name, _)| name == CAPABILITY) {
+            *value = owners.capabilities_without(std::mem::take(value));
+        }
         let path = components(&entry.path)?;
         let Some((name, above)) = path.split_last() else { return Ok(()) };
         let parent = self.folder(above)?;
