@@ -90,6 +90,21 @@ impl Registry {
         Ok(())
     }
 
+    /// What it was asked so far, such as "GET /v2/", in order.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn requests(&mut self) -> Result<Vec<String>> {
+        let running = self.running.as_mut().context("it does not run")?;
+        // What is logged after all others.
+        let mut last = TcpStream::connect(&self.address)?;
+        last.write_all(b"GET /v2/cove-last/tags/list HTTP/1.0\r\n\r\n")?;
+        last.read_to_end(&mut Vec::new())?;
+        running.line("\"GET /v2/cove-last/")?;
+        let asked = |line: &String| Some(line.split_once('"')?.1.split_once(" HTTP/")?.0.to_owned());
+        Ok(running.lines().iter().filter_map(asked).collect())
+    }
+
     /// Ends it at once; what it has stays.
     pub fn kill(&mut self) {
         self.running = None;
@@ -116,10 +131,22 @@ impl Registry {
     /// # Errors
     /// If skopeo fails.
     pub fn put(&self, archive: &[u8], name: &str, format: &str) -> Result<()> {
+        self.copy_to(archive, name, &["--format", format])
+    }
+
+    /// The same with layers that are compressed so: "zstd".
+    ///
+    /// # Errors
+    /// If skopeo fails.
+    pub fn put_packed(&self, archive: &[u8], name: &str, compression: &str) -> Result<()> {
+        self.copy_to(archive, name, &["--format", "oci", "--dest-compress-format", compression])
+    }
+
+    fn copy_to(&self, archive: &[u8], name: &str, options: &[&str]) -> Result<()> {
         let file = self.folder.path().join("put.tar");
         fs::write(&file, archive)?;
         let (from, to) = (format!("docker-archive:{}", file.display()), format!("docker://{}", self.name(name)));
-        self.skopeo(&["copy", "--dest-tls-verify=false", "--format", format, &from, &to])?;
+        self.skopeo(&[&["copy", "--dest-tls-verify=false"], options, &[&from, &to]].concat())?;
         Ok(())
     }
 

@@ -13,12 +13,17 @@ use cove_tests::{
     world::World,
 };
 
-use crate::lifecycle::{child_named, fact};
+use crate::{
+    leaks,
+    lifecycle::{child_named, fact},
+};
 
 crate::tests![
     a_pull_goes_on_when_the_registry_was_killed,
     a_pull_begins_again_when_the_daemon_was_killed,
     a_pull_begins_again_when_the_machine_was_killed,
+    eight_layers_at_once_take_little_memory,
+    what_is_here_costs_one_question,
 ];
 
 const LAYERS: usize = 8;
@@ -117,4 +122,50 @@ fn a_pull_begins_again_when_the_machine_was_killed(world: &World) -> Result<()> 
     let qemu = child_named(fact(world, "/hypervisor/helper_pid")?, "qemu-system")?;
     // The first call boots it again.
     cut_and_begun_again(world, qemu, || world.docker(&["run", "--rm", BUSYBOX, "true"])?.ok().map(drop))
+}
+
+/// KiB that the agent may take, whatever comes.
+const MOST_MEMORY: u64 = 64 * 1024;
+
+/// Of layers that are larger than the windows of what has compressed them, which are of 8 MiB.
+fn eight_layers_at_once_take_little_memory(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let registry = Registry::open()?;
+    let name = registry.name("packed:1");
+    // So that all of a window is used, and little comes over the network.
+    let noise: Vec<u8> = image::noise(9, 64 * 1024).into_iter().cycle().take(12 * MIB).collect();
+    let of_each = |at| image::layer_tar(&[(&format!("noise/{at}"), [&[at], &noise[..]].concat(), 0o644)]);
+    let layers: Vec<Vec<u8>> = (0..8_u8).map(of_each).collect::<Result<_>>()?;
+    let layers: Vec<&[u8]> = layers.iter().map(Vec::as_slice).collect();
+    let archive = image::docker_archive_of("x:1", &layers, serde_json::json!({ "Cmd": ["none"] }), "amd64")?;
+    registry.put_packed(&archive, "packed:1", "zstd")?;
+
+    leaks::start_counting(world)?;
+    world.cove(&["settings", "--concurrent-downloads", "8"])?.ok()?;
+    let agent = fact(world, "/guest/agent_pid")?;
+    // 5 lets the peak begin anew.
+    world.says(&["exec", "counts", "sh", "-c", &format!("echo 5 > /proc/{agent}/clear_refs")])?;
+    world.docker(&["pull", &name])?.ok()?;
+    let peak = format!("awk '/^VmHWM:/ {{ print $2 }}' /proc/{agent}/status");
+    let peak: u64 = world.says(&["exec", "counts", "sh", "-c", &peak])?.parse()?;
+    world.cove(&["settings", "--concurrent-downloads", "3"])?.ok()?;
+    world.docker(&["rm", "-f", "counts"])?.ok()?;
+    world.docker(&["rmi", &name])?.ok()?;
+    ensure!(peak <= MOST_MEMORY, "the agent took {peak} KiB");
+    Ok(())
+}
+
+fn what_is_here_costs_one_question(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let mut registry = Registry::open()?;
+    registry.put(&image::docker_archive("x:1", &image::root_tar(&[])?, serde_json::json!({}))?, "twice:1", "oci")?;
+    let name = registry.name("twice:1");
+    world.docker(&["pull", &name])?.ok()?;
+    let before = registry.requests()?.len();
+    world.docker(&["pull", &name])?.ok()?;
+    let asked = registry.requests()?.split_off(before);
+    ensure!(asked == ["HEAD /v2/twice/manifests/1"], "{asked:?}");
+    world.docker(&["rmi", &name])?.ok()?;
+    Ok(())
 }

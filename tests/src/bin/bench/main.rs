@@ -5,12 +5,13 @@
 //! * [`peer`]: the VM with dockerd in it.
 //! * [`docker`]: the few calls of the Docker API, the same for both.
 //! * [`busybox`]: the image that both run.
-//! * [`measure`]: what is done with them, in turns.
+//! * [`measure`]: what is done with them, in turns. [`images`]: with a large image.
 //! * [`report`]: the numbers for people.
 
 mod busybox;
 mod cove;
 mod docker;
+mod images;
 mod measure;
 mod peer;
 mod report;
@@ -24,7 +25,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-const USAGE: &str = "usage: bench --dist FOLDER --peer FOLDER --buf PROGRAM [--busybox PROGRAM] [--runs N]";
+const USAGE: &str =
+    "usage: bench --dist FOLDER --peer FOLDER --buf PROGRAM [--busybox PROGRAM] [--runs N] [--image-mib N]";
 
 /// What the bench is given.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ struct Arguments {
     busybox: PathBuf,
     /// Containers per engine and kind of network.
     runs: usize,
+    /// Size of the large image.
+    image_mib: usize,
 }
 
 fn main() -> ExitCode {
@@ -65,13 +69,17 @@ impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
         let (mut dist, mut peer, mut buf) = (None, None, None);
         let mut busybox = PathBuf::from("/bin/busybox");
-        let mut runs = 30;
+        let (mut runs, mut image_mib) = (30, 500);
         while let Some(option) = words.next() {
             let value = words.next().context(USAGE)?;
             match option.as_str() {
                 "--dist" => dist = Some(value.into()),
                 "--peer" => peer = Some(value.into()),
                 "--buf" => buf = Some(value.into()),
+                "--image-mib" => {
+                    image_mib =
+                        value.parse().ok().filter(|&mib| mib > 0).context("--image-mib wants a number above 0")?;
+                }
                 "--busybox" => busybox = value.into(),
                 "--runs" => {
                     runs = value.parse().ok().filter(|&runs| runs > 0).context("--runs wants a number above 0")?;
@@ -79,6 +87,7 @@ impl Arguments {
                 _ => bail!(USAGE),
             }
         }
-        Ok(Self { dist: dist.context(USAGE)?, peer: peer.context(USAGE)?, buf: buf.context(USAGE)?, busybox, runs })
+        let (dist, peer, buf) = (dist.context(USAGE)?, peer.context(USAGE)?, buf.context(USAGE)?);
+        Ok(Self { dist, peer, buf, busybox, runs, image_mib })
     }
 }

@@ -7,11 +7,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use cove_tests::registry::Registry;
 
 use crate::{
     Arguments, busybox,
     cove::Cove,
     docker::{Docker, Lap},
+    images::{self, Engine, Transfers},
     peer::Peer,
 };
 
@@ -33,6 +35,8 @@ pub(crate) struct Figures {
     pub(crate) peer_boot: Duration,
     /// Laps by kind of network.
     pub(crate) networks: Vec<Laps>,
+    /// Of the large image.
+    pub(crate) transfers: Transfers,
     /// Number of running containers at the time of the memory's figures.
     pub(crate) sleepers: usize,
     /// Resident bytes of the agent.
@@ -79,6 +83,15 @@ pub(crate) fn all(arguments: &Arguments) -> Result<Figures> {
         networks.push(laps(&mut cove, &mut peer, network, arguments.runs)?);
     }
 
+    step(&format!("an image of {} MiB", arguments.image_mib));
+    let registry = Registry::open()?;
+    let in_peer = peer_process.lead_to(&registry.address)?;
+    let engines = [
+        Engine { docker: &mut cove, registry: registry.address.clone() },
+        Engine { docker: &mut peer, registry: in_peer },
+    ];
+    let transfers = images::measure(arguments.image_mib, &registry, engines)?;
+
     step(&format!("memory with {SLEEPERS} containers"));
     let sleepers = with_sleepers(&mut cove)?;
     let (agent, daemon) = (cove_process.agent_resident_bytes()?, cove_process.daemon_resident_bytes()?);
@@ -92,6 +105,7 @@ pub(crate) fn all(arguments: &Arguments) -> Result<Figures> {
         cove_boot,
         peer_boot,
         networks,
+        transfers,
         sleepers: SLEEPERS,
         agent,
         daemon,

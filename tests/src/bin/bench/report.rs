@@ -4,6 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     docker::Lap,
+    images::Transfers,
     measure::{Figures, Laps},
 };
 
@@ -22,11 +23,22 @@ pub(crate) fn render(figures: &Figures) -> String {
     for laps in &figures.networks {
         of_network(&mut text, laps);
     }
+    of_images(&mut text, &figures.transfers);
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let engine = format!("engine with {} containers, MiB", figures.sleepers);
     numbers(&mut text, &engine, [mebibytes(figures.agent), mebibytes(figures.peer_engine)]);
     row(&mut text, "coved on the host, MiB", &format!("{:.1}", mebibytes(figures.daemon)), "-", "-");
     text
+}
+
+fn of_images(text: &mut String, transfers: &Transfers) {
+    let size = transfers.mebibytes;
+    for (name, times) in [("pull", transfers.pull), ("load", transfers.load)] {
+        numbers(text, &format!("{name} of {size} MiB, s"), times.map(|time| time.as_secs_f64()));
+    }
+    numbers(text, "pull of what is there, ms", transfers.pull_again.map(|time| time.as_secs_f64() * 1e3));
+    let tools = transfers.tools.map_or_else(|| "-".to_owned(), |time| format!("{:.1}", time.as_secs_f64()));
+    row(text, "skopeo and umoci, on the host, s", &tools, "-", "-");
 }
 
 fn of_network(text: &mut String, laps: &Laps) {
@@ -75,6 +87,13 @@ mod tests {
                 cove: [10, 1000, 20].map(lap).to_vec(),
                 peer: [200, 1, 300].map(lap).to_vec(),
             }],
+            transfers: Transfers {
+                mebibytes: 500,
+                pull: [4, 8].map(Duration::from_secs),
+                pull_again: [10, 50].map(Duration::from_millis),
+                load: [3, 9].map(Duration::from_secs),
+                tools: None,
+            },
             sleepers: 10,
             agent: 15 << 20,
             daemon: 20 << 20,
@@ -88,6 +107,8 @@ mod tests {
         assert_eq!(words("first boot, with a new data disk, s"), ["3.0", "-", "-"]);
         assert_eq!(words("boot to first answer, s"), ["2.0", "16.0", "1/8.0"]);
         assert_eq!(words("network none: create to exit, ms"), ["20.0", "200.0", "1/10.0"]);
+        assert_eq!(words("pull of 500 MiB, s"), ["4.0", "8.0", "1/2.0"]);
+        assert_eq!(words("pull of what is there, ms"), ["10.0", "50.0", "1/5.0"]);
         assert_eq!(words("engine with 10 containers, MiB"), ["15.0", "300.0", "1/20.0"]);
     }
 }
