@@ -130,7 +130,8 @@ fn belongings() -> Result<Vec<u8>> {
         header.set_entry_type(if path.ends_with('/') { tar::EntryType::Directory } else { tar::EntryType::Regular });
         header.set_size(content.len() as u64);
         header.set_mode(mode);
-        (header.set_uid(owner.0), header.set_gid(owner.1));
+        header.set_uid(owner.0);
+        header.set_gid(owner.1);
         if path == "d/may" {
             builder.append_pax_extensions([("SCHILY.xattr.security.capability", &CAPABILITY[..])])?;
         }

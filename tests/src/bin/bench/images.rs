@@ -16,34 +16,13 @@ use cove_tests::{
     registry::Registry,
 };
 
-use crate::docker::Docker;
+use crate::{docker::Docker, measure::Row};
 
 const LAYERS: usize = 8;
 /// A file of the image: as large as the files of real ones are in the middle.
 const FILE: usize = 32 << 10;
 /// The name of the image.
 const NAME: &str = "bench-large";
-
-/// What was measured.
-#[derive(Debug)]
-pub(crate) struct Transfers {
-    /// Size of the image's files.
-    pub(crate) mebibytes: usize,
-    /// From the registry: Cove's time and the peer's.
-    pub(crate) pull: [Duration; 2],
-    /// Once more, when it is there.
-    pub(crate) pull_again: [Duration; 2],
-    /// From an archive.
-    pub(crate) load: [Duration; 2],
-    /// `skopeo copy` and `umoci unpack` on this computer, where both are installed.
-    pub(crate) tools: Option<Duration>,
-}
-
-/// An engine, and where it finds the registry.
-pub(crate) struct Engine<'a> {
-    pub(crate) docker: &'a mut Docker,
-    pub(crate) registry: String,
-}
 
 /// The image as an archive, half of it such that it can be compressed.
 pub(crate) fn archive(mebibytes: usize) -> Result<Vec<u8>> {
@@ -64,28 +43,31 @@ pub(crate) fn archive(mebibytes: usize) -> Result<Vec<u8>> {
     image::docker_archive_of(&format!("{NAME}:1"), &layers, serde_json::json!({ "Cmd": ["none"] }), "amd64")
 }
 
-/// Measures, one engine after the other.
-pub(crate) fn measure(mebibytes: usize, registry: &Registry, engines: [Engine<'_>; 2]) -> Result<Transfers> {
+/// Measures, one engine after the other: Cove, then the peer, each with the name by which it finds the registry.
+pub(crate) fn measure(mebibytes: usize, registry: &Registry, engines: [(&mut Docker, String); 2]) -> Result<Vec<Row>> {
     let archive = archive(mebibytes)?;
     registry.put(&archive, &format!("{NAME}:1"), "v2s2")?;
     let mut found = Vec::new();
-    for Engine { docker, registry } in engines {
+    for (docker, registry) in engines {
         let repository = format!("{registry}/{NAME}");
-        let pull = time(|| docker.pull(&repository, "1"))?;
-        let again = time(|| docker.pull(&repository, "1"))?;
+        let pull = time(|| docker.pull(&repository, "1"))?.as_secs_f64();
+        let again = time(|| docker.pull(&repository, "1"))?.as_secs_f64() * 1e3;
         docker.remove_image(&format!("{repository}:1"))?;
-        let load = time(|| docker.load(&archive))?;
+        let load = time(|| docker.load(&archive))?.as_secs_f64();
         docker.remove_image(&format!("{NAME}:1"))?;
-        found.push((pull, again, load));
+        found.push([pull, again, load]);
     }
-    let [cove, peer] = found.try_into().map_err(|_| anyhow::anyhow!("two engines"))?;
-    Ok(Transfers {
-        mebibytes,
-        pull: [cove.0, peer.0],
-        pull_again: [cove.1, peer.1],
-        load: [cove.2, peer.2],
-        tools: tools(registry)?,
-    })
+    let names = [
+        format!("pull of {mebibytes} MiB, s"),
+        "pull of what is there, ms".to_owned(),
+        format!("load of {mebibytes} MiB, s"),
+    ];
+    let row = |(at, name)| Row::new(name, vec![found[0][at]], vec![found[1][at]]);
+    let mut rows: Vec<Row> = names.into_iter().enumerate().map(row).collect();
+    if let Some(took) = tools(registry)? {
+        rows.push(Row::new("skopeo and umoci, on the host itself, s", Vec::new(), vec![took.as_secs_f64()]));
+    }
+    Ok(rows)
 }
 
 fn tools(registry: &Registry) -> Result<Option<Duration>> {

@@ -25,8 +25,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-const USAGE: &str =
-    "usage: bench --dist FOLDER --peer FOLDER --buf PROGRAM [--busybox PROGRAM] [--runs N] [--image-mib N]";
+const USAGE: &str = "usage: bench --dist FOLDER --peer FOLDER [--busybox PROGRAM] [--runs N] [--row N] [--image-mib N]";
 
 /// What the bench is given.
 #[derive(Debug)]
@@ -35,12 +34,12 @@ struct Arguments {
     dist: PathBuf,
     /// What tests/bench/peer/build.sh made.
     peer: PathBuf,
-    /// The program `buf`, whose `buf curl` asks the agent for its memory.
-    buf: PathBuf,
     /// A static busybox.
     busybox: PathBuf,
-    /// Containers per engine and kind of network.
+    /// How often each thing is measured.
     runs: usize,
+    /// Containers in a row on the default network.
+    row: usize,
     /// Size of the large image.
     image_mib: usize,
 }
@@ -67,27 +66,26 @@ fn run() -> Result<String> {
 
 impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
-        let (mut dist, mut peer, mut buf) = (None, None, None);
+        let (mut dist, mut peer) = (None, None);
         let mut busybox = PathBuf::from("/bin/busybox");
-        let (mut runs, mut image_mib) = (30, 500);
+        let (mut runs, mut row, mut image_mib) = (30, 200, 500);
         while let Some(option) = words.next() {
             let value = words.next().context(USAGE)?;
             match option.as_str() {
                 "--dist" => dist = Some(value.into()),
                 "--peer" => peer = Some(value.into()),
-                "--buf" => buf = Some(value.into()),
-                "--image-mib" => {
-                    image_mib =
-                        value.parse().ok().filter(|&mib| mib > 0).context("--image-mib wants a number above 0")?;
-                }
                 "--busybox" => busybox = value.into(),
-                "--runs" => {
-                    runs = value.parse().ok().filter(|&runs| runs > 0).context("--runs wants a number above 0")?;
-                }
+                "--runs" => runs = count(&option, &value)?,
+                "--row" => row = count(&option, &value)?,
+                "--image-mib" => image_mib = count(&option, &value)?,
                 _ => bail!(USAGE),
             }
         }
-        let (dist, peer, buf) = (dist.context(USAGE)?, peer.context(USAGE)?, buf.context(USAGE)?);
-        Ok(Self { dist, peer, buf, busybox, runs, image_mib })
+        let (dist, peer) = (dist.context(USAGE)?, peer.context(USAGE)?);
+        Ok(Self { dist, peer, busybox, runs, row, image_mib })
     }
+}
+
+fn count(option: &str, value: &str) -> Result<usize> {
+    value.parse().ok().filter(|&count| count > 0).with_context(|| format!("{option} wants a number above 0"))
 }
