@@ -8,12 +8,14 @@
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
 //! * [`engine`] — the way to the daemon, and starting it.
 //! * [`docker`] — making the `docker` command use Cove.
+//! * [`archive`] — archives that go to the engine and come from it.
 //! * [`stdio`] — the streams between this terminal and a container.
 //! * [`terminal`] — what differs between systems: raw mode, size, signals.
 //! * [`quantities`] — quantities as people write them.
 //! * [`output`] — tables, colours, numbers for people, JSON.
 //! * [`failure`] — what failed, why, what to do, and the exit code.
 
+mod archive;
 mod arguments;
 mod completion;
 mod containers;

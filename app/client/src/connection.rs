@@ -8,8 +8,9 @@ use cove_platform::{
 };
 use cove_proto::v1::{
     GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, events_client::EventsClient,
-    execs_client::ExecsClient, guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
-    networks_client::NetworksClient, registry_client::RegistryClient, volumes_client::VolumesClient,
+    execs_client::ExecsClient, files_client::FilesClient, guest_client::GuestClient, images_client::ImagesClient,
+    machine_client::MachineClient, networks_client::NetworksClient, registry_client::RegistryClient,
+    volumes_client::VolumesClient,
 };
 use hyper_util::rt::TokioIo;
 use tonic::{Code, Status, metadata::MetadataValue, transport::Channel};
@@ -57,6 +58,8 @@ clients! {
     events: EventsClient;
     /// `cove.v1.Images`.
     images: ImagesClient;
+    /// `cove.v1.Files`.
+    files: FilesClient;
     /// `cove.v1.Volumes`.
     volumes: VolumesClient;
     /// `cove.v1.Networks`.

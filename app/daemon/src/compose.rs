@@ -18,7 +18,7 @@ use cove_platform::{
     local::{BindError, LocalListener},
     lock::{InstanceLock, LockError},
 };
-use cove_registry::{Patience, Registries, Surroundings};
+use cove_registry::{Patience, Proxies, Registries, Surroundings};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
@@ -89,7 +89,8 @@ pub fn surroundings() -> Surroundings {
     let named = std::env::var_os("DOCKER_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
     let docker_folder = named.or_else(|| Some(home::user_folder()?.join(".docker"))).unwrap_or_default();
     let certificates = vec![docker_folder.join("certs.d"), PathBuf::from("/etc/docker/certs.d")];
-    Surroundings { docker_folder, certificates }
+    let proxies = Proxies::of_environment(|name| std::env::var(name).ok());
+    Surroundings { docker_folder, certificates, proxies }
 }
 
 /// A daemon that serves.

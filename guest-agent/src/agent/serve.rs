@@ -18,9 +18,10 @@ use crate::rpc::{
     guest::GuestService, images::ImagesService, networks::NetworksService, volumes::VolumesService,
 };
 
-/// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time.
-const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time; what is larger is memory that
+/// each layer takes that waits for its turn.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 
 /// How long calls may take to end when the machine powers off: enough for answers that are on their way, too short for
 /// those who follow something.

@@ -1745,6 +1745,13 @@ pub struct RegistrySettings {
     /// Folder of registries' certificates, in docker's order; docker's own when empty.
     #[prost(string, tag = "5")]
     pub certificates: ::prost::alloc::string::String,
+    /// The proxy that registries are reached by, but those of this computer: "<http://proxy:3128",> "socks5://proxy". What the
+    /// environment or the system says when empty.
+    #[prost(string, tag = "6")]
+    pub proxy: ::prost::alloc::string::String,
+    /// Hosts, domains and networks that are reached without it.
+    #[prost(string, repeated, tag = "7")]
+    pub no_proxy: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Asks for the settings.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1790,6 +1797,12 @@ pub struct UpdateRegistrySettingsRequest {
     /// Start from the defaults instead of the file.
     #[prost(bool, tag = "6")]
     pub reset: bool,
+    /// The proxy; the environment's or the system's when empty.
+    #[prost(string, optional, tag = "7")]
+    pub proxy: ::core::option::Option<::prost::alloc::string::String>,
+    /// Who is reached without it.
+    #[prost(message, optional, tag = "8")]
+    pub no_proxy: ::core::option::Option<RegistryList>,
 }
 /// They are written.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

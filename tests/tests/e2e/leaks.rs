@@ -1,5 +1,5 @@
-//! Whatever containers took is given back: processes, mounts, cgroups, links, namespaces, descriptors and folders.
-//! COVE_SOAK_CYCLES makes a soak of it, which says what it counted.
+//! Whatever containers and images took is given back: processes, mounts, cgroups, links, namespaces, descriptors, folders and
+//! layers. COVE_SOAK_CYCLES makes a soak of it, which says what it counted.
 
 use std::{
     collections::BTreeMap,
@@ -9,12 +9,18 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use cove_tests::{command::DEADLINE, image::BUSYBOX, world::World};
+use cove_tests::{
+    command::DEADLINE,
+    image::{self, BUSYBOX},
+    world::World,
+};
 
-crate::tests![containers_leave_nothing_behind];
+crate::tests![containers_leave_nothing_behind, images_leave_nothing_behind];
 
 /// Cycles of a run of all tests.
 const CYCLES: usize = 200;
+/// The same of images.
+const IMAGE_CYCLES: usize = 40;
 const THREADS: usize = 4;
 /// How often a soak counts: what grows without end shows as a slope.
 const SOAK_PARTS: usize = 5;
@@ -27,6 +33,7 @@ echo cgroups $(find /sys/fs/cgroup -type d | wc -l)
 echo links $(ls /sys/class/net | wc -l)
 echo namespaces $(ls -l /proc/[0-9]*/ns 2>/dev/null | grep -o '[a-z]*:\[[0-9]*' | sort -u | wc -l)
 echo folders $(ls /proc/1/root/var/lib/cove/containers /proc/1/root/var/lib/cove/volumes | wc -l)
+echo layers $(ls -A /proc/1/root/var/lib/cove/layers /proc/1/root/var/lib/cove/images | wc -l)
 echo notes $(ls /proc/1/root/run/cove.endpoints | wc -l)
 for process in $(pidof cove-guest); do
     name=$(tr '\0' ' ' < /proc/$process/cmdline | cut -d' ' -f2)
@@ -44,9 +51,25 @@ pub(crate) type Counts = BTreeMap<String, u64>;
 
 fn containers_leave_nothing_behind(world: &World) -> Result<()> {
     let _use = world.alone();
+    nothing_is_left_of(world, CYCLES, cycle)
+}
+
+fn images_leave_nothing_behind(world: &World) -> Result<()> {
+    let _use = world.alone();
+    nothing_is_left_of(world, IMAGE_CYCLES, image_cycle)?;
+    let store = world.cove(&["doctor", "--store", "--content"])?.ok()?;
+    ensure!(store.stdout.contains("all is there and all is needed"), "{store}");
+    Ok(())
+}
+
+/// A whole life of something, of which the number makes one of several.
+type Cycle = fn(&World, usize) -> Result<()>;
+
+/// Lives so many lives, or as many as a soak wants, and counts before and after.
+fn nothing_is_left_of(world: &World, usual: usize, cycle: Cycle) -> Result<()> {
     let (cycles, parts) = match env::var("COVE_SOAK_CYCLES") {
         Ok(cycles) => (cycles.parse().context("COVE_SOAK_CYCLES is no number")?, SOAK_PARTS),
-        Err(_) => (CYCLES, 1),
+        Err(_) => (usual, 1),
     };
     start_counting(world)?;
     // Of all that is counted there is one that stays.
@@ -54,13 +77,13 @@ fn containers_leave_nothing_behind(world: &World) -> Result<()> {
     // What is made once is made now.
     (0..4).try_for_each(|number| cycle(world, number))?;
     let before = settled(world, |_| true)?;
-    ensure!(before.values().all(|count| *count > 0) && before.len() == 12, "it is not seen what there is: {before:?}");
+    ensure!(before.values().all(|count| *count > 0) && before.len() == 13, "it is not seen what there is: {before:?}");
     let (began, mut counts) = (Instant::now(), vec![before.clone()]);
     let grown = |now: &Counts| {
         now.iter().any(|(name, count)| before.get(name).is_none_or(|before| *count > before + may_grow(name)))
     };
     for part in 0..parts {
-        many(world, cycles * part / parts..cycles * (part + 1) / parts)?;
+        many(world, cycles * part / parts..cycles * (part + 1) / parts, cycle)?;
         counts.push(settled(world, |now| !grown(now))?);
     }
     if parts > 1 {
@@ -69,7 +92,7 @@ fn containers_leave_nothing_behind(world: &World) -> Result<()> {
     let after = counts.pop().context("no counts")?;
     world.docker(&["rm", "-f", "counts", "stays"])?.ok()?;
     world.docker(&["volume", "rm", "stays"])?.ok()?;
-    ensure!(!grown(&after), "after {cycles} containers:\n{before:?}\n{after:?}");
+    ensure!(!grown(&after), "after {cycles} cycles:\n{before:?}\n{after:?}");
     Ok(())
 }
 
@@ -97,7 +120,7 @@ fn show(cycles: usize, took: Duration, counts: &[Counts]) {
 }
 
 /// Cycles of these numbers, in as many threads.
-fn many(world: &World, cycles: Range<usize>) -> Result<()> {
+fn many(world: &World, cycles: Range<usize>, cycle: Cycle) -> Result<()> {
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
@@ -142,6 +165,32 @@ fn cycle(world: &World, number: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// An image's whole life, each of four in turn: loaded, imported, committed, and torn.
+fn image_cycle(world: &World, number: usize) -> Result<()> {
+    let name = format!("cove-test/cycle-{number}:1");
+    let noise = |seed: usize, bytes| image::layer_tar(&[("noise", image::noise(seed as u64 + 1, bytes), 0o644)]);
+    // One layer that all have, and one of its own.
+    let (ground, own) = (noise(0, 200_000)?, noise(number + 1, 200_000)?);
+    match number % 4 {
+        0 | 3 => {
+            let config = serde_json::json!({ "Cmd": ["none"] });
+            let archive = image::docker_archive_of(&name, &[&ground, &own], config, "amd64")?;
+            if number % 4 == 3 {
+                return world.docker_with(&["load"], &archive[..archive.len() / 2])?.exits(1).map(drop);
+            }
+            world.docker_with(&["load"], &archive)?.ok()?;
+        }
+        1 => drop(world.docker_with(&["import", "-", &name], &own)?.ok()?),
+        _ => {
+            let container = world.says(&["create", BUSYBOX, "true"])?;
+            world.docker_with(&["cp", "-", &format!("{container}:/tmp")], &own)?.ok()?;
+            world.docker(&["commit", &container, &name])?.ok()?;
+            world.docker(&["rm", &container])?.ok()?;
+        }
+    }
+    world.docker(&["rmi", &name])?.ok().map(drop)
 }
 
 /// What is counted once it is good, or what was counted last: links and cgroups go a moment after their container.

@@ -11,6 +11,7 @@ mod compose;
 mod containers;
 mod cp;
 mod devices;
+mod distribution;
 mod events;
 mod exec;
 mod explain;
@@ -28,6 +29,7 @@ mod names;
 mod namespaces;
 mod networks;
 mod options;
+mod pull;
 mod refusals;
 mod registry;
 mod run;
@@ -42,6 +44,7 @@ mod user_networks;
 mod volumes;
 
 use std::{
+    env,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, OnceLock},
 };
@@ -72,6 +75,7 @@ fn main() {
         ("flags", flags::TESTS),
         ("images", images::TESTS),
         ("registry", registry::TESTS),
+        ("pull", pull::TESTS),
         ("cp", cp::TESTS),
         ("commit", commit::TESTS),
         ("limits", limits::TESTS),
@@ -97,8 +101,12 @@ fn main() {
         ("settings", settings::TESTS),
         ("lifecycle", lifecycle::TESTS),
     ];
+    // It takes minutes, and a Debian.
+    let distribution = env::var_os(distribution::TAR).map(|_| ("distribution", distribution::TESTS));
     let trials = modules
         .iter()
+        .copied()
+        .chain(distribution)
         .flat_map(|(module, tests)| tests.iter().map(|test| trial(module, *test, Arc::clone(&shared))))
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

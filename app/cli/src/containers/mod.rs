@@ -5,7 +5,10 @@ mod life;
 mod mounts;
 mod spec;
 
+pub(crate) mod commit;
+pub(crate) mod diff;
 pub(crate) mod exec;
+pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod pause;
