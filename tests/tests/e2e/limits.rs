@@ -10,6 +10,7 @@ crate::tests![
     the_cpu_limit_is_the_kernels,
     the_memory_limit_is_the_kernels,
     memory_nodes_are_as_asked,
+    a_container_is_below_the_cgroup_that_was_asked_for_and_its_limits,
     the_limits_of_disks_are_the_kernels,
     what_the_kernel_lacks_is_discarded_with_dockers_warning,
     what_cannot_be_had_is_refused_in_dockers_words,
@@ -88,6 +89,35 @@ fn memory_nodes_are_as_asked(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// The limits are set before there is a container, and hold after the last one, as with dockerd.
+fn a_container_is_below_the_cgroup_that_was_asked_for_and_its_limits(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let create = ["create", "--name", "member", "--cgroup-parent", "/team/part", "--cgroupns", "host"];
+    world.says(&[&create[..], &[BUSYBOX, "cat", "/proc/self/cgroup"]].concat())?;
+    let shown = world.says(&["inspect", "-f", "{{.HostConfig.CgroupParent}}", "member"])?;
+    ensure!(shown == "/team/part", "{shown}");
+    world.needs_cgroup_v2()?;
+    let team = "/sys/fs/cgroup/containers/team";
+    let whole = ["run", "--rm", "--privileged", "--cgroupns", "host", BUSYBOX, "sh", "-c"];
+    let limit = format!("mkdir {team} && echo 3 > {team}/pids.max");
+    world.docker(&[&whole[..], &[&limit]].concat())?.ok()?;
+    for _ in 0..2 {
+        let path = world.says(&["start", "-a", "member"])?;
+        ensure!(
+            path.starts_with("0::/containers/team/part/") && path.ends_with(|c: char| c.is_ascii_hexdigit()),
+            "{path}"
+        );
+    }
+    world.docker(&["rm", "member"])?.ok()?;
+    let forks = "true & true & true & true & true & true & wait";
+    let below = ["run", "--rm", "--cgroup-parent", "../team", BUSYBOX, "sh", "-c", forks];
+    world.docker(&below)?.exits(2)?.complains("can't fork")?;
+    ensure!(world.says(&["run", "--rm", BUSYBOX, "sh", "-c", forks]).is_ok(), "others are limited, too");
+    let left = format!("cat {team}/pids.max; find {team} -mindepth 1 -type d; rmdir {team}/part {team}");
+    ensure!(world.says(&[&whole[..], &[&left]].concat())? == format!("3\n{team}/part"), "not what was there before");
+    Ok(())
+}
+
 fn the_limits_of_disks_are_the_kernels(world: &World) -> Result<()> {
     let _use = world.shared();
     world.needs_cgroup_v2()?;
@@ -129,7 +159,6 @@ fn what_cannot_be_had_is_refused_in_dockers_words(world: &World) -> Result<()> {
         ("--ip6=2001:db8::1", "user specified IP address is supported on user defined networks only"),
         ("--network-alias=x", "network-scoped aliases are only supported for user-defined networks"),
         ("--blkio-weight=5", "Range of blkio weight is from 10 to 1000"),
-        ("--cgroup-parent=/elsewhere", "--cgroup-parent is not supported by this version of Cove yet"),
     ] {
         world.docker(&["run", "--rm", option, BUSYBOX, "true"])?.exits(125)?.complains(words)?;
     }
