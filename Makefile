@@ -35,7 +35,7 @@ setup-checks: setup ## Install what the checks need on top.
 	@tests/ci/setup.sh checks
 
 bench: dist ## Measure Cove beside dockerd in the same kind of VM, in one run.
-	@tests/ci/bench.sh
+	@tests/ci/bench.sh $(ARGS)
 
 yardstick: dist ## Run the tests of docker-py and bollard against Cove.
 	@tests/ci/yardstick.sh

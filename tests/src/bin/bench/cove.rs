@@ -10,7 +10,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{Arguments, docker::Docker};
@@ -21,7 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Cove {
     daemon: Child,
     program: PathBuf,
-    buf: PathBuf,
     /// Holds the home, which the daemon makes itself and keeps closed, and its log.
     dir: TempDir,
 }
@@ -40,7 +38,7 @@ impl Cove {
             .stderr(log)
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;
-        let mut cove = Self { daemon, program: arguments.dist.join("bin/cove"), buf: arguments.buf.clone(), dir };
+        let mut cove = Self { daemon, program: arguments.dist.join("bin/cove"), dir };
         let deadline = Instant::now() + PATIENCE;
         while cove.docker().and_then(|mut docker| docker.ping()).is_err() {
             if let Some(status) = cove.daemon.try_wait()? {
@@ -76,23 +74,6 @@ impl Cove {
         let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().context("bad VmRSS")?;
         Ok(kibibytes * 1024)
-    }
-
-    /// Resident memory of the agent in bytes, asked for as any script would.
-    pub(crate) fn agent_resident_bytes(&self) -> Result<u64> {
-        let output = Command::new(&self.buf)
-            .args(["curl", "--protocol", "grpc", "--http2-prior-knowledge", "--data", "{}", "--unix-socket"])
-            .arg(self.home().join("run/engine.sock"))
-            .arg("http://cove/cove.v1.Guest/GetGuest")
-            .output()
-            .with_context(|| format!("run {}", self.buf.display()))?;
-        if !output.status.success() {
-            bail!("buf curl: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        let answer: Value = serde_json::from_slice(&output.stdout).context("read what buf curl prints")?;
-        // 64-bit numbers are strings in protobuf's JSON.
-        let bytes = answer.get("agentResidentBytes").and_then(Value::as_str).context("no agentResidentBytes")?;
-        bytes.parse().context("bad agentResidentBytes")
     }
 
     fn home(&self) -> PathBuf {

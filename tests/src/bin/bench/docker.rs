@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use cove_tests::http::{Answer, Connection};
 
+use crate::busybox;
+
 /// An engine that does not answer for so long is broken.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 const API: &str = "/v1.41";
 const IMAGE: &str = "bench:latest";
 const JSON: &str = "application/json";
@@ -31,12 +33,14 @@ pub(crate) struct Lap {
     pub(crate) start: Duration,
     /// POST /containers/{id}/wait.
     pub(crate) wait: Duration,
+    /// DELETE /containers/{id}.
+    pub(crate) remove: Duration,
 }
 
 impl Lap {
     /// All of it.
     pub(crate) fn total(&self) -> Duration {
-        self.create + self.start + self.wait
+        self.create + self.start + self.wait + self.remove
     }
 }
 
@@ -83,18 +87,58 @@ impl Docker {
         let created = Instant::now();
         self.start(&id)?;
         let started = Instant::now();
-        let ended = self.json("POST", &format!("{API}/containers/{id}/wait"), None)?;
+        self.wait(&id)?;
         let waited = Instant::now();
-        if ended.get("StatusCode").and_then(Value::as_i64) != Some(0) {
-            bail!("the container of the bench ended so: {ended}");
+        self.remove(&id)?;
+        let removed = Instant::now();
+        Ok(Lap { create: created - began, start: started - created, wait: waited - started, remove: removed - waited })
+    }
+
+    /// How long `/bin/true` in a running container takes, from its creation to the answer that it has ended.
+    pub(crate) fn exec(&mut self, container: &str) -> Result<Duration> {
+        let began = Instant::now();
+        let made =
+            self.json("POST", &format!("{API}/containers/{container}/exec"), Some(&json!({ "Cmd": ["/bin/true"] })))?;
+        let id = text(&made, "Id")?;
+        let detached = json!({ "Detach": true }).to_string();
+        self.call("POST", &format!("{API}/exec/{id}/start"), JSON, detached.as_bytes())?;
+        loop {
+            let exec = self.json("GET", &format!("{API}/exec/{id}/json"), None)?;
+            match (exec.get("Running").and_then(Value::as_bool), exec.get("ExitCode").and_then(Value::as_i64)) {
+                (Some(false), Some(0)) => return Ok(began.elapsed()),
+                (Some(true), _) => {}
+                _ => bail!("the exec of the bench ended so: {exec}"),
+            }
+        }
+    }
+
+    /// How long it takes to answer what a container uses.
+    pub(crate) fn stats(&mut self, container: &str) -> Result<Duration> {
+        let began = Instant::now();
+        self.json("GET", &format!("{API}/containers/{container}/stats?stream=false&one-shot=true"), None)?;
+        Ok(began.elapsed())
+    }
+
+    /// How long it takes to write a lot of output, and to read it all as the log.
+    pub(crate) fn flood(&mut self) -> Result<(Duration, Duration)> {
+        let id = self.create(&["/bin/cat", busybox::LINES], "none")?;
+        let began = Instant::now();
+        self.start(&id)?;
+        self.wait(&id)?;
+        let written = Instant::now();
+        let logs = self.call("GET", &format!("{API}/containers/{id}/logs?stdout=1"), JSON, b"")?;
+        let read = Instant::now();
+        // Each piece of it has a header.
+        if logs.body.len() < busybox::OUTPUT {
+            bail!("of {} bytes of output the log has {}", busybox::OUTPUT, logs.body.len());
         }
         self.remove(&id)?;
-        Ok(Lap { create: created - began, start: started - created, wait: waited - started })
+        Ok((written - began, read - written))
     }
 
     /// Starts a container that sleeps, and answers its id.
     pub(crate) fn sleeper(&mut self) -> Result<String> {
-        let id = self.create(&["/bin/sleep", "100000"], "none")?;
+        let id = self.create(&["/bin/sleep", "100000"], "bridge")?;
         self.start(&id)?;
         Ok(id)
     }
@@ -110,7 +154,7 @@ impl Docker {
             "HostConfig": { "NetworkMode": "none", "PidMode": "host" } });
         let id = text(&self.json("POST", &format!("{API}/containers/create"), Some(&config))?, "Id")?;
         self.start(&id)?;
-        self.json("POST", &format!("{API}/containers/{id}/wait"), None)?;
+        self.wait(&id)?;
         let logs = self.call("GET", &format!("{API}/containers/{id}/logs?stdout=1&stderr=1"), JSON, b"")?;
         self.remove(&id)?;
         Ok(String::from_utf8_lossy(&logs.body).into_owned())
@@ -123,6 +167,14 @@ impl Docker {
 
     fn start(&mut self, id: &str) -> Result<()> {
         self.call("POST", &format!("{API}/containers/{id}/start"), JSON, b"").map(drop)
+    }
+
+    fn wait(&mut self, id: &str) -> Result<()> {
+        let ended = self.json("POST", &format!("{API}/containers/{id}/wait"), None)?;
+        if ended.get("StatusCode").and_then(Value::as_i64) != Some(0) {
+            bail!("the container of the bench ended so: {ended}");
+        }
+        Ok(())
     }
 
     fn json(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {

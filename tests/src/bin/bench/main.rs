@@ -24,7 +24,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-const USAGE: &str = "usage: bench --dist FOLDER --peer FOLDER --buf PROGRAM [--busybox PROGRAM] [--runs N]";
+const USAGE: &str = "usage: bench --dist FOLDER --peer FOLDER [--busybox PROGRAM] [--runs N] [--row N]";
 
 /// What the bench is given.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ struct Arguments {
     dist: PathBuf,
     /// What tests/bench/peer/build.sh made.
     peer: PathBuf,
-    /// The program `buf`, whose `buf curl` asks the agent for its memory.
-    buf: PathBuf,
     /// A static busybox.
     busybox: PathBuf,
-    /// Containers per engine and kind of network.
+    /// How often each thing is measured.
     runs: usize,
+    /// Containers in a row on the default network.
+    row: usize,
 }
 
 fn main() -> ExitCode {
@@ -63,22 +63,24 @@ fn run() -> Result<String> {
 
 impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
-        let (mut dist, mut peer, mut buf) = (None, None, None);
+        let (mut dist, mut peer) = (None, None);
         let mut busybox = PathBuf::from("/bin/busybox");
-        let mut runs = 30;
+        let (mut runs, mut row) = (30, 200);
         while let Some(option) = words.next() {
             let value = words.next().context(USAGE)?;
             match option.as_str() {
                 "--dist" => dist = Some(value.into()),
                 "--peer" => peer = Some(value.into()),
-                "--buf" => buf = Some(value.into()),
                 "--busybox" => busybox = value.into(),
-                "--runs" => {
-                    runs = value.parse().ok().filter(|&runs| runs > 0).context("--runs wants a number above 0")?;
-                }
+                "--runs" => runs = count(&option, &value)?,
+                "--row" => row = count(&option, &value)?,
                 _ => bail!(USAGE),
             }
         }
-        Ok(Self { dist: dist.context(USAGE)?, peer: peer.context(USAGE)?, buf: buf.context(USAGE)?, busybox, runs })
+        Ok(Self { dist: dist.context(USAGE)?, peer: peer.context(USAGE)?, busybox, runs, row })
     }
+}
+
+fn count(option: &str, value: &str) -> Result<usize> {
+    value.parse().ok().filter(|&count| count > 0).with_context(|| format!("{option} wants a number above 0"))
 }

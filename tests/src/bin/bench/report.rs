@@ -1,61 +1,54 @@
-//! The numbers for people.
+//! The numbers for people: a table in Markdown.
 
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
 
-use crate::{
-    docker::Lap,
-    measure::{Figures, Laps},
-};
-
-/// A part of a lap.
-type Part = fn(&Lap) -> Duration;
+use crate::measure::{Figures, Row};
 
 /// The whole report.
 pub(crate) fn render(figures: &Figures) -> String {
-    let mut text = String::new();
-    let peer = format!("dockerd {}", figures.peer_version);
-    row(&mut text, "", "Cove", &peer, "ratio");
-    let first = format!("{:.1}", figures.cove_first_boot.as_secs_f64());
-    row(&mut text, "first boot, with a new data disk, s", &first, "-", "-");
-    let boot = [figures.cove_boot, figures.peer_boot].map(|boot| boot.as_secs_f64());
-    numbers(&mut text, "boot to first answer, s", boot);
-    for laps in &figures.networks {
-        of_network(&mut text, laps);
+    let peer = &figures.peer_version;
+    let mut text = format!(
+        "| | Cove p50 | p99 | dockerd {peer} p50 | p99 | ratio of p50 | of p99 | n |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+    );
+    for row in &figures.rows {
+        let cells = cells(row);
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| {} | {} | {} |", row.name, cells.join(" | "), row.cove.len());
     }
-    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let engine = format!("engine with {} containers, MiB", figures.sleepers);
-    numbers(&mut text, &engine, [mebibytes(figures.agent), mebibytes(figures.peer_engine)]);
-    row(&mut text, "coved on the host, MiB", &format!("{:.1}", mebibytes(figures.daemon)), "-", "-");
     text
 }
 
-fn of_network(text: &mut String, laps: &Laps) {
-    let parts = [
-        ("create", (|lap| lap.create) as Part),
-        ("start", |lap| lap.start),
-        ("wait", |lap| lap.wait),
-        ("create to exit", Lap::total),
-    ];
-    for (name, part) in parts {
-        let medians = [&laps.cove, &laps.peer].map(|laps| median(laps.iter().map(part)).as_secs_f64() * 1e3);
-        numbers(text, &format!("network {}: {name}, ms", laps.network), medians);
+fn cells(row: &Row) -> [String; 6] {
+    let [cove, peer] = [&row.cove, &row.peer].map(|figures| Quantiles::of(figures));
+    let number = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.1}"));
+    let ratio = |cove: Option<f64>, peer: Option<f64>| match (cove, peer) {
+        (Some(cove), Some(peer)) if cove > 0.0 => format!("1/{:.1}", peer / cove),
+        _ => "-".to_owned(),
+    };
+    [
+        number(cove.p50),
+        number(cove.p99),
+        number(peer.p50),
+        number(peer.p99),
+        ratio(cove.p50, peer.p50),
+        ratio(cove.p99, peer.p99),
+    ]
+}
+
+/// By the nearest rank; of a single figure there is no p99.
+struct Quantiles {
+    p50: Option<f64>,
+    p99: Option<f64>,
+}
+
+impl Quantiles {
+    fn of(figures: &[f64]) -> Self {
+        let mut sorted = figures.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let rank = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied();
+        Self { p50: rank(50), p99: rank(99).filter(|_| sorted.len() > 1) }
     }
-}
-
-fn numbers(text: &mut String, name: &str, [cove, peer]: [f64; 2]) {
-    let ratio = if cove > 0.0 { format!("1/{:.1}", peer / cove) } else { "-".to_owned() };
-    row(text, name, &format!("{cove:.1}"), &format!("{peer:.1}"), &ratio);
-}
-
-fn row(text: &mut String, name: &str, cove: &str, peer: &str, ratio: &str) {
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "{name:<36}{cove:>10}{peer:>24}{ratio:>9}");
-}
-
-fn median(values: impl Iterator<Item = Duration>) -> Duration {
-    let mut values: Vec<_> = values.collect();
-    values.sort_unstable();
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -63,31 +56,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_has_medians_and_their_ratio() {
-        let lap = |millis| Lap { create: Duration::ZERO, start: Duration::from_millis(millis), wait: Duration::ZERO };
-        let figures = Figures {
-            peer_version: "26.1".into(),
-            cove_first_boot: Duration::from_secs(3),
-            cove_boot: Duration::from_secs(2),
-            peer_boot: Duration::from_secs(16),
-            networks: vec![Laps {
-                network: "none",
-                cove: [10, 1000, 20].map(lap).to_vec(),
-                peer: [200, 1, 300].map(lap).to_vec(),
-            }],
-            sleepers: 10,
-            agent: 15 << 20,
-            daemon: 20 << 20,
-            peer_engine: 300 << 20,
+    fn a_report_has_quantiles_and_their_ratio() {
+        let row = |name: &str, cove: &[f64], peer: &[f64]| Row {
+            name: name.to_owned(),
+            cove: cove.to_vec(),
+            peer: peer.to_vec(),
         };
-        let text = render(&figures);
-        let words = |name: &str| {
-            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
-            line[name.len()..].split_whitespace().map(str::to_owned).collect::<Vec<_>>()
-        };
-        assert_eq!(words("first boot, with a new data disk, s"), ["3.0", "-", "-"]);
-        assert_eq!(words("boot to first answer, s"), ["2.0", "16.0", "1/8.0"]);
-        assert_eq!(words("network none: create to exit, ms"), ["20.0", "200.0", "1/10.0"]);
-        assert_eq!(words("engine with 10 containers, MiB"), ["15.0", "300.0", "1/20.0"]);
+        let rows = vec![
+            row("first boot, s", &[3.0], &[]),
+            row("boot, s", &[2.0], &[16.0]),
+            row("start, ms", &[10.0, 40.0, 20.0], &[200.0, 1.0, 600.0]),
+        ];
+        let text = render(&Figures { peer_version: "26.1".into(), rows });
+        let line = |name: &str| text.lines().find(|line| line.starts_with(&format!("| {name} |"))).unwrap();
+        assert_eq!(line("first boot, s"), "| first boot, s | 3.0 | - | - | - | - | - | 1 |");
+        assert_eq!(line("boot, s"), "| boot, s | 2.0 | - | 16.0 | - | 1/8.0 | - | 1 |");
+        assert_eq!(line("start, ms"), "| start, ms | 20.0 | 40.0 | 200.0 | 600.0 | 1/10.0 | 1/15.0 | 3 |");
+    }
+
+    #[test]
+    fn a_quantile_is_a_figure_that_was_measured() {
+        let many: Vec<f64> = (1..=200).map(f64::from).collect();
+        let quantiles = Quantiles::of(&many);
+        assert_eq!((quantiles.p50, quantiles.p99), (Some(100.0), Some(198.0)));
+        assert_eq!(Quantiles::of(&[]).p50, None);
     }
 }
