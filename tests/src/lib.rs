@@ -4,10 +4,12 @@
 //! * [`command`] — a client's command, run to its end or watched while it runs.
 //! * [`http`] — docker's API without docker, for what has to be asked often.
 //! * [`image`] — images made here, without a registry.
+//! * [`model`] — what a container is to Docker's API, to check answers by.
 //! * [`registry`] — Debian's docker-registry, and a wire before it that can be cut.
 
 pub mod command;
 pub mod http;
 pub mod image;
+pub mod model;
 pub mod registry;
 pub mod world;

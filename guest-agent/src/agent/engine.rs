@@ -85,7 +85,8 @@ pub(super) async fn open(
     };
     let containers = Containers::open(ground, first).await?;
     for process in further {
-        tokio::spawn(execs::abandon(as_program(process)));
+        let has_terminal = process.stdio().terminal.is_some();
+        tokio::spawn(execs::abandon(as_program(process), has_terminal));
     }
     Ok(Engine { facts, database, images, volumes, networks, execs: Execs::new(containers.clone()), containers, events })
 }

@@ -302,6 +302,9 @@ impl Actor {
         self.tell_end(running.stop_asked, running.oom_told);
         self.notify_end();
         self.leave_mounts().await;
+        if let Some(watch) = running.oom.take() {
+            watch.end().await;
+        }
         if let Err(error) = running.program.release().await {
             tracing::warn!(container = %self.record.id, %error, "an ended container leaves something behind");
         }

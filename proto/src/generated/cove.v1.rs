@@ -3393,6 +3393,10 @@ pub struct ContainerSpec {
     /// By how much its clocks differ from the guest's, by a time namespace of its own; none when absent.
     #[prost(message, optional, tag = "50")]
     pub clock_offsets: ::core::option::Option<ClockOffsets>,
+    /// The cgroup that its own is made in, "team/part", below that of all containers; made if it is not there, and kept with the
+    /// limits that somebody has set on it. Empty for that of all containers.
+    #[prost(string, tag = "51")]
+    pub cgroup_parent: ::prost::alloc::string::String,
 }
 /// By how many seconds the clocks of a container are ahead of the guest's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

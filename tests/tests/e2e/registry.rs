@@ -239,21 +239,44 @@ fn a_pull_that_is_given_up_leaves_nothing(world: &World) -> Result<()> {
     // Alone: the lists before and after are compared.
     let _use = world.alone();
     let before = world.says(&["images", "-aq", "--no-trunc"])?;
-    let mut registry = Registry::open()?;
-    registry.put(&archive("x:1", "half", 8 << 20, "amd64")?, "half:1", "oci")?;
-    let wire = Wire::that_breaks(&registry.address, 3 << 20)?;
-    let name = format!("{}/half:1", wire.address);
-    let pulling = Watched::start(world.docker_command(&["pull", &name]))?;
-    wire.has_met_its_fate()?;
-    registry.kill();
-    // The client goes away; nobody waits for this any more.
-    drop(pulling);
+    let half = HalfPulled::begin(world)?.given_up();
     ensure!(world.says(&["images", "-aq", "--no-trunc"])? == before, "half an image is there");
-    registry.run()?;
-    world.docker(&["pull", &name])?.ok()?;
-    ensure!(world.says(&["run", "--rm", &name])? == "half", "its file is not what it was");
-    world.docker(&["rmi", &name])?.ok()?;
-    Ok(())
+    half.comes_whole(world)
+}
+
+/// An image of which a half has come, and whose registry is gone.
+pub(crate) struct HalfPulled {
+    registry: Registry,
+    wire: Wire,
+    pulling: Option<Watched>,
+}
+
+impl HalfPulled {
+    pub(crate) fn begin(world: &World) -> Result<Self> {
+        let mut registry = Registry::open()?;
+        registry.put(&archive("x:1", "half", 8 << 20, "amd64")?, "half:1", "oci")?;
+        let wire = Wire::that_breaks(&registry.address, 3 << 20)?;
+        let name = format!("{}/half:1", wire.address);
+        let pulling = Watched::start(world.docker_command(&["pull", &name]))?;
+        wire.has_met_its_fate()?;
+        registry.kill();
+        Ok(Self { registry, wire, pulling: Some(pulling) })
+    }
+
+    /// The client goes away; nobody waits for it any more.
+    pub(crate) fn given_up(mut self) -> Self {
+        drop(self.pulling.take());
+        self
+    }
+
+    /// Once the registry is there again, all of it can be had.
+    pub(crate) fn comes_whole(mut self, world: &World) -> Result<()> {
+        let name = format!("{}/half:1", self.wire.address);
+        self.registry.run()?;
+        world.docker(&["pull", &name])?.ok()?;
+        ensure!(world.says(&["run", "--rm", &name])? == "half", "its file is not what it was");
+        world.docker(&["rmi", &name])?.ok().map(drop)
+    }
 }
 
 fn a_mirror_is_asked_before_docker_hub(world: &World) -> Result<()> {

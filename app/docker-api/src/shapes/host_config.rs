@@ -106,7 +106,7 @@ fn resources(spec: &ContainerSpec) -> Value {
         "CpuShares": resources.cpu_shares,
         "Memory": resources.memory_bytes,
         "NanoCpus": resources.nano_cpus,
-        "CgroupParent": "",
+        "CgroupParent": spec.cgroup_parent,
         "BlkioWeight": resources.io_weight,
         "BlkioWeightDevice": io_devices(&resources.io_device_weights, "Weight"),
         "BlkioDeviceReadBps": io_devices(&resources.io_read_bytes_per_second, "Rate"),

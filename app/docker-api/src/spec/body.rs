@@ -98,6 +98,7 @@ pub(crate) struct HostConfig {
     pub(crate) pid_mode: Option<String>,
     #[serde(rename = "UTSMode")]
     pub(crate) uts_mode: Option<String>,
+    pub(crate) cgroup_parent: Option<String>,
     pub(crate) cgroupns_mode: Option<String>,
     pub(crate) userns_mode: Option<String>,
     pub(crate) devices: Option<Vec<DeviceMapping>>,

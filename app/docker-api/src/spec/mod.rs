@@ -112,6 +112,7 @@ fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
         ipc_mode: host.ipc_mode.take().unwrap_or_default(),
         pid_mode: host.pid_mode.take().unwrap_or_default(),
         uts_mode: host.uts_mode.take().unwrap_or_default(),
+        cgroup_parent: host.cgroup_parent.take().unwrap_or_default(),
         cgroupns_mode: host.cgroupns_mode.take().unwrap_or_default(),
         userns_mode: host.userns_mode.take().unwrap_or_default(),
         init: host.init.unwrap_or(false),

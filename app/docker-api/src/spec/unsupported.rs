@@ -23,7 +23,6 @@ static ROWS: &[Row] = &[
     row(&["HostConfig", "PortBindings"], "publishing ports (-p)", &[]),
     row(&["HostConfig", "PublishAllPorts"], "publishing ports (-P)", &[]),
     row(&["HostConfig", "Cgroup"], "Cgroup", &[]),
-    row(&["HostConfig", "CgroupParent"], "--cgroup-parent", &[]),
     row(&["HostConfig", "Runtime"], "--runtime", &["cove"]),
     row(&["HostConfig", "Isolation"], "--isolation", &["default"]),
     row(&["HostConfig", "CpuRealtimePeriod"], "--cpu-rt-period", &[]),
