@@ -71,7 +71,9 @@ fn images_leave_nothing_behind(world: &World) -> Result<()> {
 }
 
 /// A whole life of something, of which the number makes one of several.
-type Cycle = fn(&World, usize) -> Result<()>;
+type Cycle = fn(&World, &mut Api, usize) -> Result<()>;
+/// A connection to Docker's API: three commands for each life would take most of the time.
+type Api = Connection<UnixStream>;
 
 /// Lives so many lives, or as many as a soak wants, and counts before and after.
 fn nothing_is_left_of(world: &World, usual: usize, cycle: Cycle) -> Result<()> {
@@ -83,9 +85,9 @@ fn nothing_is_left_of(world: &World, usual: usize, cycle: Cycle) -> Result<()> {
     // Of all that is counted there is one that stays.
     world.says(&["run", "-d", "--name", "stays", "-v", "stays:/v", BUSYBOX, "sleep", "100000"])?;
     // What is made once is made now.
-    many(world, 0..4)?;
+    many(world, 0..4, cycle)?;
     let before = settled(world, |_| true)?;
-    ensure!(before.values().all(|count| *count > 0) && before.len() == 13, "it is not seen what there is: {before:?}");
+    ensure!(before.values().all(|count| *count > 0) && before.len() == 14, "it is not seen what there is: {before:?}");
     let (began, mut counts) = (Instant::now(), vec![before.clone()]);
     let grown = |now: &Counts| {
         now.iter().any(|(name, count)| before.get(name).is_none_or(|before| *count > before + may_grow(name)))
@@ -139,7 +141,7 @@ fn many(world: &World, cycles: Range<usize>, cycle: Cycle) -> Result<()> {
                 let mut numbers = cycles.clone().skip(thread).step_by(THREADS);
                 scope.spawn(move || {
                     let mut api = world.api()?;
-                    numbers.try_for_each(|number| cycle(&mut api, number))
+                    numbers.try_for_each(|number| cycle(world, &mut api, number))
                 })
             })
             .collect();
@@ -147,8 +149,8 @@ fn many(world: &World, cycles: Range<usize>, cycle: Cycle) -> Result<()> {
     })
 }
 
-/// A container's whole life, each of four in turn. Through the API: three commands for each would take most of the time.
-fn cycle(api: &mut Connection<UnixStream>, number: usize) -> Result<()> {
+/// A container's whole life, each of four in turn.
+fn cycle(_: &World, api: &mut Api, number: usize) -> Result<()> {
     let by_itself =
         json!({ "AutoRemove": true, "Tmpfs": if number % 4 == 3 { json!({ "/memory": "" }) } else { json!({}) } });
     match number % 4 {
@@ -179,7 +181,7 @@ fn cycle(api: &mut Connection<UnixStream>, number: usize) -> Result<()> {
 }
 
 /// Makes and starts one.
-fn begin(api: &mut Connection<UnixStream>, config: &Value) -> Result<String> {
+fn begin(api: &mut Api, config: &Value) -> Result<String> {
     let made = api.json("POST", "/containers/create", config)?;
     let id = made["Id"].as_str().context("no id")?.to_owned();
     api.json("POST", &format!("/containers/{id}/start"), &Value::Null)?;
@@ -187,14 +189,14 @@ fn begin(api: &mut Connection<UnixStream>, config: &Value) -> Result<String> {
 }
 
 /// Waits until it is removed, which it may be by now.
-fn goes(api: &mut Connection<UnixStream>, id: &str) -> Result<()> {
+fn goes(api: &mut Api, id: &str) -> Result<()> {
     let gone = api.request("POST", &format!("/containers/{id}/wait?condition=removed"), "application/json", b"")?;
     ensure!([200, 404].contains(&gone.status), "{}", String::from_utf8_lossy(&gone.body));
     Ok(())
 }
 
 /// An image's whole life, each of four in turn: loaded, imported, committed, and torn.
-fn image_cycle(world: &World, number: usize) -> Result<()> {
+fn image_cycle(world: &World, _: &mut Api, number: usize) -> Result<()> {
     let name = format!("cove-test/cycle-{number}:1");
     let noise = |seed: usize, bytes| image::layer_tar(&[("noise", image::noise(seed as u64 + 1, bytes), 0o644)]);
     // One layer that all have, and one of its own.
