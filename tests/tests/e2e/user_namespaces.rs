@@ -132,14 +132,14 @@ fn belongings() -> Result<Vec<u8>> {
         header.set_mode(mode);
         header.set_uid(owner.0);
         header.set_gid(owner.1);
-        if path == "d/may" {
+        if path == "d/busybox" {
             builder.append_pax_extensions([("SCHILY.xattr.security.capability", &CAPABILITY[..])])?;
         }
         Ok(builder.append_data(&mut header, path, content)?)
     };
     put("d/", b"", (1000, 1001), 0o750)?;
+    put("d/busybox", &may, (0, 0), 0o755)?;
     put("d/f", b"x", (123, 45), 0o4750)?;
-    put("d/may", &may, (0, 0), 0o755)?;
     Ok(builder.into_inner()?)
 }
 
@@ -171,7 +171,7 @@ fn files_are_copied_with_the_owners_that_the_container_sees(world: &World) -> Re
     world.only_cove();
     let tar = belongings()?;
     let expected =
-        ["d/ 1000:1001 750", "d/f 123:45 4750", "d/may 0:0 755 20 bytes of SCHILY.xattr.security.capability"];
+        ["d/ 1000:1001 750", "d/busybox 0:0 755 20 bytes of SCHILY.xattr.security.capability", "d/f 123:45 4750"];
     ensure!(owners(&tar)? == expected, "{:?}", owners(&tar)?);
     for run in [&["run", "-d"][..], &["create"]] {
         let user = ["-u", "1000:1001", "--cap-add", "NET_RAW", "--name", "userns-cp", BUSYBOX, "sleep", "1000"];
@@ -184,7 +184,7 @@ fn files_are_copied_with_the_owners_that_the_container_sees(world: &World) -> Re
         let said = world.says(&["exec", "userns-cp", "stat", "-c", "%u:%g %a", "/tmp/d", "/tmp/d/f", "/home/d/f"])?;
         ensure!(said == "1000:1001 750\n123:45 4750\n1000:1001 4750", "{run:?}: {said}");
         // What the file may do, it may do in there.
-        let may = world.says(&["exec", "userns-cp", "/tmp/d/may", "grep", "CapEff", "/proc/self/status"])?;
+        let may = world.says(&["exec", "userns-cp", "/tmp/d/busybox", "grep", "CapEff", "/proc/self/status"])?;
         ensure!(may.ends_with("0000000000002000"), "{run:?}: {may}");
         remove(world, &["userns-cp"])?;
     }

@@ -46,12 +46,12 @@ impl Proxies {
         }
         // The system's word counts no more.
         client = client.no_proxy();
-        let kinds: [(&Option<String>, fn(Url) -> reqwest::Result<Proxy>); 2] =
-            [(&self.http, Proxy::http), (&self.https, Proxy::https)];
-        for (address, of_kind) in kinds {
-            let Some(address) = address else { continue };
-            let proxy = of_kind(parse(address)?).map_err(|_| wrong(address))?;
-            client = client.proxy(proxy.no_proxy(NoProxy::from_string(&self.none_for)));
+        let none_for = || NoProxy::from_string(&self.none_for);
+        if let Some(address) = &self.http {
+            client = client.proxy(Proxy::http(parse(address)?).map_err(|_| wrong(address))?.no_proxy(none_for()));
+        }
+        if let Some(address) = &self.https {
+            client = client.proxy(Proxy::https(parse(address)?).map_err(|_| wrong(address))?.no_proxy(none_for()));
         }
         Ok(client)
     }
