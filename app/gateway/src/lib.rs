@@ -3,6 +3,10 @@
 //!
 //! * [`egress`] — connections, datagrams and pings to the outside, as the host makes them.
 //! * [`dns`] — names, as the host knows them.
+//! * [`ports`] — published ports: sockets of the host that lead to containers.
+//! * [`streams`] — raw streams into the guest, ready before they are needed.
 
 pub mod dns;
 pub mod egress;
+pub mod ports;
+pub mod streams;

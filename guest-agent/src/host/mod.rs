@@ -114,6 +114,19 @@ impl Host {
         self.ask_as(self.next_id(), request).await
     }
 
+    /// Asks for something that is nothing to a host that is not there.
+    ///
+    /// # Errors
+    /// If the host says no, or leaves.
+    pub async fn tell(&self, request: Request) -> Result<(), AskError> {
+        let link = self.0.link.borrow().clone();
+        let Some(link) = link else { return Ok(()) };
+        match link.ask(self.next_id(), request).await? {
+            Answer::Refused(refused) => Err(refused.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Asks for something that is answered by a raw stream with the request's number, or by a refusal.
     ///
     /// # Errors

@@ -89,7 +89,9 @@ mod tests {
     fn services_of_the_host_and_strangers_are_not_the_agents() {
         let methods = Methods::read().unwrap();
         let hidden = "/cove.v1.Host/ServeGuest";
-        for path in ["/cove.v1.Machine/GetMachine", hidden, "/cove.v1.Guest/Nonsense", "/other.v1.Guest/GetGuest", "/", ""] {
+        for path in
+            ["/cove.v1.Machine/GetMachine", hidden, "/cove.v1.Guest/Nonsense", "/other.v1.Guest/GetGuest", "/", ""]
+        {
             assert_eq!(methods.guest(path), None, "{path}");
         }
         assert!(methods.services().any(|service| service == "cove.v1.Machine"));

@@ -51,8 +51,11 @@ fn address(server: Target) -> SocketAddr {
 
 async fn over_udp(server: Target, message: &[u8]) -> io::Result<Vec<u8>> {
     let server = address(server);
-    let any: SocketAddr =
-        if server.is_ipv4() { (std::net::Ipv4Addr::UNSPECIFIED, 0).into() } else { (std::net::Ipv6Addr::UNSPECIFIED, 0).into() };
+    let any: SocketAddr = if server.is_ipv4() {
+        (std::net::Ipv4Addr::UNSPECIFIED, 0).into()
+    } else {
+        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
+    };
     let socket = UdpSocket::bind(any).await?;
     socket.connect(server).await?;
     socket.send(message).await?;

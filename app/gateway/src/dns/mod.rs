@@ -167,7 +167,11 @@ mod tests {
         let denied = Target::Address("127.0.0.1:53".parse().unwrap());
         let asked = question(15, vec![denied, failing, refusing, good]);
         let Answer::Message(answer) = names(folder.path()).answer(&asked).await else { panic!("no answer") };
-        assert_eq!((&answer[..2], answer[3] & 15), (b"\x12\x34".as_slice(), 3), "that there is no such name is an answer");
+        assert_eq!(
+            (&answer[..2], answer[3] & 15),
+            (b"\x12\x34".as_slice(), 3),
+            "that there is no such name is an answer"
+        );
         for task in [first, second, third] {
             let heard = task.await.unwrap();
             assert_eq!(heard[2..], asked.message[2..]);

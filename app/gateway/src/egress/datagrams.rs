@@ -120,7 +120,8 @@ mod tests {
     async fn whoever_was_told_of_the_port_may_answer() {
         let folder = tempfile::tempdir().unwrap();
         let egress = Egress::open(folder.path().join("egress.json")).unwrap();
-        let [one, other] = [UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap()];
+        let [one, other] =
+            [UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap()];
         let host = |socket: &UdpSocket| Target::Host { port: socket.local_addr().unwrap().port() };
         let own = egress.datagrams("c", host(&one)).unwrap();
         own.send(host(&one), b"hello").await.unwrap();

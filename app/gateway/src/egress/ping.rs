@@ -1,7 +1,10 @@
 //! ICMP echo, as any user of the host may send it: by a socket of the host's ping where it is allowed (macOS; on Linux for
 //! the groups of `net.ipv4.ping_group_range`), by a raw one where we may. Windows has neither; nobody answers there.
 
-use std::{io, net::{IpAddr, SocketAddr}};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
 use socket2::{Domain, Protocol as Kind, SockAddr, Socket, Type};
 use tokio::{

@@ -110,12 +110,24 @@ mod tests {
     fn what_is_the_hosts_own_is_never_reached_by_its_address() {
         let policy = Policy::default();
         for address in [
-            "127.0.0.1", "127.255.0.9", "::1", "::", "0.0.0.0", "169.254.169.254", "fe80::1", "224.0.0.251", "ff02::fb",
-            "255.255.255.255", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
+            "127.0.0.1",
+            "127.255.0.9",
+            "::1",
+            "::",
+            "0.0.0.0",
+            "169.254.169.254",
+            "fe80::1",
+            "224.0.0.251",
+            "ff02::fb",
+            "255.255.255.255",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
         ] {
             assert!(policy.denies(to(address)).is_some(), "{address}");
         }
-        for address in ["10.0.0.1", "192.168.1.1", "8.8.8.8", "fd00::1", "2001:db8::1", "169.253.0.1", "::ffff:10.0.0.1"] {
+        for address in
+            ["10.0.0.1", "192.168.1.1", "8.8.8.8", "fd00::1", "2001:db8::1", "169.253.0.1", "::ffff:10.0.0.1"]
+        {
             assert_eq!(policy.denies(to(address)), None, "{address}");
         }
         assert_eq!(policy.denies(Target::Host { port: 80 }), None);
@@ -125,9 +137,13 @@ mod tests {
     fn the_user_denies_blocks_and_single_addresses_and_the_host() {
         let denied = ["10.0.0.0/8", "2001:db8::1", "192.0.2.7"].map(|text| text.parse().unwrap()).to_vec();
         let policy = Policy { denied, host_denied: true };
-        for (address, is_denied) in
-            [("10.9.9.9", true), ("11.0.0.1", false), ("2001:db8::1", true), ("2001:db8::2", false), ("192.0.2.7", true)]
-        {
+        for (address, is_denied) in [
+            ("10.9.9.9", true),
+            ("11.0.0.1", false),
+            ("2001:db8::1", true),
+            ("2001:db8::2", false),
+            ("192.0.2.7", true),
+        ] {
             assert_eq!(policy.denies(to(address)).is_some(), is_denied, "{address}");
         }
         assert_eq!(policy.denies(to("10.1.1.1")).unwrap(), "10.0.0.0/8 is denied by the settings");

@@ -1,8 +1,7 @@
 //! A proxy that all TCP to the outside goes through: HTTP's CONNECT, or SOCKS5 (RFC 1928, RFC 1929).
 
 use std::{
-    fmt,
-    io,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     str::FromStr,
 };
@@ -235,7 +234,11 @@ mod tests {
     }
 
     /// What a proxy of these answers does, and what it was asked.
-    async fn asked(scheme: &str, answers: &'static [&'static [u8]], lengths: &[usize]) -> (Result<Vec<u8>, Refusal>, Vec<u8>) {
+    async fn asked(
+        scheme: &str,
+        answers: &'static [&'static [u8]],
+        lengths: &[usize],
+    ) -> (Result<Vec<u8>, Refusal>, Vec<u8>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = proxy(&format!("{scheme}{}", listener.local_addr().unwrap()));
         let lengths = lengths.to_vec();

@@ -158,8 +158,5 @@ pub(in super::super) enum Unreachable {
 /// Who sent it is told so.
 pub(in super::super) fn unreachable(why: Unreachable) -> Vec<Expression> {
     const BOTH_VERSIONS: u32 = 2;
-    vec![Expression {
-        name: "reject",
-        data: Attributes::default().number(1, BOTH_VERSIONS).bytes(2, &[why as u8]),
-    }]
+    vec![Expression { name: "reject", data: Attributes::default().number(1, BOTH_VERSIONS).bytes(2, &[why as u8]) }]
 }
