@@ -28,6 +28,7 @@ mod names;
 mod namespaces;
 mod networks;
 mod options;
+mod ports;
 mod refusals;
 mod registry;
 mod run;
@@ -82,6 +83,7 @@ fn main() {
         ("networks", networks::TESTS),
         ("user_networks", user_networks::TESTS),
         ("names", names::TESTS),
+        ("ports", ports::TESTS),
         ("compose", compose::TESTS),
         ("devices", devices::TESTS),
         ("attacks", attacks::TESTS),

@@ -71,7 +71,6 @@ fn what_is_not_supported_is_refused_by_its_name(world: &World) -> Result<()> {
     world.only_cove();
     for (options, named) in [
         (&["-v", "/etc:/host"][..], "/etc"),
-        (&["-p", "8080:80"], "publish"),
         (&["--cgroup-parent", "/x"], "cgroup-parent"),
     ] {
         let arguments = [&["run", "--rm", "--name", "unsupported"], options, &[BUSYBOX, "true"]].concat();
