@@ -279,7 +279,7 @@ fn both_versions_of_the_internet_protocol_are_served(world: &World) -> Result<()
 
 /// Descriptors of the daemon, and of the agent.
 fn descriptors(world: &World) -> Result<(usize, usize)> {
-    let status = world.cove(&["--format", "json", "status"])?.ok()?.json()?;
+    let status = world.cove(&["status", "--format", "json"])?.ok()?.json()?;
     let daemon = status["daemon_pid"].as_u64().with_context(|| format!("no process id of the daemon in {status}"))?;
     let of_daemon = fs::read_dir(format!("/proc/{daemon}/fd"))?.count();
     let look = "for process in $(pidof cove-guest); do \
@@ -360,7 +360,7 @@ fn the_next_daemon_opens_the_same_ports(world: &World) -> Result<()> {
     world.only_cove();
     let server = Server::start(world, "outliving", &["-p", "127.0.0.1::7"])?;
     let at = server.at("7")?;
-    let status = world.cove(&["--format", "json", "status"])?.ok()?.json()?;
+    let status = world.cove(&["status", "--format", "json"])?.ok()?.json()?;
     let daemon = status["daemon_pid"].as_u64().with_context(|| format!("no process id of the daemon in {status}"))?;
     kill(u32::try_from(daemon)?);
     // The next one is started by whoever needs it.
