@@ -29,6 +29,7 @@ use crate::{
     host::{self, Host},
     init::agent::inherited,
     processes::Processes,
+    rlimits,
     rootfs::mounts::is_mount_point,
     sys::descriptors,
 };
@@ -47,6 +48,8 @@ pub fn run() -> anyhow::Result<()> {
     let control = descriptors::inherited(inherited::CONTROL).context("the connection to PID 1")?;
     let listener = descriptors::inherited(inherited::RPC).context("the agent's port")?;
     let streams = descriptors::inherited(inherited::STREAMS).context("the port of raw streams")?;
+    // Each client of a published port is two descriptors; the kernel's limit is 1024. The agent has that of its containers.
+    rlimits::set(&[]).map_err(|(limit, errno)| anyhow::anyhow!("raise the limit {limit}: {errno}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)

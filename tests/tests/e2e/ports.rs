@@ -15,6 +15,8 @@ use cove_tests::{
     world::World,
 };
 
+use crate::lifecycle::fact;
+
 crate::tests![
     forms_of_publishing_are_shown_as_dockerd_shows_them,
     ports_that_are_taken_are_refused_in_dockerds_words,
@@ -112,10 +114,7 @@ fn forms_of_publishing_are_shown_as_dockerd_shows_them(world: &World) -> Result<
     let options = ["-p", &bound, "-p", &udp, "--expose", "99", "--name", "formed"];
     world.says(&[&["run", "-d"], &options[..], &[BUSYBOX, "sleep", "1000"]].concat())?;
     let ports = world.says(&["port", "formed"])?;
-    ensure!(
-        ports == format!("80/tcp -> 0.0.0.0:{port}\n80/tcp -> [::]:{port}\n81/udp -> 127.0.0.1:{port}"),
-        "{ports}"
-    );
+    ensure!(ports == format!("80/tcp -> 0.0.0.0:{port}\n80/tcp -> [::]:{port}\n81/udp -> 127.0.0.1:{port}"), "{ports}");
     let row = world.says(&["ps", "--filter", "name=formed", "--format", "{{.Ports}}"])?;
     for part in ["99/tcp", &format!("0.0.0.0:{port}->80/tcp"), &format!("127.0.0.1:{port}->81/udp")] {
         ensure!(row.contains(part), "{row} lacks {part}");
@@ -129,7 +128,10 @@ fn forms_of_publishing_are_shown_as_dockerd_shows_them(world: &World) -> Result<
     );
     ensure!(shapes == expected, "{shapes}");
     world.docker(&["stop", "-t", "0", "formed"])?.ok()?;
-    ensure!(world.says(&["inspect", "-f", "{{json .NetworkSettings.Ports}}", "formed"])? == "{}", "ports of a stopped one");
+    ensure!(
+        world.says(&["inspect", "-f", "{{json .NetworkSettings.Ports}}", "formed"])? == "{}",
+        "ports of a stopped one"
+    );
     world.docker(&["rm", "-f", "formed"])?.ok()?;
     let all = ["run", "-d", "-P", "--expose", "80", "--expose", "53/udp", "--name", "formed", BUSYBOX, "sleep", "1000"];
     world.says(&all)?;
@@ -145,7 +147,8 @@ fn ports_that_are_taken_are_refused_in_dockerds_words(world: &World) -> Result<(
     let port = free()?;
     let bound = format!("{port}:80");
     world.says(&["run", "-d", "-p", &bound, "--name", "taker", BUSYBOX, "sleep", "1000"])?;
-    let prefix = "failed to set up container networking: driver failed programming external connectivity on endpoint late (";
+    let prefix =
+        "failed to set up container networking: driver failed programming external connectivity on endpoint late (";
     for (asked, refused) in [
         (bound.clone(), format!("Bind for 0.0.0.0:{port} failed: port is already allocated")),
         (format!("127.0.0.1:{port}:80"), format!("Bind for 127.0.0.1:{port} failed: port is already allocated")),
@@ -279,8 +282,7 @@ fn both_versions_of_the_internet_protocol_are_served(world: &World) -> Result<()
 
 /// Descriptors of the daemon, and of the agent.
 fn descriptors(world: &World) -> Result<(usize, usize)> {
-    let status = world.cove(&["status", "--format", "json"])?.ok()?.json()?;
-    let daemon = status["daemon_pid"].as_u64().with_context(|| format!("no process id of the daemon in {status}"))?;
+    let daemon = fact(world, "/daemon/pid")?;
     let of_daemon = fs::read_dir(format!("/proc/{daemon}/fd"))?.count();
     let look = "for process in $(pidof cove-guest); do \
                 grep -q agent /proc/$process/cmdline && ls /proc/$process/fd | wc -l; done";
@@ -360,9 +362,7 @@ fn the_next_daemon_opens_the_same_ports(world: &World) -> Result<()> {
     world.only_cove();
     let server = Server::start(world, "outliving", &["-p", "127.0.0.1::7"])?;
     let at = server.at("7")?;
-    let status = world.cove(&["status", "--format", "json"])?.ok()?.json()?;
-    let daemon = status["daemon_pid"].as_u64().with_context(|| format!("no process id of the daemon in {status}"))?;
-    kill(u32::try_from(daemon)?);
+    kill(fact(world, "/daemon/pid")?);
     // The next one is started by whoever needs it.
     ensure!(server.at("7")? == at, "the port has changed");
     let answers = || exchange(at, b"again", 5).is_ok_and(|heard| heard == b"again");

@@ -10,7 +10,7 @@ pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod pause;
 mod ports;
-mod prune;
+pub(crate) mod prune;
 pub(crate) mod remove;
 pub(crate) mod run;
 pub(crate) mod stats;
