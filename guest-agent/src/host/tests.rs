@@ -1,3 +1,5 @@
+//! A daemon that comes, answers and leaves; streams that find who waits for them.
+
 use std::{io, sync::Arc};
 
 use cove_proto::{

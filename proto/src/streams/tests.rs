@@ -1,3 +1,5 @@
+//! Two halves on a pipe: every size, ends, cuts, and what is no frame.
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Published ports before a guest that answers, with sockets of this computer.
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use cove_proto::streams::Stream;
