@@ -7,6 +7,7 @@
 //! * [`containers`], [`execs`] — what users see, and their states.
 //! * [`volumes`] — folders that outlive containers.
 //! * [`networks`] — the bridges that containers are on, their addresses and names.
+//! * [`host`] — what only the host can do: asking it, and the raw streams that it dials.
 //! * [`logs`] — what containers wrote.
 //! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.
@@ -35,6 +36,7 @@ pub mod detach_keys;
 pub mod disk;
 pub mod events;
 pub mod execs;
+pub mod host;
 pub mod images;
 pub mod init;
 pub mod logs;

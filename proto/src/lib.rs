@@ -4,11 +4,13 @@
 //! * [`boot_secret`] — how the daemon and the agent prove to each other that they belong to the same boot.
 //! * [`paced`] — writes in the sizes that every vsock carries whole.
 //! * [`ports`] — the vsock ports of the guest.
+//! * [`streams`] — raw streams between the halves: bytes and messages in frames, with an end in either direction.
 
 pub mod boot_secret;
 pub mod boot_settings;
 pub mod paced;
 pub mod ports;
+pub mod streams;
 
 /// `cove.v1`: messages, clients and servers.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, rust_2018_idioms)]

@@ -25,6 +25,7 @@ use crate::{
     agent::{Agent, clock},
     helper,
     image::GuestImage,
+    requests,
     router::{self, forward::Forwarder, methods::Methods, readiness::Readiness},
     rpc::{error::chain, machine::MachineRpc, registry::RegistryRpc},
     serve::{self, Ending},
@@ -100,6 +101,7 @@ pub struct Daemon {
     leaving: watch::Sender<bool>,
     serving: JoinSet<()>,
     _clock: AbortOnDrop,
+    _requests: AbortOnDrop,
     /// Last, so that it is given back last.
     _lock: InstanceLock,
 }
@@ -118,6 +120,7 @@ impl Daemon {
         let machine = Machine::new(config, hypervisor.clone(), agent.clone());
         adopt(machine.clone());
         let clock = AbortOnDrop(tokio::spawn(clock::keep(machine.clone(), agent.clone())));
+        let requests = AbortOnDrop(tokio::spawn(requests::serve(machine.clone(), agent.clone())));
 
         let (closing, closing_seen) = watch::channel(false);
         let (leaving, leaving_seen) = watch::channel(false);
@@ -151,7 +154,7 @@ impl Daemon {
             serve::engine::connection(stream, routes.clone(), ending)
         }));
         serving.spawn(serve::accept(docker, ending, move |stream, _| serve::docker::connection(stream, api.clone())));
-        Ok(Self { machine, closing, leaving, serving, _clock: clock, _lock: lock })
+        Ok(Self { machine, closing, leaving, serving, _clock: clock, _requests: requests, _lock: lock })
     }
 
     /// The machine.

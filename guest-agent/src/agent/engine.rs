@@ -16,6 +16,7 @@ use crate::{
     containers::{Containers, Ground, database_path, program::as_program},
     events::Events,
     execs::{self, Execs},
+    host::Host,
     images::{ImageStore, StoreConfig},
     networks::Networks,
     processes::{Kind, Process, Processes},
@@ -56,6 +57,7 @@ struct OnDisk {
 pub(super) async fn open(
     root: PathBuf,
     settings: Settings,
+    host: Host,
     processes: &Processes,
     held: Vec<Process>,
 ) -> anyhow::Result<Engine> {
@@ -69,7 +71,8 @@ pub(super) async fn open(
     let running = first.iter().map(|(id, program)| (id.clone(), program.pid())).collect();
     let (of_networks, told) = (database.clone(), events.clone());
     let opened =
-        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told)).await?;
+        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told, host))
+            .await?;
     let networks = opened.context("the networks")?;
     let ground = Ground {
         root,

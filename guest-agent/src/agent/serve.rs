@@ -2,8 +2,8 @@
 
 use cove_proto::v1::{
     containers_server::ContainersServer, events_server::EventsServer, execs_server::ExecsServer,
-    files_server::FilesServer, guest_server::GuestServer, images_server::ImagesServer, networks_server::NetworksServer,
-    volumes_server::VolumesServer,
+    files_server::FilesServer, guest_server::GuestServer, host_server::HostServer, images_server::ImagesServer,
+    networks_server::NetworksServer, volumes_server::VolumesServer,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -13,9 +13,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 
 use super::{accept::Connection, engine::Engine};
+use crate::host::Host;
 use crate::rpc::{
     containers::ContainersService, events::EventsService, execs::ExecsService, files::FilesService,
-    guest::GuestService, images::ImagesService, networks::NetworksService, volumes::VolumesService,
+    guest::GuestService, host::HostService, images::ImagesService, networks::NetworksService, volumes::VolumesService,
 };
 
 /// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time; what is larger is memory that
@@ -30,6 +31,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Serves until the machine is to be powered off.
 pub(super) async fn serve(
     engine: Engine,
+    host: Host,
     connections: mpsc::Receiver<std::io::Result<Connection>>,
 ) -> anyhow::Result<()> {
     let (power_off, mut asked) = watch::channel(false);
@@ -50,6 +52,7 @@ pub(super) async fn serve(
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .add_service(health)
         .add_service(GuestServer::new(guest))
+        .add_service(HostServer::new(HostService::new(host)))
         .add_service(NetworksServer::new(NetworksService::new(networks, containers.clone())))
         .add_service(FilesServer::new(FilesService::new(containers.clone())))
         .add_service(ContainersServer::new(ContainersService::new(containers)))

@@ -298,6 +298,10 @@ impl Actor {
         self.publish();
         let had = self.engine.networks.sandbox(&self.record.id).unwrap_or_default();
         self.tell_networks("disconnect", &had);
+        // Who is started again keeps its ports, and nobody takes them meanwhile.
+        if again.is_none() && self.restarting.load(Ordering::SeqCst) == 0 {
+            self.engine.networks.unpublish(&self.record.id).await;
+        }
         self.engine.networks.detach(&self.record.id);
         self.tell_end(running.stop_asked, running.oom_told);
         self.notify_end();

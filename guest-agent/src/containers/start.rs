@@ -73,7 +73,10 @@ impl Actor {
         let started = match blocking(move || prepare(&engine, &record)).await {
             Ok((launch, sandbox)) => {
                 namespaces::started(&mut self.record.spec, &sandbox);
-                let started = self.start_prepared(launch).await;
+                let started = match self.publish_ports().await {
+                    Ok(()) => self.start_prepared(launch).await,
+                    Err(error) => Err(error.into()),
+                };
                 if started.is_err() {
                     self.leave_mounts().await;
                 }
@@ -82,6 +85,7 @@ impl Actor {
             Err(error) => Err(error.into()),
         };
         if started.is_err() {
+            self.engine.networks.unpublish(&self.record.id).await;
             self.engine.networks.detach(&self.record.id);
         }
         started

@@ -59,7 +59,7 @@ impl Inner {
         wanted: &[NetworkAttachment],
         of_user: Option<OwnedFd>,
     ) -> Result<Attached, NetworksError> {
-        let sandbox = Sandbox { id: names::new_id()?, endpoints: Vec::new() };
+        let sandbox = Sandbox { id: names::new_id()?, endpoints: Vec::new(), ports: Vec::new() };
         let mut places = self.reserve(owner, wanted, &sandbox)?;
         let attached = self.make_true(&mut places, of_user).and_then(|namespace| {
             let endpoints = places.iter().map(|place| place.endpoint.clone()).collect();

@@ -69,6 +69,22 @@ pub struct Sandbox {
     pub id: String,
     /// Its places, in the order of its interfaces.
     pub endpoints: Vec<Endpoint>,
+    /// Ports of the host that lead to it.
+    #[serde(default)]
+    pub ports: Vec<Port>,
+}
+
+/// A port of the host that leads to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// Whether it is UDP's; else TCP's.
+    pub is_udp: bool,
+    /// The port in the container.
+    pub container: u16,
+    /// The address of the host.
+    pub host_ip: IpAddr,
+    /// The port of the host.
+    pub host: u16,
 }
 
 impl Sandbox {

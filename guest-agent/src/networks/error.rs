@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{names::NoRandomness, state::StateError};
+use crate::{host::AskError, names::NoRandomness, state::StateError};
 
 /// What callers branch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +161,17 @@ pub enum NetworksError {
         /// Its id.
         id: String,
     },
+    /// Its ports cannot be opened.
+    #[error("driver failed programming external connectivity on endpoint {name} ({endpoint})")]
+    External {
+        /// The container's name.
+        name: String,
+        /// Id of its place.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: AskError,
+    },
     /// A container gets no network.
     #[error("failed to set up container networking")]
     SetUp(#[source] Box<NetworksError>),
@@ -243,6 +254,7 @@ impl NetworksError {
             | Self::NoAddress { .. }
             // dockerd has no kind for it.
             | Self::NotOn { .. }
+            | Self::External { .. }
             | Self::Link(..)
             | Self::Bridge(..)
             | Self::Rules(_)

@@ -3226,6 +3226,516 @@ pub mod guest_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// What a raw stream is for: the first message on it, from the host. Clients have no raw streams.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StreamHeader {
+    /// What it is for.
+    #[prost(oneof = "stream_header::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<stream_header::Kind>,
+}
+/// Nested message and enum types in `StreamHeader`.
+pub mod stream_header {
+    /// What it is for.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// A client of a published port.
+        #[prost(message, tag = "1")]
+        Publish(super::PublishStream),
+        /// The outside of a connection that a container made, which the agent asked for.
+        #[prost(message, tag = "2")]
+        Egress(super::EgressStream),
+        /// A folder of the host, which the agent asked for.
+        #[prost(message, tag = "3")]
+        File(super::FileStream),
+    }
+}
+/// A client of a published port: a connection, or all datagrams of one client.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishStream {
+    /// Id of the container.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+    /// Its protocol.
+    #[prost(enumeration = "PortProtocol", tag = "2")]
+    pub protocol: i32,
+    /// The port in the container.
+    #[prost(uint32, tag = "3")]
+    pub container_port: u32,
+    /// Who connected: 4 or 16 bytes in the network's order.
+    #[prost(bytes = "vec", tag = "4")]
+    pub client_ip: ::prost::alloc::vec::Vec<u8>,
+    /// From which port.
+    #[prost(uint32, tag = "5")]
+    pub client_port: u32,
+}
+/// The outside of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EgressStream {
+    /// The number by which the agent asked for it.
+    #[prost(uint64, tag = "1")]
+    pub flow_id: u64,
+}
+/// A folder of the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileStream {
+    /// The share that was granted.
+    #[prost(string, tag = "1")]
+    pub share_id: ::prost::alloc::string::String,
+}
+/// A protocol with ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PortProtocol {
+    /// As TCP.
+    Unspecified = 0,
+    /// TCP.
+    Tcp = 1,
+    /// UDP.
+    Udp = 2,
+}
+impl PortProtocol {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PORT_PROTOCOL_UNSPECIFIED",
+            Self::Tcp => "PORT_PROTOCOL_TCP",
+            Self::Udp => "PORT_PROTOCOL_UDP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PORT_PROTOCOL_UNSPECIFIED" => Some(Self::Unspecified),
+            "PORT_PROTOCOL_TCP" => Some(Self::Tcp),
+            "PORT_PROTOCOL_UDP" => Some(Self::Udp),
+            _ => None,
+        }
+    }
+}
+/// An answer of the host.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServeGuestRequest {
+    /// Which request it answers; 0 in the first message, which answers none.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// The answer.
+    #[prost(oneof = "serve_guest_request::Answer", tags = "2, 3, 4")]
+    pub answer: ::core::option::Option<serve_guest_request::Answer>,
+}
+/// Nested message and enum types in `ServeGuestRequest`.
+pub mod serve_guest_request {
+    /// The answer.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Answer {
+        /// It could not be done.
+        #[prost(message, tag = "2")]
+        Refused(super::HostRefusal),
+        /// It is done, and there is nothing to say about it.
+        #[prost(message, tag = "3")]
+        Done(super::HostDone),
+        /// The ports of a container are open.
+        #[prost(message, tag = "4")]
+        Published(super::PublishedPorts),
+    }
+}
+/// A request of the agent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServeGuestResponse {
+    /// Counts up from 1.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// What is asked for.
+    #[prost(oneof = "serve_guest_response::Request", tags = "2, 3")]
+    pub request: ::core::option::Option<serve_guest_response::Request>,
+}
+/// Nested message and enum types in `ServeGuestResponse`.
+pub mod serve_guest_response {
+    /// What is asked for.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Request {
+        /// Opens the ports of a container.
+        #[prost(message, tag = "2")]
+        Publish(super::PublishPorts),
+        /// Closes the ports of a container.
+        #[prost(message, tag = "3")]
+        Unpublish(super::UnpublishPorts),
+    }
+}
+/// Why the host does not do something.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostRefusal {
+    /// Linux's errno, for who has to repeat it to a program; 0 if there is none.
+    #[prost(int32, tag = "1")]
+    pub errno: i32,
+    /// A sentence for people.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+}
+/// There is nothing to say.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostDone {}
+/// Opens the ports of a container, all or none. What was open for it stays open where it is asked for again.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PublishPorts {
+    /// Id of the container.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+    /// Its ports.
+    #[prost(message, repeated, tag = "2")]
+    pub ports: ::prost::alloc::vec::Vec<PortRequest>,
+    /// Its address, for messages.
+    #[prost(string, tag = "3")]
+    pub container_ip: ::prost::alloc::string::String,
+}
+/// A port that is to be open on the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PortRequest {
+    /// Its protocol.
+    #[prost(enumeration = "PortProtocol", tag = "1")]
+    pub protocol: i32,
+    /// The port in the container.
+    #[prost(uint32, tag = "2")]
+    pub container_port: u32,
+    /// The address of the host; empty for all, of both versions.
+    #[prost(string, tag = "3")]
+    pub host_ip: ::prost::alloc::string::String,
+    /// The first port of the host that will do; 0 if any will.
+    #[prost(uint32, tag = "4")]
+    pub host_port: u32,
+    /// The last that will do.
+    #[prost(uint32, tag = "5")]
+    pub host_port_end: u32,
+}
+/// The ports of a container, open.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PublishedPorts {
+    /// In the order in which they were asked for, one for each address.
+    #[prost(message, repeated, tag = "1")]
+    pub ports: ::prost::alloc::vec::Vec<PublishedPort>,
+}
+/// A port that is open on the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishedPort {
+    /// Its protocol.
+    #[prost(enumeration = "PortProtocol", tag = "1")]
+    pub protocol: i32,
+    /// The port in the container.
+    #[prost(uint32, tag = "2")]
+    pub container_port: u32,
+    /// The address of the host: "0.0.0.0", "::" or one of them.
+    #[prost(string, tag = "3")]
+    pub host_ip: ::prost::alloc::string::String,
+    /// The port of the host.
+    #[prost(uint32, tag = "4")]
+    pub host_port: u32,
+}
+/// Closes the ports of a container.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnpublishPorts {
+    /// Id of the container.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+}
+/// Generated client implementations.
+pub mod host_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What the agent asks of the host. Implemented in the agent and called by the daemon alone, which passes no other call on.
+    #[derive(Debug, Clone)]
+    pub struct HostClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> HostClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HostClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HostClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Takes the agent's requests and answers them. The daemon keeps one such call open as long as the machine runs; a newer
+        /// one ends the older. What a daemon did for the agent ends with its call, and is asked for again of the next.
+        pub async fn serve_guest(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::ServeGuestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ServeGuestResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Host/ServeGuest");
+            let mut req = request.into_streaming_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Host", "ServeGuest"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod host_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HostServer.
+    #[async_trait]
+    pub trait Host: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ServeGuest method.
+        type ServeGuestStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ServeGuestResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Takes the agent's requests and answers them. The daemon keeps one such call open as long as the machine runs; a newer
+        /// one ends the older. What a daemon did for the agent ends with its call, and is asked for again of the next.
+        async fn serve_guest(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ServeGuestRequest>>,
+        ) -> std::result::Result<tonic::Response<Self::ServeGuestStream>, tonic::Status>;
+    }
+    /// What the agent asks of the host. Implemented in the agent and called by the daemon alone, which passes no other call on.
+    #[derive(Debug)]
+    pub struct HostServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HostServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HostServer<T>
+    where
+        T: Host,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Host/ServeGuest" => {
+                    #[allow(non_camel_case_types)]
+                    struct ServeGuestSvc<T: Host>(pub Arc<T>);
+                    impl<
+                        T: Host,
+                    > tonic::server::StreamingService<super::ServeGuestRequest>
+                    for ServeGuestSvc<T> {
+                        type Response = super::ServeGuestResponse;
+                        type ResponseStream = T::ServeGuestStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ServeGuestRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Host>::serve_guest(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ServeGuestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HostServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Host";
+    impl<T> tonic::server::NamedService for HostServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A list that is told apart from an absent one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StringList {
@@ -3390,6 +3900,12 @@ pub struct ContainerSpec {
     /// Ports that its program listens on, for those who link to it: "80/tcp".
     #[prost(string, repeated, tag = "46")]
     pub exposed_ports: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Ports of the host that lead to ports of the container while it runs.
+    #[prost(message, repeated, tag = "60")]
+    pub port_bindings: ::prost::alloc::vec::Vec<PortRequest>,
+    /// Whether each exposed port that has no port of the host gets one.
+    #[prost(bool, tag = "61")]
+    pub publish_all_ports: bool,
     /// By how much its clocks differ from the guest's, by a time namespace of its own; none when absent.
     #[prost(message, optional, tag = "50")]
     pub clock_offsets: ::core::option::Option<ClockOffsets>,
@@ -3800,6 +4316,9 @@ pub struct Container {
     /// container's network.
     #[prost(string, tag = "16")]
     pub sandbox_id: ::prost::alloc::string::String,
+    /// Ports of the host that lead to it, while it runs.
+    #[prost(message, repeated, tag = "21")]
+    pub ports: ::prost::alloc::vec::Vec<PublishedPort>,
 }
 /// What is mounted in a container.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -30,6 +30,7 @@ mod names;
 mod namespaces;
 mod networks;
 mod options;
+mod ports;
 mod pull;
 mod refusals;
 mod registry;
@@ -88,6 +89,7 @@ fn main() {
         ("networks", networks::TESTS),
         ("user_networks", user_networks::TESTS),
         ("names", names::TESTS),
+        ("ports", ports::TESTS),
         ("compose", compose::TESTS),
         ("devices", devices::TESTS),
         ("attacks", attacks::TESTS),

@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cove-platform", &[]),
     ("cove-registry", &["cove-names"]),
     ("cove-machine", &[]),
+    ("cove-gateway", &["cove-proto"]),
     ("cove-hypervisor-apple", &["cove-machine"]),
     ("cove-hypervisor-qemu", &["cove-machine"]),
     ("cove-hypervisor-windows", &["cove-machine"]),
@@ -23,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cove-daemon",
         &[
             "cove-docker-api",
+            "cove-gateway",
             "cove-hypervisor-apple",
             "cove-hypervisor-qemu",
             "cove-hypervisor-windows",

@@ -12,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod pause;
+mod ports;
 pub(crate) mod prune;
 pub(crate) mod remove;
 pub(crate) mod run;

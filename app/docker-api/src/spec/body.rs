@@ -63,6 +63,8 @@ pub(crate) struct HostConfig {
     pub(crate) auto_remove: Option<bool>,
     pub(crate) restart_policy: Option<RestartPolicy>,
     pub(crate) network_mode: Option<String>,
+    pub(crate) port_bindings: Option<super::ports::PortBindings>,
+    pub(crate) publish_all_ports: Option<bool>,
     pub(crate) shm_size: Option<i64>,
     pub(crate) console_size: Option<[u32; 2]>,
     pub(crate) ulimits: Option<Vec<Ulimit>>,

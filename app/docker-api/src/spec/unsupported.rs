@@ -20,8 +20,6 @@ static ROWS: &[Row] = &[
     row(&["OnBuild"], "ONBUILD", &[]),
     row(&["Shell"], "SHELL", &[]),
     row(&["ArgsEscaped"], "ArgsEscaped", &[]),
-    row(&["HostConfig", "PortBindings"], "publishing ports (-p)", &[]),
-    row(&["HostConfig", "PublishAllPorts"], "publishing ports (-P)", &[]),
     row(&["HostConfig", "Cgroup"], "Cgroup", &[]),
     row(&["HostConfig", "Runtime"], "--runtime", &["cove"]),
     row(&["HostConfig", "Isolation"], "--isolation", &["default"]),
