@@ -99,7 +99,7 @@ fn change(database: &Database, number: u64) {
         .write_blocking(|changes| {
             NOTES.put(changes, &(number % KEYS).to_string(), &number)?;
             NOTES.delete(changes, &((number + KEYS / 2) % KEYS).to_string())?;
-            let many = if number % 16 == 0 { 0..200 } else { 0..0 };
+            let many = if number.is_multiple_of(16) { 0..200 } else { 0..0 };
             many.into_iter().try_for_each(|other| NOTES.put(changes, &format!("more-{other}"), &number))
         })
         .unwrap_or_else(|error: StateError| panic!("change {number}: {error}"));
@@ -111,7 +111,7 @@ fn model(changes: u64) -> Vec<(String, u64)> {
     for number in 1..=changes {
         notes.insert((number % KEYS).to_string(), number);
         notes.remove(&((number + KEYS / 2) % KEYS).to_string());
-        let many = if number % 16 == 0 { 0..200 } else { 0..0 };
+        let many = if number.is_multiple_of(16) { 0..200 } else { 0..0 };
         notes.extend(many.map(|other| (format!("more-{other}"), number)));
     }
     notes.into_iter().collect()
@@ -144,7 +144,8 @@ fn next(state: &mut u64) -> u64 {
 fn survivors(writes: usize, seed: u64) -> Vec<Vec<bool>> {
     let mut state = seed;
     let to_a_point = (0..=writes).map(|point| (0..writes).map(|at| at < point).collect());
-    let mixed = (0..MIXTURES).map(|_| (0..writes).map(|_| next(&mut state) % 2 == 0).collect()).collect::<Vec<_>>();
+    let mixed =
+        (0..MIXTURES).map(|_| (0..writes).map(|_| next(&mut state).is_multiple_of(2)).collect()).collect::<Vec<_>>();
     to_a_point.chain(mixed).collect()
 }
 
