@@ -1,6 +1,6 @@
 //! What PID 1 says of agents that do not stay.
 
-use crate::guest::{AGENT_ENDED, AGENT_SETTLED, CONSOLE_PREFIX, FATAL};
+use crate::guest::{AGENT_ENDED, AGENT_READY, AGENT_SETTLED, CONSOLE_PREFIX, FATAL};
 
 /// How many ends in a row are no accident any more.
 const MANY: u32 = 3;
@@ -23,13 +23,13 @@ pub fn restless(console: &str) -> Option<Restless> {
     (ends >= MANY).then(|| Restless { ends, last_words: lines.next().map(words).unwrap_or_default() })
 }
 
-/// A line without what marks it; nothing if it is PID 1's.
+/// A line without what marks it; nothing if it is what PID 1 says of the agent.
 fn words(line: &str) -> String {
-    match line.split_once(FATAL) {
-        Some((_, reason)) => reason.trim().to_owned(),
-        None if line.contains(CONSOLE_PREFIX) => String::new(),
-        None => line.trim().to_owned(),
+    if [AGENT_READY, AGENT_ENDED].iter().any(|mark| line.contains(mark)) {
+        return String::new();
     }
+    let unmarked = [FATAL, CONSOLE_PREFIX].iter().find_map(|mark| Some(line.split_once(mark)?.1));
+    unmarked.unwrap_or(line).trim().to_owned()
 }
 
 #[cfg(test)]
@@ -49,6 +49,7 @@ mod tests {
         let told = |words: &str| Some(Restless { ends: 3, last_words: words.to_owned() });
         assert_eq!(of("thread 'main' panicked"), told("thread 'main' panicked"));
         assert_eq!(of("cove-guest: fatal: the database is damaged"), told("the database is damaged"));
+        assert_eq!(of("cove-guest: cannot open the database"), told("cannot open the database"));
         assert_eq!(of("cove-guest: agent ready"), told(""));
     }
 
