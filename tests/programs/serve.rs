@@ -60,8 +60,10 @@ fn tell(mut client: TcpStream) -> io::Result<()> {
 
 fn reset(mut client: TcpStream) -> io::Result<()> {
     client.read_exact(&mut [0])?;
+    // On, and no time.
+    let linger = [1, 0];
     // SAFETY: a struct linger, of the length that is said.
-    unsafe { setsockopt(client.as_raw_fd(), SOL_SOCKET, SO_LINGER, &raw const [1, 0], 8) };
+    unsafe { setsockopt(client.as_raw_fd(), SOL_SOCKET, SO_LINGER, &raw const linger, 8) };
     Ok(())
 }
 

@@ -14,7 +14,10 @@ use cove_proto::{
     streams::{Ended, OpenError, Stream, StreamError},
     v1::StreamHeader,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Semaphore,
+};
 
 /// What carries a stream.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -37,12 +40,16 @@ const READY: usize = 4;
 /// How many that were used are kept.
 const KEPT: usize = 64;
 
+/// How many are dialled at once; the agent bears 64 that have not proven themselves, and each has five seconds.
+const DIALLING: usize = 16;
+
 /// Streams into one machine. Clones share them; they end with the last.
 #[derive(Clone)]
 pub struct Streams(Arc<Shared>);
 
 struct Shared {
     dial: Box<dyn Dial>,
+    dialling: Semaphore,
     resting: Mutex<Resting>,
 }
 
@@ -62,7 +69,7 @@ impl fmt::Debug for Streams {
 impl Streams {
     /// Streams that are dialled so.
     pub fn new(dial: impl Dial) -> Self {
-        Self(Arc::new(Shared { dial: Box::new(dial), resting: Mutex::default() }))
+        Self(Arc::new(Shared { dial: Box::new(dial), dialling: Semaphore::new(DIALLING), resting: Mutex::default() }))
     }
 
     /// Opens a stream for a purpose.
@@ -72,12 +79,7 @@ impl Streams {
     pub async fn open(&self, header: &StreamHeader) -> Result<GuestStream, OpenError> {
         self.get_ready();
         loop {
-            let rested = self.resting().streams.pop();
-            let fresh = rested.is_none();
-            let mut stream = match rested {
-                Some(stream) => stream,
-                None => Stream::host(self.0.dial.dial().await.map_err(StreamError::from)?),
-            };
+            let (mut stream, fresh) = self.rested_or_dialled().await?;
             match stream.open(header).await {
                 Ok(()) => return Ok(stream),
                 Err(OpenError::Refused(errno)) => {
@@ -88,6 +90,21 @@ impl Streams {
                 Err(OpenError::Stream(_)) if !fresh => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// A stream, and whether it was dialled for this. Who has waited for his turn may find one that was used meanwhile.
+    async fn rested_or_dialled(&self) -> Result<(GuestStream, bool), StreamError> {
+        let rested = self.resting().streams.pop();
+        if let Some(stream) = rested {
+            return Ok((stream, false));
+        }
+        // It is never closed.
+        let _turn = self.0.dialling.acquire().await.map_err(io::Error::other)?;
+        let rested = self.resting().streams.pop();
+        match rested {
+            Some(stream) => Ok((stream, false)),
+            None => Ok((Stream::host(self.0.dial.dial().await?), true)),
         }
     }
 
