@@ -11,6 +11,7 @@ mod compose;
 mod containers;
 mod cp;
 mod devices;
+mod egress;
 mod events;
 mod exec;
 mod explain;
@@ -83,6 +84,7 @@ fn main() {
         ("networks", networks::TESTS),
         ("user_networks", user_networks::TESTS),
         ("names", names::TESTS),
+        ("egress", egress::TESTS),
         ("ports", ports::TESTS),
         ("compose", compose::TESTS),
         ("devices", devices::TESTS),
