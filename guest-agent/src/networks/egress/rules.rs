@@ -77,7 +77,12 @@ pub(super) fn set(ipv4: Ports, ipv6: Ports) -> io::Result<()> {
 fn make_routes() -> io::Result<()> {
     let netlink = Netlink::open()?;
     let loopback = Netlink::index("lo")?;
-    there(netlink.add_dummy(LINK))?;
+    let made = netlink.add_dummy(LINK);
+    if made.is_ok() {
+        // The kernel's module comes with one, which is nobody's; a kernel that has it built in may come without.
+        let _ = netlink.remove("dummy0");
+    }
+    there(made)?;
     namespace::set_ipv6(LINK, true)?;
     let index = Netlink::index(LINK)?;
     for subnet in [super::address::SUBNET_V4, super::address::SUBNET_V6] {
