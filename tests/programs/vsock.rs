@@ -13,7 +13,7 @@ use std::{
 const AF_VSOCK: c_int = 40;
 const SOCK_STREAM: c_int = 1;
 /// Seconds and microseconds: what is there answers at once.
-const ANSWER_WITHIN: [i64; 2] = [0, 100_000];
+static ANSWER_WITHIN: [i64; 2] = [0, 100_000];
 
 /// struct sockaddr_vm of linux/vm_sockets.h.
 #[repr(C)]

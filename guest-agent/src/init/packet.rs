@@ -78,14 +78,19 @@ impl Packet {
 
 /// Receives a message; `None` at the end. A socket that has none gives [`io::ErrorKind::WouldBlock`].
 ///
+/// The kernel drops descriptors for which there is no room in the table of the process. So a message is looked at first,
+/// and stays where it is until all of its descriptors have come with it.
+///
 /// # Errors
-/// Whatever the kernel says; [`io::ErrorKind::InvalidData`] for what is no message.
+/// Whatever the kernel says, EMFILE when there is no room for its descriptors; [`io::ErrorKind::InvalidData`] for what is
+/// no message.
 pub fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
     let mut bytes = vec![0; MAX_INLINE + 1];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
-        rustix::net::recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::PEEK;
+        rustix::net::recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags)
     });
     let received = match received {
         // The other end closed before it had read everything.
@@ -101,7 +106,11 @@ pub fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(M, 
     if received.bytes == 0 {
         return Ok(None);
     }
-    if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+    if received.flags.contains(ReturnFlags::CTRUNC) {
+        return Err(rustix::io::Errno::MFILE.into());
+    }
+    rustix::io::retry_on_intr(|| rustix::net::recv(&socket, &mut [0_u8; 0], RecvFlags::empty()))?;
+    if received.flags.contains(ReturnFlags::TRUNC) {
         return Err(invalid("a packet is longer than any message"));
     }
     let body = match bytes[0] {
@@ -147,6 +156,8 @@ fn invalid(what: &'static str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::{Resource, Rlimit};
+
     use super::*;
 
     #[test]
@@ -169,6 +180,29 @@ mod tests {
         let mut bytes = Vec::new();
         std::fs::File::from(reader).read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, b"x");
+    }
+
+    #[test]
+    fn a_message_waits_until_there_is_room_for_its_descriptors() {
+        // In a process of its own: the limit is that of all threads.
+        const LIMITED: &str = "COVE_TEST_LIMITED";
+        if std::env::var_os(LIMITED).is_none() {
+            let name = std::thread::current().name().unwrap().to_owned();
+            let mut limited = std::process::Command::new(std::env::current_exe().unwrap());
+            let output = limited.args(["--exact", &name]).env(LIMITED, "").output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{said}");
+            return;
+        }
+        let (ours, theirs) = pair().unwrap();
+        let (_reader, writer) = rustix::pipe::pipe().unwrap();
+        Packet::new(&"hello".to_owned(), vec![writer]).unwrap().send(&ours).unwrap();
+        let limit = rustix::process::getrlimit(Resource::Nofile);
+        rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();
+        let refused = receive::<String>(&theirs);
+        rustix::process::setrlimit(Resource::Nofile, limit).unwrap();
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EMFILE));
+        assert_eq!(receive::<String>(&theirs).unwrap().unwrap().1.len(), 1);
     }
 
     #[test]

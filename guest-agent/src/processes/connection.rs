@@ -8,6 +8,7 @@ use std::{
     io,
     os::fd::OwnedFd,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
@@ -77,6 +78,7 @@ impl Processes {
             processes: HashMap::new(),
             starting: HashMap::new(),
             outbox: VecDeque::new(),
+            spare: Spare::default(),
         };
         let adopted = task.adopt(&connection).await?;
         let alive: Vec<&str> = adopted.iter().map(Process::container_id).collect();
@@ -136,12 +138,13 @@ struct Task {
     processes: HashMap<String, Process>,
     starting: HashMap<u64, oneshot::Sender<Result<Process, LaunchError>>>,
     outbox: VecDeque<(Packet, Option<oneshot::Sender<()>>)>,
+    spare: Spare,
 }
 
 impl Task {
     async fn adopt(&mut self, connection: &Connection) -> Result<Vec<Process>, ConnectError> {
         loop {
-            let received = self.socket.async_io(Interest::READABLE, |socket| packet::receive(socket)).await?;
+            let received = receive(&self.socket, &mut self.spare).await?;
             match received.ok_or(ConnectError::Closed)? {
                 (Event::Adopted, _) => return Ok(self.processes.values().cloned().collect()),
                 (Event::Held(held), descriptors) => {
@@ -161,7 +164,7 @@ impl Task {
                     None => return,
                     Some(command) => self.obey(command, &mut sequence),
                 },
-                received = self.socket.async_io(Interest::READABLE, |socket| packet::receive(socket)) => {
+                received = receive(&self.socket, &mut self.spare) => {
                     let heard = match received {
                         Ok(Some((event, descriptors))) => self.heard(event, descriptors),
                         Ok(None) => return tracing::info!("PID 1 has closed the connection"),
@@ -246,6 +249,41 @@ async fn discard(process: Process) {
     let id = process.id().to_owned();
     if let Err(error) = process.release().await {
         tracing::warn!(%id, %error, "a start that was given up leaves its cgroup behind");
+    }
+}
+
+/// Room in the table of descriptors for those of one message, so that PID 1 is heard when everybody else has none.
+#[derive(Debug, Default)]
+struct Spare(Vec<OwnedFd>);
+
+impl Spare {
+    /// As many as a process comes with.
+    const ROOM: usize = 8;
+    /// After which it is tried again whether anybody has closed a descriptor: nothing tells.
+    const PATIENCE: Duration = Duration::from_millis(100);
+
+    fn refill(&mut self, socket: &OwnedFd) {
+        while self.0.len() < Self::ROOM {
+            let Ok(one) = socket.try_clone() else { return };
+            self.0.push(one);
+        }
+    }
+}
+
+async fn receive(socket: &AsyncFd<OwnedFd>, spare: &mut Spare) -> io::Result<Option<(Event, Vec<OwnedFd>)>> {
+    loop {
+        spare.refill(socket.get_ref());
+        let received = socket.async_io(Interest::READABLE, |socket| match packet::receive(socket) {
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) && !spare.0.is_empty() => {
+                spare.0.clear();
+                packet::receive(socket)
+            }
+            received => received,
+        });
+        match received.await {
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => tokio::time::sleep(Spare::PATIENCE).await,
+            received => return received,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use cove_tests::http::{Answer, Connection};
 use crate::busybox;
 
 /// An engine that does not answer for so long is broken.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 const API: &str = "/v1.41";
 const IMAGE: &str = "bench:latest";
 const JSON: &str = "application/json";

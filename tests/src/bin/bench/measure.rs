@@ -23,7 +23,7 @@ const FEW: usize = 10;
 const MANY: usize = 60;
 /// How many clients are there at once, and how often.
 const CROWD: usize = 50;
-const CROWDS: usize = 5;
+const CROWDS: usize = 3;
 /// How often logs are written and read.
 const FLOODS: usize = 5;
 
