@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "machine",
     "registry",
     "guest",
@@ -20,6 +20,7 @@ const FILES: [&str; 12] = [
     "events",
     "host",
     "streams",
+    "egress",
 ];
 
 #[test]

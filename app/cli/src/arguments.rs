@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    completion, containers, events, explain, failure::Outcome, images, machine, networks, output::Format, version,
-    volumes,
+    completion, containers, egress, events, explain, failure::Outcome, images, machine, networks, output::Format,
+    version, volumes,
 };
 
 /// Runs Linux containers in a small virtual machine of its own.
@@ -78,6 +78,8 @@ enum Command {
     /// Networks of containers: who reaches whom, and by which name.
     #[command(subcommand)]
     Network(networks::Command),
+    /// Show what containers are connected to outside and why they are not; or settle what they may reach.
+    Net(egress::Arguments),
     /// Folders that outlive containers.
     #[command(subcommand)]
     Volume(volumes::Command),
@@ -125,6 +127,7 @@ impl Arguments {
             Command::Import(arguments) => images::import::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
             Command::Network(command) => command.run(format).await,
+            Command::Net(arguments) => egress::run(arguments, format).await,
             Command::Volume(command) => command.run(format).await,
             Command::Events(arguments) => events::run(arguments, format).await,
             Command::Doctor(arguments) => machine::doctor::run(&arguments, format).await,

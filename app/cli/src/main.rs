@@ -3,6 +3,7 @@
 //!
 //! * [`arguments`] — the command line: which commands there are.
 //! * [`machine`], [`containers`], [`images`], [`networks`], [`volumes`] — a file per command, by noun and verb.
+//! * [`egress`] — the way out of containers: `cove net`.
 //! * [`registries`] — what `cove settings` has about registries.
 //! * [`events`] — what happens to all of them.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
@@ -21,6 +22,7 @@ mod completion;
 mod containers;
 mod docker;
 mod each;
+mod egress;
 mod engine;
 mod events;
 mod explain;

@@ -7,10 +7,10 @@ use cove_platform::{
     local::{Endpoint, LocalStream},
 };
 use cove_proto::v1::{
-    GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, events_client::EventsClient,
-    execs_client::ExecsClient, files_client::FilesClient, guest_client::GuestClient, images_client::ImagesClient,
-    machine_client::MachineClient, networks_client::NetworksClient, registry_client::RegistryClient,
-    volumes_client::VolumesClient,
+    GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, egress_client::EgressClient,
+    events_client::EventsClient, execs_client::ExecsClient, files_client::FilesClient, guest_client::GuestClient,
+    images_client::ImagesClient, machine_client::MachineClient, networks_client::NetworksClient,
+    registry_client::RegistryClient, volumes_client::VolumesClient,
 };
 use hyper_util::rt::TokioIo;
 use tonic::{Code, Status, metadata::MetadataValue, transport::Channel};
@@ -67,6 +67,8 @@ clients! {
     volumes: VolumesClient;
     /// `cove.v1.Networks`.
     networks: NetworksClient;
+    /// `cove.v1.Egress`.
+    egress: EgressClient;
 }
 
 impl Engine {

@@ -9,6 +9,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
+use cove_gateway::{egress::SettingsError, way_out::WayOut};
 use cove_machine::{
     Deadlines, HostResources, Machine, MachineConfig, StopError, StopOptions,
     hypervisor::{Adopt, Hypervisor},
@@ -27,11 +28,13 @@ use crate::{
     image::GuestImage,
     requests,
     router::{self, forward::Forwarder, methods::Methods, readiness::Readiness},
-    rpc::{error::chain, machine::MachineRpc, registry::RegistryRpc},
+    rpc::{egress::EgressRpc, error::chain, machine::MachineRpc, registry::RegistryRpc},
     serve::{self, Ending},
     transfers::Transfers,
 };
 
+/// Name of the file of the settings of the way out, in the home.
+const EGRESS: &str = "egress.json";
 /// Name of the file of the registries' settings, in the home.
 const REGISTRIES: &str = "registries.json";
 
@@ -63,6 +66,9 @@ pub enum DaemonError {
     /// An endpoint cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// What the user denies is not known.
+    #[error(transparent)]
+    WayOut(#[from] SettingsError),
     /// The descriptors that were compiled in cannot be read.
     #[error("read the descriptors of cove.v1")]
     Methods(#[from] prost::DecodeError),
@@ -120,7 +126,10 @@ impl Daemon {
         let machine = Machine::new(config, hypervisor.clone(), agent.clone());
         adopt(machine.clone());
         let clock = AbortOnDrop(tokio::spawn(clock::keep(machine.clone(), agent.clone())));
-        let requests = AbortOnDrop(tokio::spawn(requests::serve(machine.clone(), agent.clone())));
+
+        let way_out = WayOut::open(home.path().join(EGRESS))?;
+        let requests = requests::serve(machine.clone(), agent.clone(), way_out.clone());
+        let requests = AbortOnDrop(tokio::spawn(requests));
 
         let (closing, closing_seen) = watch::channel(false);
         let (leaving, leaving_seen) = watch::channel(false);
@@ -142,7 +151,8 @@ impl Daemon {
             host,
             changing: tokio::sync::Mutex::default(),
         };
-        let routes = router::routes(rpc, registry, &methods, forwarder).await?;
+        let egress = EgressRpc { egress: way_out.egress().clone(), changing: tokio::sync::Mutex::default() };
+        let routes = router::routes(rpc, registry, egress, &methods, forwarder).await?;
 
         let engine = LocalListener::bind(&home.engine_endpoint())?;
         let docker = LocalListener::bind(&home.docker_endpoint())?;

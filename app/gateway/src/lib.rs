@@ -3,6 +3,7 @@
 //!
 //! * [`egress`] — connections, datagrams and pings to the outside, as the host makes them.
 //! * [`dns`] — names, as the host knows them.
+//! * [`way_out`] — both, as the agent asks for them.
 //! * [`ports`] — published ports: sockets of the host that lead to containers.
 //! * [`streams`] — raw streams into the guest, ready before they are needed.
 
@@ -10,3 +11,4 @@ pub mod dns;
 pub mod egress;
 pub mod ports;
 pub mod streams;
+pub mod way_out;

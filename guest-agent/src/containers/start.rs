@@ -15,7 +15,7 @@ use super::{
     user_namespaces::{self, Chosen},
 };
 use crate::{
-    networks::{Attached, Owner, Sandbox},
+    networks::{Attached, Owner, Questions, Sandbox},
     processes::{
         LaunchError,
         error::LaunchFailure,
@@ -226,7 +226,7 @@ fn prepare(engine: &Engine, record: &Record) -> Result<(ContainerLaunch, Sandbox
         Some(donor) => etc::files(&engine.folders.of(donor)),
         None => {
             let lines: String = linked.iter().map(Linked::hosts_line).collect();
-            etc::write(&folder, &record.spec, &sandbox, &lines, None)?
+            etc::write(&folder, &record.spec, &sandbox, &lines)?
         }
     };
     let mut launch = launch::container(record, &folder, image.layers, etc)?;
@@ -246,7 +246,8 @@ fn prepare(engine: &Engine, record: &Record) -> Result<(ContainerLaunch, Sandbox
 
 /// Who is put on networks.
 pub(super) fn owner(record: &Record) -> Owner<'_> {
-    Owner { id: &record.id, name: &record.name, hostname: &record.spec.hostname }
+    let questions = Questions { servers: &record.spec.dns_servers, options: &record.spec.dns_options };
+    Owner { id: &record.id, name: &record.name, hostname: &record.spec.hostname, questions }
 }
 
 /// Ends a program that started although it may not.

@@ -195,6 +195,9 @@ pub enum NetworksError {
     /// The rules that keep networks apart.
     #[error("set the rules that keep networks apart")]
     Rules(#[source] io::Error),
+    /// The kernel's half of the way out.
+    #[error("open the way out of the guest")]
+    WayOut(#[source] io::Error),
     /// Who answers for names.
     #[error("set up the container's name server")]
     NameServer(#[source] io::Error),
@@ -258,6 +261,7 @@ impl NetworksError {
             | Self::Link(..)
             | Self::Bridge(..)
             | Self::Rules(_)
+            | Self::WayOut(_)
             | Self::NameServer(_)
             | Self::Thread(_)
             | Self::Note { .. }

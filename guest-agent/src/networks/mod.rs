@@ -6,7 +6,7 @@
 //! * Verbs of networks: [`create`], [`remove`], [`prune`], with what makes sense in [`check`].
 //! * Verbs of containers: [`attach`] and [`detach`] with their start and end, [`connect`] and [`disconnect`] meanwhile.
 //! * Which addresses: [`subnet`], [`pools`] (what networks get), [`addresses`] (what containers get).
-//! * [`publish`] — ports of the host that lead to containers.
+//! * [`publish`] — ports of the host that lead to containers. [`egress`] — the way out of them.
 //! * [`resolver`] — names, answered in the container's own network.
 //! * The kernel: [`namespace`] (network namespaces that are ready before they are needed), [`wire`], [`bridge`], [`netlink`],
 //!   [`nftables`].
@@ -23,6 +23,7 @@ mod connect;
 mod create;
 mod detach;
 mod disconnect;
+mod egress;
 mod endpoint;
 mod error;
 mod firewall;
@@ -50,9 +51,10 @@ use std::{
     thread,
 };
 
-use self::{addresses::Addresses, namespace::Ready, record::NETWORKS, resolver::Resolver};
+use self::{addresses::Addresses, egress::outside::Outside, namespace::Ready, record::NETWORKS, resolver::Resolver};
 pub use self::{
-    attach::{Attached, Owner, dns_names},
+    attach::{Attached, Owner, Questions, dns_names},
+    egress::address::{of_host, of_name_server},
     endpoint::{Endpoint, Port, Sandbox},
     error::{Kind, NetworksError},
     record::{Pool, Record},
@@ -110,7 +112,7 @@ struct Inner {
     notes: PathBuf,
     /// Whether there is a kernel to ask; there is none in tests of what stands above.
     has_kernel: bool,
-    /// Who opens ports; nobody in tests of what stands above.
+    /// Who is asked for what only the host can do; nobody in tests of what stands above.
     host: OnceLock<Host>,
     state: Mutex<State>,
     /// Told whenever a namespace was taken or a link has to go, or is gone.
@@ -169,6 +171,12 @@ impl State {
         all.filter(move |(_, endpoint)| endpoint.network == network)
     }
 
+    /// Which container has an address.
+    fn container_at(&self, address: IpAddr) -> Option<String> {
+        let has_it = |held: &Held| held.sandbox.endpoints.iter().any(|place| place.addresses().any(|it| it == address));
+        self.sandboxes.iter().find(|(_, held)| has_it(held)).map(|(id, _)| id.clone())
+    }
+
     fn give_back(&mut self, endpoint: &Endpoint) {
         let Some(network) = self.networks.get_mut(&endpoint.network) else { return };
         for address in endpoint.addresses() {
@@ -206,7 +214,7 @@ impl State {
 
 impl Networks {
     /// Sets the bridges up, or finds them, and takes over what the containers that run have; `running` are their first
-    /// processes, `host` is asked for what is outside. Blocks.
+    /// processes, `host` is asked for what is outside. Blocks, on a thread that the runtime knows.
     ///
     /// # Errors
     /// If the kernel or the database refuses.
@@ -219,7 +227,8 @@ impl Networks {
     ) -> Result<Self, NetworksError> {
         firewall::set().map_err(NetworksError::Rules)?;
         let networks = Self::with(database, notes, running, events, true)?;
-        let _ = networks.0.host.set(host);
+        let host = networks.0.host.get_or_init(|| host).clone();
+        egress::open(&networks.0, Outside::new(host)).map_err(NetworksError::WayOut)?;
         networks.0.answer_again();
         for (name, work) in [("networks", Inner::keep_ready as fn(&Inner)), ("links", Inner::remove_links)] {
             let inner = Arc::clone(&networks.0);
@@ -329,6 +338,11 @@ impl Networks {
 }
 
 impl Inner {
+    /// The host, as the way out knows it.
+    fn outside(&self) -> Option<Outside> {
+        self.host.get().cloned().map(Outside::new)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -195,12 +195,12 @@ impl Netlink {
         (route.header.table, route.header.kind) = (table, RouteType::Local);
         route.header.scope = RouteScope::Host;
         route.attributes = vec![RouteAttribute::Oif(loopback)];
-        self.ask(RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_EXCL)?;
+        there(self.ask(RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_EXCL))?;
         let mut rule = RuleMessage::default();
         rule.header.family = if is_ipv4 { AddressFamily::Inet } else { AddressFamily::Inet6 };
         (rule.header.table, rule.header.action) = (table, RuleAction::ToTable);
         rule.attributes = vec![RuleAttribute::FwMark(mark)];
-        self.ask(RouteNetlinkMessage::NewRule(rule), NLM_F_CREATE | NLM_F_EXCL)
+        there(self.ask(RouteNetlinkMessage::NewRule(rule), NLM_F_CREATE | NLM_F_EXCL))
     }
 
     /// Removes a link, and with it its other end.
@@ -239,6 +239,14 @@ fn default_route(gateway: IpAddr) -> RouteMessage {
         IpAddr::V6(gateway) => RouteAddress::Inet6(gateway),
     })];
     route
+}
+
+/// What is there already, made by an earlier agent, is as good.
+pub(super) fn there(made: io::Result<()>) -> io::Result<()> {
+    match made {
+        Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+        made => made,
+    }
 }
 
 /// A route to everywhere.

@@ -12,6 +12,7 @@ mod containers;
 mod cp;
 mod devices;
 mod distribution;
+mod egress;
 mod events;
 mod exec;
 mod explain;
@@ -89,6 +90,7 @@ fn main() {
         ("networks", networks::TESTS),
         ("user_networks", user_networks::TESTS),
         ("names", names::TESTS),
+        ("egress", egress::TESTS),
         ("ports", ports::TESTS),
         ("compose", compose::TESTS),
         ("devices", devices::TESTS),

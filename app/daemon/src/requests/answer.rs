@@ -1,8 +1,8 @@
 //! One request, answered.
 
-use cove_gateway::{ports::Ports, streams::Streams};
+use cove_gateway::{ports::Ports, streams::Streams, way_out::WayOut};
 use cove_proto::v1::{
-    HostDone, HostRefusal, PublishPorts, PublishedPorts, UnpublishPorts, serve_guest_request::Answer,
+    HostDone, HostRefusal, KnownRoutes, PublishPorts, PublishedPorts, UnpublishPorts, serve_guest_request::Answer,
     serve_guest_response::Request,
 };
 
@@ -13,25 +13,35 @@ const NOT_KNOWN: i32 = 38;
 #[derive(Debug)]
 pub struct Gateway {
     ports: Ports,
+    streams: Streams,
+    way_out: WayOut,
 }
 
 impl Gateway {
-    /// With streams into the machine.
+    /// With streams into the machine, and the way out of it.
     #[must_use]
-    pub fn new(streams: Streams) -> Self {
-        Self { ports: Ports::new(streams) }
+    pub fn new(streams: Streams, way_out: WayOut) -> Self {
+        Self { ports: Ports::new(streams.clone()), streams, way_out }
     }
 
-    /// The answer.
-    pub(super) async fn answer(&self, request: Option<Request>) -> Answer {
-        match request {
+    /// The answer; none if a raw stream with the request's number was it.
+    pub(super) async fn answer(&self, id: u64, request: Option<Request>) -> Option<Answer> {
+        Some(match request {
             Some(Request::Publish(asked)) => self.publish(asked).await,
             Some(Request::Unpublish(UnpublishPorts { container_id })) => {
                 self.ports.unpublish(&container_id).await;
                 Answer::Done(HostDone {})
             }
+            Some(Request::Connect(asked)) => return self.way_out.connect(id, asked, &self.streams).await,
+            Some(Request::Datagrams(asked)) => return self.way_out.datagrams(id, asked, &self.streams).await,
+            Some(Request::Ping(asked)) => self.way_out.ping(asked).await,
+            Some(Request::Resolve(asked)) => self.way_out.resolve(asked).await,
+            Some(Request::Routes(_)) => {
+                let subnets = cove_platform::routes::known().iter().map(ToString::to_string).collect();
+                Answer::Routes(KnownRoutes { subnets })
+            }
             None => refused(NOT_KNOWN, "this daemon does not know what the agent asks for".to_owned()),
-        }
+        })
     }
 
     async fn publish(&self, asked: PublishPorts) -> Answer {

@@ -7,6 +7,7 @@ mod answer;
 
 use std::{sync::Arc, time::Duration};
 
+use cove_gateway::way_out::WayOut;
 use cove_machine::{Machine, State, hypervisor::Vm};
 use cove_proto::v1::{ServeGuestRequest, ServeGuestResponse, host_client::HostClient, serve_guest_response::Request};
 use tokio::sync::mpsc;
@@ -22,7 +23,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 const ON_THEIR_WAY: usize = 64;
 
 /// Serves the agent of each machine until the machine's task is gone.
-pub async fn serve(machine: Machine, agent: Arc<Agent>) {
+pub async fn serve(machine: Machine, agent: Arc<Agent>, way_out: WayOut) {
     let mut status = machine.status();
     loop {
         if status.wait_for(|status| status.state == State::Running).await.is_err() {
@@ -30,7 +31,7 @@ pub async fn serve(machine: Machine, agent: Arc<Agent>) {
         }
         if let Some(vm) = machine.vm() {
             tokio::select! {
-                () = serve_running(&agent, &vm) => {}
+                () = serve_running(&agent, &vm, &way_out) => {}
                 stopped = status.wait_for(|status| status.state != State::Running) => if stopped.is_err() { return },
             }
         }
@@ -41,9 +42,9 @@ pub async fn serve(machine: Machine, agent: Arc<Agent>) {
     }
 }
 
-async fn serve_running(agent: &Arc<Agent>, vm: &Arc<dyn Vm>) {
+async fn serve_running(agent: &Arc<Agent>, vm: &Arc<dyn Vm>, way_out: &WayOut) {
     loop {
-        match serve_once(agent, vm).await {
+        match serve_once(agent, vm, way_out).await {
             Ok(()) => tracing::debug!("the agent asks no more"),
             Err(error) => tracing::debug!(error, "the agent cannot ask"),
         }
@@ -51,14 +52,14 @@ async fn serve_running(agent: &Arc<Agent>, vm: &Arc<dyn Vm>) {
     }
 }
 
-async fn serve_once(agent: &Arc<Agent>, vm: &Arc<dyn Vm>) -> Result<(), String> {
+async fn serve_once(agent: &Arc<Agent>, vm: &Arc<dyn Vm>, way_out: &WayOut) -> Result<(), String> {
     let connection = agent.dial(vm.clone()).await.map_err(|error| chain(&error))?;
     let (answers, given) = mpsc::channel(ON_THEIR_WAY);
     // The head of the agent's answer may wait for the first message.
     answers.try_send(ServeGuestRequest::default()).map_err(|error| error.to_string())?;
     let asked = HostClient::new(connection).serve_guest(ReceiverStream::new(given)).await;
     let mut asked = asked.map_err(|status| status.message().to_owned())?.into_inner();
-    let gateway = Arc::new(Gateway::new(agent.streams(vm)));
+    let gateway = Arc::new(Gateway::new(agent.streams(vm), way_out.clone()));
     let ended = loop {
         match asked.message().await {
             Ok(Some(ServeGuestResponse { id, request })) => {
@@ -79,7 +80,8 @@ async fn answer_one(
     request: Option<Request>,
     answers: mpsc::Sender<ServeGuestRequest>,
 ) {
-    let answer = gateway.answer(request).await;
-    // An agent that has left does not need it.
-    let _ = answers.send(ServeGuestRequest { id, answer: Some(answer) }).await;
+    if let Some(answer) = gateway.answer(id, request).await {
+        // An agent that has left does not need it.
+        let _ = answers.send(ServeGuestRequest { id, answer: Some(answer) }).await;
+    }
 }

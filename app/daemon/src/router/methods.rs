@@ -8,7 +8,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Services that are implemented here; all others of the package are the agent's.
-const HOST_SERVICES: [&str; 2] = ["Machine", "Registry"];
+const HOST_SERVICES: [&str; 3] = ["Machine", "Registry", "Egress"];
 
 /// Services of the agent that are the daemon's own business: no client's call is passed on to them.
 const BETWEEN_THE_HALVES: &str = "Host";

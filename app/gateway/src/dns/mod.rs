@@ -23,8 +23,8 @@ use crate::egress::{Egress, Target};
 
 /// How many questions may be open at a time; moby's number.
 const OPEN: usize = 1024;
-/// How long the system's resolver may take. glibc's own patience with two silent servers is 20 s; a client's is 5 s.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the system's resolver may take: as long as clients wait. glibc waits longer for servers that are silent.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Record types that the system's resolver knows.
 const A: u16 = 1;
@@ -86,10 +86,13 @@ impl Names {
             let allowed = question.servers.iter().filter(|server| policy.denies(**server).is_none());
             return ask(question, &allowed.copied().collect::<Vec<_>>()).await;
         }
-        if matches!(question.kind, A | AAAA)
-            && let Ok(addresses) = look_up(&question.name).await
-        {
-            return Answer::Addresses(addresses);
+        if matches!(question.kind, A | AAAA) {
+            match timeout(PATIENCE, look_up(&question.name)).await {
+                Ok(Ok(addresses)) => return Answer::Addresses(addresses),
+                Ok(Err(_)) => {}
+                // Whom it asks does not answer; who asked here will not wait for more.
+                Err(_late) => return Answer::Failed,
+            }
         }
         // Why there is no address, the servers say more exactly than the system's resolver.
         let own: Vec<Target> = servers::read(&self.configuration).into_iter().map(Target::from).collect();
@@ -98,9 +101,8 @@ impl Names {
 }
 
 async fn look_up(name: &str) -> io::Result<Vec<IpAddr>> {
-    let found = timeout(PATIENCE, tokio::net::lookup_host((name, 0))).await??;
     let mut addresses: Vec<IpAddr> = Vec::new();
-    for address in found.map(|address| address.ip().to_canonical()) {
+    for address in tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip().to_canonical()) {
         if !addresses.contains(&address) {
             addresses.push(address);
         }

@@ -7,8 +7,7 @@ use super::super::subnet::Subnet;
 /// Where the guest and what it stands for have their addresses.
 pub(in super::super) const SUBNET_V4: Subnet = Subnet::v4(Ipv4Addr::new(192, 168, 65, 0), 24);
 /// The same of IPv6: a unique local one.
-pub(in super::super) const SUBNET_V6: Subnet =
-    Subnet::v6(Ipv6Addr::new(0xfdc4, 0xf303, 0x9324, 0, 0, 0, 0, 0), 64);
+pub(in super::super) const SUBNET_V6: Subnet = Subnet::v6(Ipv6Addr::new(0xfdc4, 0xf303, 0x9324, 0, 0, 0, 0, 0), 64);
 
 /// The engine's host: its loopback.
 const HOST: u8 = 254;

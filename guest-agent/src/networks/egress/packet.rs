@@ -33,7 +33,9 @@ pub(super) enum Opening {
 const TCP: u8 = 6;
 const ICMP: u8 = 1;
 const ICMP_V6: u8 = 58;
-const ECHO_REQUEST: [(u8, u8); 2] = [(ICMP, 8), (ICMP_V6, 128)];
+/// Protocol and type of an echo request, of either version.
+const ECHO_REQUEST: (u8, u8) = (ICMP, 8);
+const ECHO_REQUEST_V6: (u8, u8) = (ICMP_V6, 128);
 
 /// A packet of IP without its header.
 struct Inner<'a> {
@@ -56,8 +58,8 @@ pub(super) fn parse(packet: &[u8]) -> Option<Opening> {
         let at = |address, port| Some(SocketAddr::new(address, number(payload, port)?));
         return Some(Opening::Connection(Pair { from: at(inner.from, 0)?, to: at(inner.to, 2)? }));
     }
-    let is_echo = ECHO_REQUEST.contains(&(inner.protocol, *payload.first()?));
-    is_echo.then_some(Opening::Echo(Echo {
+    let echo = if inner.to.is_ipv4() { ECHO_REQUEST } else { ECHO_REQUEST_V6 };
+    (echo == (inner.protocol, *payload.first()?)).then_some(Opening::Echo(Echo {
         from: inner.from,
         to: inner.to,
         hops: inner.hops,

@@ -89,7 +89,7 @@ impl Queue {
     }
 
     /// It never was.
-    pub(super) fn drop(&self, id: u32) -> io::Result<()> {
+    pub(super) fn forget(&self, id: u32) -> io::Result<()> {
         const DROP: u32 = 0;
         self.verdict(id, DROP, None)
     }
@@ -111,7 +111,8 @@ fn configure(socket: &OwnedFd, queue: u16, attributes: &Attributes) -> io::Resul
     rustix::net::send(socket, &asked, SendFlags::empty())?;
     let mut answer = vec![0; BUFFER];
     let (length, _) = rustix::net::recv(socket, &mut answer[..], RecvFlags::empty())?;
-    let code = answer[..length].get(HEADER..HEADER + 4).map(|code| i32::from_ne_bytes([code[0], code[1], code[2], code[3]]));
+    let code =
+        answer[..length].get(HEADER..HEADER + 4).map(|code| i32::from_ne_bytes([code[0], code[1], code[2], code[3]]));
     match code {
         Some(0) => Ok(()),
         Some(code) => Err(io::Error::from_raw_os_error(-code)),

@@ -15,7 +15,7 @@ use std::io;
 
 use super::super::{
     namespace,
-    netlink::Netlink,
+    netlink::{Netlink, there},
     nftables::{
         Batch, Chain, Family, Hook, Policy,
         expressions::{
@@ -70,26 +70,29 @@ const ECHO: [(Version, u8, u8); 2] = [(Version::Four, 1, 8), (Version::Six, 58, 
 
 /// Makes the link, the routes and the rules, in the guest's own network. An earlier agent may have made the first two.
 pub(super) fn set(ipv4: Ports, ipv6: Ports) -> io::Result<()> {
-    if Netlink::index(LINK).is_err() {
-        make_routes()?;
-    }
+    make_routes()?;
     batch(ipv4, ipv6).commit()
 }
 
 fn make_routes() -> io::Result<()> {
     let netlink = Netlink::open()?;
     let loopback = Netlink::index("lo")?;
-    for is_ipv4 in [true, false] {
-        netlink.keep_marked(Mark::Taken.number(), TABLE, loopback, is_ipv4)?;
+    let made = netlink.add_dummy(LINK);
+    if made.is_ok() {
+        // The kernel's module comes with one, which is nobody's; a kernel that has it built in may come without.
+        let _ = netlink.remove("dummy0");
     }
-    netlink.add_dummy(LINK)?;
+    there(made)?;
     namespace::set_ipv6(LINK, true)?;
     let index = Netlink::index(LINK)?;
     for subnet in [super::address::SUBNET_V4, super::address::SUBNET_V6] {
-        netlink.add_address(index, super::address::of_guest(subnet.is_ipv4()), subnet)?;
+        there(netlink.add_address(index, super::address::of_guest(subnet.is_ipv4()), subnet))?;
     }
-    netlink.add_default_route_by(index, true)?;
-    netlink.add_default_route_by(index, false)
+    for is_ipv4 in [true, false] {
+        there(netlink.add_default_route_by(index, is_ipv4))?;
+        netlink.keep_marked(Mark::Taken.number(), TABLE, loopback, is_ipv4)?;
+    }
+    Ok(())
 }
 
 fn batch(ipv4: Ports, ipv6: Ports) -> Batch<'static> {
@@ -103,7 +106,8 @@ fn batch(ipv4: Ports, ipv6: Ports) -> Batch<'static> {
     let bridged = [came_from_group(GROUP), was_sent_here(), route_leads_by(LINK)].concat();
     batch = decide(batch, "from-containers", &bridged);
     for protocol in [TCP, UDP] {
-        batch = batch.rule("from-containers", &[bridged.clone(), protocol_is(protocol), set_mark(Mark::Taken.number())]);
+        batch =
+            batch.rule("from-containers", &[bridged.clone(), protocol_is(protocol), set_mark(Mark::Taken.number())]);
     }
     batch = decide(batch, "from-guest", &leaves_by(LINK));
     for protocol in [TCP, UDP] {

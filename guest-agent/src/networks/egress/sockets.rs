@@ -7,8 +7,8 @@ use std::{
 };
 
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmsg, sendmsg, setsockopt,
-    sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmsg, sendmsg,
+    setsockopt, sockopt,
 };
 use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, ipproto, socket_with};
 use tokio::{
@@ -88,8 +88,7 @@ impl Ear {
 fn hear(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Heard>> {
     let mut control = nix::cmsg_space!(libc::sockaddr_in6);
     let mut parts = [IoSliceMut::new(buffer)];
-    let message =
-        recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty())?;
+    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty())?;
     let from = message.address.as_ref().and_then(address_of);
     let to = message.cmsgs()?.find_map(|about| match about {
         ControlMessageOwned::Ipv4OrigDstAddr(to) => Some(SocketAddr::V4(SockaddrIn::from(to).into())),
