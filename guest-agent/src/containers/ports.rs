@@ -53,7 +53,7 @@ mod tests {
             publish_all_ports,
             ..ContainerSpec::default()
         };
-        assert_eq!(wanted(&spec(false)), [bound.clone()]);
+        assert_eq!(wanted(&spec(false)), std::slice::from_ref(&bound));
         let all: Vec<_> =
             wanted(&spec(true)).iter().map(|one| (one.protocol(), one.container_port, one.host_port)).collect();
         let tcp = |port| (PortProtocol::Tcp, port, 0);

@@ -93,12 +93,12 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     /// The next frame, or `None` if the stream has ended between two.
     pub(super) async fn next_or_end(&mut self) -> Result<Option<Frame<'_>>, StreamError> {
         loop {
-            if let Some((kind, length)) = self.head()? {
-                if self.end - self.start >= HEAD + length {
-                    let payload = self.start + HEAD;
-                    self.start = payload + length;
-                    return Frame::parse(kind, &self.buffer[payload..payload + length]).map(Some);
-                }
+            if let Some((kind, length)) = self.head()?
+                && self.end - self.start >= HEAD + length
+            {
+                let payload = self.start + HEAD;
+                self.start = payload + length;
+                return Frame::parse(kind, &self.buffer[payload..payload + length]).map(Some);
             }
             if self.fill().await? == 0 {
                 let between = self.start == self.end;

@@ -44,7 +44,7 @@ async fn carry(mut client: TcpStream, from: SocketAddr, target: Target) {
             }
         }
         Err(error) => {
-            tracing::debug!(%from, container = &*target.container, port = target.port, %error, "a client is turned away")
+            tracing::debug!(%from, container = &*target.container, port = target.port, %error, "a client is turned away");
         }
     }
     // A reset, not an end.

@@ -37,12 +37,13 @@ const LONGEST: usize = 65_535;
 
 /// The flows, by who sends.
 #[derive(Debug, Default)]
-pub(super) struct Flows(Mutex<HashMap<SocketAddr, mpsc::Sender<(SocketAddr, Vec<u8>)>>>);
+pub(super) struct Flows(Mutex<Senders>);
 
+type Senders = HashMap<SocketAddr, mpsc::Sender<(SocketAddr, Vec<u8>)>>;
 type Outgoing = mpsc::Receiver<(SocketAddr, Vec<u8>)>;
 
 impl Flows {
-    fn all(&self) -> MutexGuard<'_, HashMap<SocketAddr, mpsc::Sender<(SocketAddr, Vec<u8>)>>> {
+    fn all(&self) -> MutexGuard<'_, Senders> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
