@@ -8,6 +8,7 @@
 //! * [`volumes`] — folders that outlive containers.
 //! * [`shares`] — folders of the host.
 //! * [`networks`] — the bridges that containers are on, their addresses and names.
+//! * [`host`] — what only the host can do: asking it, and the raw streams that it dials.
 //! * [`logs`] — what containers wrote.
 //! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.
@@ -36,6 +37,7 @@ pub mod detach_keys;
 pub mod disk;
 pub mod events;
 pub mod execs;
+pub mod host;
 pub mod images;
 pub mod init;
 pub mod logs;

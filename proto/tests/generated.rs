@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 14] = [
     "machine",
     "registry",
     "guest",
@@ -18,6 +18,9 @@ const FILES: [&str; 11] = [
     "volumes",
     "networks",
     "events",
+    "host",
+    "streams",
+    "egress",
     "shares",
 ];
 

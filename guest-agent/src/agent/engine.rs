@@ -16,6 +16,7 @@ use crate::{
     containers::{Containers, Ground, database_path, program::as_program},
     events::Events,
     execs::{self, Execs},
+    host::Host,
     images::{ImageStore, StoreConfig},
     networks::Networks,
     processes::{Kind, Process, Processes},
@@ -58,6 +59,7 @@ struct OnDisk {
 pub(super) async fn open(
     root: PathBuf,
     settings: Settings,
+    host: Host,
     processes: &Processes,
     held: Vec<Process>,
 ) -> anyhow::Result<Engine> {
@@ -71,7 +73,8 @@ pub(super) async fn open(
     let running = first.iter().map(|(id, program)| (id.clone(), program.pid())).collect();
     let (of_networks, told) = (database.clone(), events.clone());
     let opened =
-        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told)).await?;
+        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told, host))
+            .await?;
     let networks = opened.context("the networks")?;
     let shares = Shares::new(Path::new(shares::FOLDER));
     let ground = Ground {
@@ -89,7 +92,8 @@ pub(super) async fn open(
     };
     let containers = Containers::open(ground, first).await?;
     for process in further {
-        tokio::spawn(execs::abandon(as_program(process)));
+        let has_terminal = process.stdio().terminal.is_some();
+        tokio::spawn(execs::abandon(as_program(process), has_terminal));
     }
     Ok(Engine {
         facts,

@@ -3,7 +3,8 @@
 use cove_proto::v1::{
     containers_server::ContainersServer, events_server::EventsServer, execs_server::ExecsServer,
     files_server::FilesServer, guest_server::GuestServer, host_folders_server::HostFoldersServer,
-    images_server::ImagesServer, networks_server::NetworksServer, volumes_server::VolumesServer,
+    host_server::HostServer, images_server::ImagesServer, networks_server::NetworksServer,
+    volumes_server::VolumesServer,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -13,15 +14,17 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 
 use super::{accept::Connection, engine::Engine};
+use crate::host::Host;
 use crate::rpc::{
     containers::ContainersService, events::EventsService, execs::ExecsService, files::FilesService,
-    guest::GuestService, images::ImagesService, networks::NetworksService, shares::HostFoldersService,
-    volumes::VolumesService,
+    guest::GuestService, host::HostService, images::ImagesService, networks::NetworksService,
+    shares::HostFoldersService, volumes::VolumesService,
 };
 
-/// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time.
-const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// HTTP/2 windows: with the default of 64 KiB a stream waits for its reader most of the time; what is larger is memory that
+/// each layer takes that waits for its turn.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 
 /// How long calls may take to end when the machine powers off: enough for answers that are on their way, too short for
 /// those who follow something.
@@ -30,6 +33,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Serves until the machine is to be powered off.
 pub(super) async fn serve(
     engine: Engine,
+    host: Host,
     connections: mpsc::Receiver<std::io::Result<Connection>>,
 ) -> anyhow::Result<()> {
     let (power_off, mut asked) = watch::channel(false);
@@ -51,6 +55,7 @@ pub(super) async fn serve(
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .add_service(health)
         .add_service(GuestServer::new(guest))
+        .add_service(HostServer::new(HostService::new(host)))
         .add_service(NetworksServer::new(NetworksService::new(networks, containers.clone())))
         .add_service(FilesServer::new(FilesService::new(containers.clone())))
         .add_service(ContainersServer::new(ContainersService::new(containers)))

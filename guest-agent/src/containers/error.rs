@@ -185,9 +185,6 @@ pub enum ContainersError {
     /// A device that cannot be given.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// A name for an address that is not known.
-    #[error("unable to derive the IP value for host-gateway")]
-    NoHostGateway,
     /// It could not be killed.
     #[error("cannot kill container: {container}")]
     Kill {
@@ -306,7 +303,6 @@ impl ContainersError {
             | Self::Share(_)
             | Self::Sysctl(_)
             | Self::Device(_)
-            | Self::NoHostGateway
             | Self::LinkNotRunning { .. }
             | Self::Signal(_)
             // dockerd has no kind for it, and clients know its status.

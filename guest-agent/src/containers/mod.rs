@@ -53,6 +53,7 @@ mod namespaces;
 mod oom;
 pub mod output;
 mod pause;
+mod ports;
 mod probe;
 pub mod program;
 mod prune;

@@ -15,7 +15,7 @@ use super::{
     user_namespaces::{self, Chosen},
 };
 use crate::{
-    networks::{Attached, Owner, Sandbox},
+    networks::{Attached, Owner, Questions, Sandbox},
     processes::{
         LaunchError,
         error::LaunchFailure,
@@ -81,7 +81,10 @@ impl Actor {
         let started = match prepared.await {
             Ok((launch, sandbox)) => {
                 namespaces::started(&mut self.record.spec, &sandbox);
-                let started = self.start_prepared(launch).await;
+                let started = match self.publish_ports().await {
+                    Ok(()) => self.start_prepared(launch).await,
+                    Err(error) => Err(error.into()),
+                };
                 if started.is_err() {
                     self.leave_mounts().await;
                 }
@@ -90,6 +93,7 @@ impl Actor {
             Err(error) => Err(error.into()),
         };
         if started.is_err() {
+            self.engine.networks.unpublish(&self.record.id).await;
             self.engine.networks.detach(&self.record.id);
         }
         started
@@ -235,7 +239,7 @@ fn prepare(
         Some(donor) => etc::files(&engine.folders.of(donor)),
         None => {
             let lines: String = linked.iter().map(Linked::hosts_line).collect();
-            etc::write(&folder, &record.spec, &sandbox, &lines, None)?
+            etc::write(&folder, &record.spec, &sandbox, &lines)?
         }
     };
     let mut launch = launch::container(record, &folder, image.layers, etc)?;
@@ -255,7 +259,8 @@ fn prepare(
 
 /// Who is put on networks.
 pub(super) fn owner(record: &Record) -> Owner<'_> {
-    Owner { id: &record.id, name: &record.name, hostname: &record.spec.hostname }
+    let questions = Questions { servers: &record.spec.dns_servers, options: &record.spec.dns_options };
+    Owner { id: &record.id, name: &record.name, hostname: &record.spec.hostname, questions }
 }
 
 /// Ends a program that started although it may not.

@@ -24,6 +24,8 @@ pub struct ContainerLaunch {
     pub etc: EtcFiles,
     /// What network it has.
     pub network: Network,
+    /// The cgroup that its own is in, below that of all containers; empty for that.
+    pub cgroup_parent: String,
     /// What it may use.
     pub resources: Resources,
     /// Whether the root file system is read-only.

@@ -7,6 +7,7 @@ pub mod events;
 pub mod execs;
 pub mod files;
 pub mod guest;
+pub mod host;
 pub mod images;
 pub mod networks;
 pub mod shares;

@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cove-registry", &["cove-names"]),
     ("cove-machine", &[]),
     ("cove-shares", &[]),
+    ("cove-gateway", &["cove-proto"]),
     ("cove-hypervisor-apple", &["cove-machine"]),
     ("cove-hypervisor-qemu", &["cove-machine"]),
     ("cove-hypervisor-windows", &["cove-machine"]),
@@ -24,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cove-daemon",
         &[
             "cove-docker-api",
+            "cove-gateway",
             "cove-hypervisor-apple",
             "cove-hypervisor-qemu",
             "cove-hypervisor-windows",

@@ -17,9 +17,10 @@ use cove_proto::v1::MountKind;
 
 use super::{FilesError, root::Root};
 use crate::{
-    containers::{Containers, ContainersError, Engine, Record, blocking, etc, mounts},
+    containers::{Containers, ContainersError, Engine, Record, blocking, etc, mounts, program::Program},
     processes,
     rootfs::{self, beside, mounts::detached_copy, overlay, pivot},
+    user_namespaces::{Owners, as_root_of_containers},
 };
 
 /// Which files are looked at.
@@ -58,12 +59,21 @@ impl Containers {
             (Some(program), Scope::All) => {
                 drop(idle);
                 let pid = program.pid();
-                blocking(move || look(&running(pid)?)).await
+                blocking(move || match owners(program.as_ref())? {
+                    Owners::Own => look(&running(pid)?),
+                    // What is made is made by its root.
+                    owners => as_root_of_containers(|| look(&running(pid)?.seen_by(owners))).map_err(failed)?,
+                })
+                .await
             }
             (Some(program), Scope::Own) => {
                 drop(idle);
                 let pid = program.pid();
-                on_thread(move || look(&root_alone(pid)?)).await
+                on_thread(move || {
+                    let owners = owners(program.as_ref())?;
+                    look(&root_alone(pid)?.seen_by(owners))
+                })
+                .await
             }
             (None, scope) => {
                 let (engine, record) = (Arc::clone(&self.0), entry.now().record.clone());
@@ -100,6 +110,12 @@ async fn on_thread<T: Send + 'static>(
     };
     thread::Builder::new().name("files".to_owned()).spawn(run).map_err(failed)?;
     told.await.unwrap_or(Err(ContainersError::ShuttingDown))
+}
+
+/// By which ids the agent sees the files of a container that runs: those of one that does not, it puts together itself.
+fn owners(program: &dyn Program) -> Result<Owners, ContainersError> {
+    let has_map = program.user_namespace().map_err(failed)?.is_some();
+    Ok(if has_map { Owners::Mapped } else { Owners::Own })
 }
 
 /// What the first process of a container that runs sees.

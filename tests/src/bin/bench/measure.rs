@@ -8,11 +8,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use cove_tests::registry::Registry;
 
 use crate::{
     Arguments, busybox,
     cove::Cove,
     docker::{Docker, Lap},
+    images,
     peer::Peer,
 };
 
@@ -51,7 +53,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn new(name: impl Into<String>, cove: Vec<f64>, peer: Vec<f64>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, cove: Vec<f64>, peer: Vec<f64>) -> Self {
         Self { name: name.into(), cove, peer }
     }
 }
@@ -115,6 +117,11 @@ pub(crate) fn all(arguments: &Arguments) -> Result<Figures> {
     rows.push(in_turns("50 containers at once: create to removed, all, ms", CROWDS, &mut cove, &mut peer, crowd)?);
     step("logs");
     rows.extend(logs(&mut cove, &mut peer)?);
+    step(&format!("an image of {} MiB", arguments.image_mib));
+    let registry = Registry::open()?;
+    let in_peer = peer_process.lead_to(&registry.address)?;
+    let engines = [(&mut cove.docker, registry.address.clone()), (&mut peer.docker, in_peer)];
+    rows.extend(images::measure(arguments.image_mib, &registry, engines)?);
     step("memory");
     rows.extend(memory(&mut cove, &mut peer)?);
     let daemon = mebibytes(cove_process.daemon_resident_bytes()?);
