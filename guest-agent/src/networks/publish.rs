@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use cove_proto::{
@@ -16,9 +16,14 @@ use cove_proto::{
     },
 };
 use futures::future::BoxFuture;
+use nix::sys::socket::{setsockopt, sockopt};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
-use super::{Endpoint, Networks, NetworksError, Sandbox, State, endpoint::Port};
+use super::{
+    Endpoint, Networks, NetworksError, Sandbox, State,
+    egress::{address, sockets},
+    endpoint::Port,
+};
 use crate::host::{AskError, Host, Raw, streams::Publish};
 
 /// The longest datagram.
@@ -152,6 +157,19 @@ impl State {
         with(Some(is_ipv4)).or_else(|| with(None))
     }
 
+    /// Whether an address is that of somebody beyond the guest: what is sent there from a container comes to the agent.
+    fn is_outside(&self, address: IpAddr) -> bool {
+        let records = self.networks.values().map(|network| &network.record);
+        let mut pools = records.flat_map(|record| [record.pool(true), record.pool(false)]).flatten();
+        let of_way_out = [address::SUBNET_V4, address::SUBNET_V6];
+        let ours = pools.any(|pool| pool.subnet.contains(address)) || of_way_out.iter().any(|it| it.contains(address));
+        let is_link_local = match address {
+            IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
+            IpAddr::V6(v6) => v6.is_unicast_link_local(),
+        };
+        !(ours || is_link_local || address.is_loopback() || address.is_unspecified() || address.is_multicast())
+    }
+
     /// Whether the host may lead clients there.
     fn is_published(&self, container: &str, is_udp: bool, port: u16) -> bool {
         let held = self.sandboxes.get(container);
@@ -162,11 +180,11 @@ impl State {
 impl Publish for Networks {
     fn client(&self, whose: PublishStream, mut stream: Raw) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let client = Client::of(&whose);
-            let target = client.as_ref().and_then(|client| self.target(&whose, client));
-            let Some((client, target)) = client.zip(target) else { return stream.refuse(libc::ECONNREFUSED).await };
-            let is_udp = whose.protocol() == PortProtocol::Udp;
-            let socket = if is_udp { datagrams(client, target).await } else { connection(client, target).await };
+            let Some((source, target)) = self.way(&whose) else { return stream.refuse(libc::ECONNREFUSED).await };
+            let socket = match whose.protocol() {
+                PortProtocol::Udp => datagrams(source, target).await.map(Socket::Datagrams),
+                _ => connection(source, target).await.map(Socket::Connection),
+            };
             match socket {
                 Err(error) => stream.refuse(error.raw_os_error().unwrap_or(libc::EIO)).await,
                 Ok(socket) if stream.answer(0).await.is_ok() => socket.carry(stream).await,
@@ -177,28 +195,27 @@ impl Publish for Networks {
 }
 
 impl Networks {
-    fn target(&self, whose: &PublishStream, client: &Client) -> Option<SocketAddr> {
-        let state = self.0.state();
+    /// From where to where a client is taken: with its own address, if that can be the way back.
+    fn way(&self, whose: &PublishStream) -> Option<(Option<SocketAddr>, SocketAddr)> {
+        let client = client_of(whose)?;
         let port = u16::try_from(whose.container_port).ok()?;
+        let state = self.0.state();
         if !state.is_published(&whose.container_id, whose.protocol() == PortProtocol::Udp, port) {
             return None;
         }
-        let (_, address) = state.way_in(&whose.container_id, client.0.is_ipv4())?;
-        Some((address, port).into())
+        let (_, address) = state.way_in(&whose.container_id, client.is_ipv4())?;
+        let source = Some(client).filter(|client| client.is_ipv4() == address.is_ipv4() && state.is_outside(client.ip()));
+        Some((source, (address, port).into()))
     }
 }
 
 /// Who connected to the host.
-struct Client(SocketAddr);
-
-impl Client {
-    fn of(whose: &PublishStream) -> Option<Self> {
-        let port = u16::try_from(whose.client_port).ok()?;
-        let octets = whose.client_ip.as_slice();
-        let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
-        let ip = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()?;
-        Some(Self((ip, port).into()))
-    }
+fn client_of(whose: &PublishStream) -> Option<SocketAddr> {
+    let port = u16::try_from(whose.client_port).ok()?;
+    let octets = whose.client_ip.as_slice();
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    let ip = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()?;
+    Some((ip, port).into())
 }
 
 enum Socket {
@@ -206,18 +223,39 @@ enum Socket {
     Datagrams(UdpSocket),
 }
 
-async fn connection(_client: Client, target: SocketAddr) -> io::Result<Socket> {
-    let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    let stream = socket.connect(target).await?;
+/// Connects in the client's name, so that the container sees who it is. What it answers is the agent's again by the rules of
+/// the way out. Without a source the bridge's own address is it, the gateway.
+async fn connection(source: Option<SocketAddr>, target: SocketAddr) -> io::Result<TcpStream> {
+    let first = connect_from(source, target).await;
+    let stream = match first {
+        // The same client with the same port, at another port of the host: any port of the client's will do.
+        Err(error) if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable) => {
+            connect_from(source.map(|source| (source.ip(), 0).into()), target).await?
+        }
+        first => first?,
+    };
     stream.set_nodelay(true)?;
-    Ok(Socket::Connection(stream))
+    Ok(stream)
 }
 
-async fn datagrams(_client: Client, target: SocketAddr) -> io::Result<Socket> {
-    let any = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).await?;
+async fn connect_from(source: Option<SocketAddr>, target: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if let Some(source) = source {
+        socket.set_reuseaddr(true)?;
+        setsockopt(&socket, sockopt::IpTransparent, &true)?;
+        socket.bind(source)?;
+    }
+    socket.connect(target).await
+}
+
+async fn datagrams(source: Option<SocketAddr>, target: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = match source {
+        Some(source) => UdpSocket::from_std(sockets::in_the_name_of(source)?)?,
+        None if target.is_ipv4() => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?,
+        None => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await?,
+    };
     socket.connect(target).await?;
-    Ok(Socket::Datagrams(socket))
+    Ok(socket)
 }
 
 impl Socket {
