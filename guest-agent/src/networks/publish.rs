@@ -204,7 +204,8 @@ impl Networks {
             return None;
         }
         let (_, address) = state.way_in(&whose.container_id, client.is_ipv4())?;
-        let source = Some(client).filter(|client| client.is_ipv4() == address.is_ipv4() && state.is_outside(client.ip()));
+        let source =
+            Some(client).filter(|client| client.is_ipv4() == address.is_ipv4() && state.is_outside(client.ip()));
         Some((source, (address, port).into()))
     }
 }

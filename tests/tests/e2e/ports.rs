@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use cove_tests::{
     command::{DEADLINE, kill},
     image::{self, BUSYBOX},
+    outside::Borrowed,
     world::World,
 };
 
@@ -26,6 +27,7 @@ crate::tests![
     ends_and_resets_pass_in_both_directions,
     datagrams_of_every_size_come_back,
     both_versions_of_the_internet_protocol_are_served,
+    clients_are_seen_with_their_own_addresses,
     many_clients_leave_nothing_behind,
     a_restart_keeps_the_port,
     only_what_is_published_is_reached,
@@ -276,6 +278,27 @@ fn both_versions_of_the_internet_protocol_are_served(world: &World) -> Result<()
     // Clients of the host's loopback are the gateway to the container, as with dockerd's proxy.
     let told = String::from_utf8(exchange(six, b"", 1)?)?;
     ensure!(told.trim() == "172.17.0.1", "{told}");
+    Ok(())
+}
+
+fn clients_are_seen_with_their_own_addresses(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let _address = Borrowed::address("198.51.100.9/32")?;
+    let server = Server::start(world, "sees", &["-p", "8", "-p", "8/udp"])?;
+    // Who connects to an address of its own has that address.
+    let own = |at: SocketAddr| SocketAddr::from((Ipv4Addr::new(198, 51, 100, 9), at.port()));
+    for _ in 0..20 {
+        let told = String::from_utf8(exchange(own(server.at("8")?), b"", 1)?)?;
+        ensure!(told.trim() == "198.51.100.9", "{told}");
+    }
+    let client = UdpSocket::bind("198.51.100.9:0")?;
+    client.set_read_timeout(Some(DEADLINE))?;
+    client.connect(own(server.at("8/udp")?))?;
+    client.send(b"who am I?")?;
+    let mut told = [0; 64];
+    let length = client.recv(&mut told)?;
+    ensure!(told[..length].trim_ascii() == b"198.51.100.9", "{}", String::from_utf8_lossy(&told[..length]));
     Ok(())
 }
 

@@ -16,6 +16,8 @@ use crate::{
 
 /// Arguments of `cove net`.
 #[derive(Debug, Default, clap::Args)]
+// They stand among those of `cove net`.
+#[group(skip)]
 pub(super) struct Arguments {
     /// Of this container alone.
     container: Option<String>,

@@ -16,7 +16,7 @@ pub(super) mod outside;
 mod packet;
 mod queue;
 pub(super) mod rules;
-mod sockets;
+pub(super) mod sockets;
 
 use std::{
     io,

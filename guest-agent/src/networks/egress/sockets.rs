@@ -105,7 +105,7 @@ fn address_of(storage: &SockaddrStorage) -> Option<SocketAddr> {
 }
 
 /// Sends datagrams in the name of an address that is somebody else's.
-pub(super) fn in_the_name_of(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+pub(in super::super) fn in_the_name_of(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     Ok(transparent(SocketType::DGRAM, address)?.into())
 }
 
