@@ -54,7 +54,7 @@ impl OpenFile for UnixFile {
     }
 
     fn sync(&self, data_only: bool) -> Result<(), Errno> {
-        again(|| if data_only { fs::fdatasync(&self.0) } else { fs::fsync(&self.0) })
+        again(|| if data_only { system::sync_data(&self.0) } else { fs::fsync(&self.0) })
     }
 
     fn allocate(&self, offset: u64, length: u64, mode: u32) -> Result<(), Errno> {

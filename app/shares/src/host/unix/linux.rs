@@ -118,6 +118,10 @@ pub(super) fn change(folder: &OwnedFd, at: Option<Name<'_>>, change: &Change) ->
     times(change).map_or(Ok(()), |times| again(|| fs::utimensat(CWD, in_proc(&object), &times, AtFlags::empty())))
 }
 
+pub(super) fn sync_data(file: &OwnedFd) -> io::Result<()> {
+    fs::fdatasync(file)
+}
+
 pub(super) fn copy_range(
     from: &OwnedFd,
     mut offset: u64,

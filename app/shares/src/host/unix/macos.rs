@@ -122,6 +122,11 @@ pub(super) fn change(folder: &OwnedFd, at: Option<Name<'_>>, change: &Change) ->
 }
 
 /// The guest's kernel copies by reading and writing instead.
+/// There is no fdatasync(2).
+pub(super) fn sync_data(file: &OwnedFd) -> io::Result<()> {
+    fs::fsync(file)
+}
+
 pub(super) fn copy_range(_: &OwnedFd, _: u64, _: &OwnedFd, _: u64, _: u64) -> Result<u64, Errno> {
     Err(Errno::OPNOTSUPP)
 }
