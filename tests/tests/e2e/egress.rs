@@ -164,9 +164,11 @@ fn pings_are_answered_by_those_who_were_asked(world: &World) -> Result<()> {
     let _address = Borrowed::address("198.51.100.3/32")?;
     for network in ["bridge", "host"] {
         for (address, size) in [("198.51.100.3", "56"), (HOST, "1400")] {
-            let ping = ["run", "--rm", "--network", network, BUSYBOX, "ping", "-c", "2", "-s", size, address];
+            let ping = ["run", "--rm", "--network", network, BUSYBOX, "ping", "-c", "3", "-s", size, address];
             let said = world.says(&ping)?;
-            ensure!(said.contains(&format!("bytes from {address}: seq=1 ")), "{network} {address}: {said}");
+            // One of them may be lost, as anywhere.
+            let answers = said.matches(&format!("bytes from {address}: seq=")).count();
+            ensure!(answers >= 2, "{network} {address}: {said}");
         }
     }
     Ok(())

@@ -307,7 +307,7 @@ fn descriptors(world: &World) -> Result<(usize, usize)> {
     let daemon = fact(world, "/daemon/pid")?;
     let of_daemon = fs::read_dir(format!("/proc/{daemon}/fd"))?.count();
     let look = "for process in $(pidof cove-guest); do \
-                grep -q agent /proc/$process/cmdline && ls /proc/$process/fd | wc -l; done";
+                if grep -q agent /proc/$process/cmdline; then ls /proc/$process/fd | wc -l; fi; done";
     let of_agent = world.says(&["exec", "looks", "sh", "-c", look])?;
     Ok((of_daemon, of_agent.lines().next().unwrap_or_default().trim().parse()?))
 }

@@ -64,6 +64,12 @@ pub(crate) fn whole_store(world: &World) -> Result<String> {
     Ok(used.lines().find(|line| line.starts_with("Images")).context("no images")?.to_owned())
 }
 
+/// The same without what other tests have left without a name.
+fn pruned_store(world: &World) -> Result<String> {
+    world.docker(&["image", "prune", "-f"])?.ok()?;
+    whole_store(world)
+}
+
 /// It is there, goes, and then all is as before.
 pub(crate) fn is_whole_and_goes(world: &World, name: &str, before: &str) -> Result<()> {
     let said = world.says(&["run", "--rm", name])?;
@@ -79,7 +85,7 @@ pub(crate) fn is_whole_and_goes(world: &World, name: &str, before: &str) -> Resu
 
 fn a_pull_goes_on_when_the_registry_was_killed(world: &World) -> Result<()> {
     let _use = world.alone();
-    let before = whole_store(world)?;
+    let before = pruned_store(world)?;
     let mut registry = registry()?;
     let wire = Wire::that_breaks(&registry.address, image_bytes()? as u64 / 2)?;
     let name = format!("{}/large:1", wire.address);
@@ -94,7 +100,7 @@ fn a_pull_goes_on_when_the_registry_was_killed(world: &World) -> Result<()> {
 
 /// What is there of a pull in the middle, which is then cut off by `cut`; `back` brings back what that has ended.
 fn cut_and_begun_again(world: &World, cut: u32, back: impl Fn() -> Result<()>) -> Result<()> {
-    let before = whole_store(world)?;
+    let before = pruned_store(world)?;
     let registry = registry()?;
     let wire = Wire::that_jams(&registry.address, image_bytes()? as u64 / 2)?;
     let name = format!("{}/large:1", wire.address);
