@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, io};
 
 use super::{
-    BRIDGE, DEVICE, NetworksError, Record, egress, namespace,
+    BRIDGE, DEVICE, NetworksError, Record, egress,
+    endpoint::hardware_of,
+    namespace,
     netlink::{Netlink, Port},
     record::options,
 };
@@ -50,7 +52,10 @@ fn set_up(netlink: &Netlink, record: &Record, device: &str) -> io::Result<u32> {
     if !record.internal {
         netlink.set_group(index, egress::rules::GROUP)?;
     }
-    netlink.bring_up(index, None, None)?;
+    // Otherwise it is the least of its links': then it changes as containers come and go, and those that have noted the
+    // gateway's reach nothing for seconds.
+    let hardware = record.pool(true).or_else(|| record.pool(false)).map(|pool| hardware_of(pool.gateway()));
+    netlink.bring_up(index, hardware, None)?;
     Ok(index)
 }
 
