@@ -3,6 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
+    time::Duration,
 };
 
 use rustix::{
@@ -26,6 +27,23 @@ pub fn watch(fd: impl AsFd, interest: Interest) -> io::Result<Watched> {
     let own = fd.as_fd().try_clone_to_owned()?;
     fcntl_setfl(&own, fcntl_getfl(&own)? | OFlags::NONBLOCK)?;
     sys::watch::watch(own, interest)
+}
+
+/// After which it is tried again whether anybody has closed a descriptor: nothing tells.
+pub const DESCRIPTOR_PATIENCE: Duration = Duration::from_millis(100);
+
+/// As [`watch`], once the engine has a descriptor to spare: what is in the pipe or terminal waits there.
+///
+/// # Errors
+/// As of [`watch`], but for want of descriptors.
+pub async fn watch_in_time(fd: impl AsFd, interest: Interest) -> io::Result<Watched> {
+    loop {
+        match watch(&fd, interest) {
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {}
+            watched => return watched,
+        }
+        tokio::time::sleep(DESCRIPTOR_PATIENCE).await;
+    }
 }
 
 /// What one read brought.

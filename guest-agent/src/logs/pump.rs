@@ -30,7 +30,7 @@ const TURN_BYTES: usize = 16 * 1024 * 1024;
 /// # Errors
 /// If the descriptor cannot be read.
 pub async fn pump(output: impl AsFd, stream: Stream, log: Log) -> io::Result<()> {
-    let source = Arc::new(streams::watch(output, Interest::READABLE)?);
+    let source = Arc::new(streams::watch_in_time(output, Interest::READABLE).await?);
     // A terminal is no pipe, and then this has no meaning; a pipe that stays at 64 KiB works as well.
     let _ = rustix::pipe::fcntl_setpipe_size(source.get_ref(), PIPE_BYTES);
     let mut full = log.full();

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, io};
 
 use super::{
-    BRIDGE, DEVICE, NetworksError, Record, namespace,
+    BRIDGE, DEVICE, NetworksError, Record,
+    endpoint::hardware_of,
+    namespace,
     netlink::{Netlink, Port},
     record::options,
 };
@@ -47,7 +49,10 @@ fn set_up(netlink: &Netlink, record: &Record, device: &str) -> io::Result<u32> {
     for pool in [true, false].into_iter().filter_map(|is_ipv4| record.pool(is_ipv4)) {
         netlink.add_address(index, pool.gateway(), pool.subnet)?;
     }
-    netlink.bring_up(index, None, None)?;
+    // Otherwise it is the least of its links': then it changes as containers come and go, and those that have noted the
+    // gateway's reach nothing for seconds.
+    let hardware = record.pool(true).or_else(|| record.pool(false)).map(|pool| hardware_of(pool.gateway()));
+    netlink.bring_up(index, hardware, None)?;
     Ok(index)
 }
 

@@ -8,7 +8,6 @@ use std::{
     io,
     os::fd::OwnedFd,
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::{
@@ -28,6 +27,7 @@ use crate::{
         protocol::{Event, HeldProcess, Request, StartRequest},
     },
     seccomp::FilterCache,
+    streams::DESCRIPTOR_PATIENCE,
     sys::watch::watch,
 };
 
@@ -259,8 +259,6 @@ struct Spare(Vec<OwnedFd>);
 impl Spare {
     /// As many as a process comes with.
     const ROOM: usize = 8;
-    /// After which it is tried again whether anybody has closed a descriptor: nothing tells.
-    const PATIENCE: Duration = Duration::from_millis(100);
 
     fn refill(&mut self, socket: &OwnedFd) {
         while self.0.len() < Self::ROOM {
@@ -281,7 +279,7 @@ async fn receive(socket: &AsyncFd<OwnedFd>, spare: &mut Spare) -> io::Result<Opt
             received => received,
         });
         match received.await {
-            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => tokio::time::sleep(Spare::PATIENCE).await,
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => tokio::time::sleep(DESCRIPTOR_PATIENCE).await,
             received => return received,
         }
     }
