@@ -14,6 +14,7 @@ crate::tests![
     being_on_a_network_is_told,
     the_agent_is_not_reached_over_the_bridge,
     a_link_is_a_line_and_variables,
+    the_gateway_keeps_its_hardware_address,
     nothing_is_left_of_an_ended_container,
 ];
 
@@ -155,6 +156,20 @@ fn a_link_is_a_line_and_variables(world: &World) -> Result<()> {
     let refused = world.docker(&["start", "linker"])?.exits(1)?;
     refused.complains("Cannot link to a non running container: /linked AS /linker/db")?;
     world.docker(&["rm", "-f", "linked", "linker"])?.ok()?;
+    Ok(())
+}
+
+/// Of a bridge that has none of its own it is the least of its links', which come and go.
+fn the_gateway_keeps_its_hardware_address(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let look = ["run", "--rm", "--network", "host", BUSYBOX, "cat", "/sys/class/net/docker0/address"];
+    for name in ["hardware-1", "hardware-2"] {
+        sleeper(world, name, &[])?;
+        let said = world.says(&look)?;
+        ensure!(said == "02:42:ac:11:00:01", "{said}");
+    }
+    world.docker(&["rm", "-f", "hardware-1", "hardware-2"])?.ok()?;
     Ok(())
 }
 
