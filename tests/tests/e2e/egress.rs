@@ -166,9 +166,8 @@ fn pings_are_answered_by_those_who_were_asked(world: &World) -> Result<()> {
         for (address, size) in [("198.51.100.3", "56"), (HOST, "1400")] {
             let ping = ["run", "--rm", "--network", network, BUSYBOX, "ping", "-c", "3", "-s", size, address];
             let said = world.says(&ping)?;
-            // One of them may be lost, as anywhere.
             let answers = said.matches(&format!("bytes from {address}: seq=")).count();
-            ensure!(answers >= 2, "{network} {address}: {said}");
+            ensure!(answers == 3, "{network} {address}: {said}");
         }
     }
     Ok(())
