@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := bash
-.PHONY: help run window dist setup setup-checks test check bench yardstick soak screenshots proto proto-baseline clean
+.PHONY: help run window dist setup setup-checks test check bench yardstick soak distribution screenshots proto proto-baseline clean
 CHECKS := fmt tidy deny proto-compat clippy unit cross wine vm e2e desktop
 .PHONY: $(CHECKS)
 
@@ -40,8 +40,12 @@ bench: dist ## Measure Cove beside dockerd in the same kind of VM, in one run.
 yardstick: dist ## Run the tests of docker-py and bollard against Cove.
 	@tests/ci/yardstick.sh
 
-soak: dist ## Start and remove 10,000 containers and look what is left of them.
-	@tests/ci/soak.sh
+soak: dist ## Start and remove 10,000 containers, load and remove 1,000 images, and look what is left of them.
+	@tests/ci/soak.sh containers
+	@tests/ci/soak.sh images
+
+distribution: dist setup-checks ## Take a real Debian through all that is done with images.
+	@tests/ci/distribution.sh
 
 screenshots: dist setup-checks ## Every screen, light and dark, before a real machine, into docs/screenshots.
 	@tests/ci/desktop.sh app screenshots

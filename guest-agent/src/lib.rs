@@ -6,7 +6,9 @@
 //! * [`rpc`] — the services of `cove.v1`: decode, one call, encode.
 //! * [`containers`], [`execs`] — what users see, and their states.
 //! * [`volumes`] — folders that outlive containers.
+//! * [`shares`] — folders of the host.
 //! * [`networks`] — the bridges that containers are on, their addresses and names.
+//! * [`host`] — what only the host can do: asking it, and the raw streams that it dials.
 //! * [`logs`] — what containers wrote.
 //! * [`events`] — what happens, for those who watch.
 //! * [`images`] — the image store, layers, load and save.
@@ -35,6 +37,7 @@ pub mod detach_keys;
 pub mod disk;
 pub mod events;
 pub mod execs;
+pub mod host;
 pub mod images;
 pub mod init;
 pub mod logs;
@@ -46,6 +49,7 @@ pub mod rlimits;
 pub mod rootfs;
 pub mod rpc;
 pub mod seccomp;
+pub mod shares;
 pub mod state;
 pub mod stats;
 pub mod streams;

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use cove_guest::{container_init::reaper, user_namespaces};
+use cove_guest::{container_init::reaper, state::StateError, user_namespaces};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
@@ -25,7 +25,9 @@ fn agent() -> ExitCode {
     match cove_guest::agent::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            // With this word the host does not wait for another agent.
+            let is_final = error.downcast_ref::<StateError>().is_some_and(StateError::is_final);
+            complain(&format!("{}{error:#}", if is_final { "fatal: " } else { "" }));
             ExitCode::FAILURE
         }
     }

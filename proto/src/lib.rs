@@ -2,13 +2,17 @@
 //!
 //! * [`v1`] — `cove.v1`, generated from `proto/cove/v1` and committed; `cargo test -p cove-proto` finds drift.
 //! * [`boot_secret`] — how the daemon and the agent prove to each other that they belong to the same boot.
+//! * [`datagrams`] — datagrams as messages of raw streams.
 //! * [`paced`] — writes in the sizes that every vsock carries whole.
 //! * [`ports`] — the vsock ports of the guest.
+//! * [`streams`] — raw streams between the halves: bytes and messages in frames, with an end in either direction.
 
 pub mod boot_secret;
 pub mod boot_settings;
+pub mod datagrams;
 pub mod paced;
 pub mod ports;
+pub mod streams;
 
 /// `cove.v1`: messages, clients and servers.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, rust_2018_idioms)]

@@ -7,8 +7,22 @@ use std::{fs, path::Path};
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 10] =
-    ["machine", "registry", "guest", "containers", "execs", "files", "images", "volumes", "networks", "events"];
+const FILES: [&str; 14] = [
+    "machine",
+    "registry",
+    "guest",
+    "containers",
+    "execs",
+    "files",
+    "images",
+    "volumes",
+    "networks",
+    "events",
+    "host",
+    "streams",
+    "egress",
+    "shares",
+];
 
 #[test]
 fn committed_code_is_what_the_proto_files_say() {

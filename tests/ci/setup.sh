@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building and running Cove needs on Debian and Ubuntu: `setup.sh run`; and what its checks need on top:
-# `setup.sh checks`. Each thing is looked for first, so that a second call does nothing and costs no time.
+# `setup.sh checks`, `setup.sh distribution`. Each thing is looked for first, so that a second call does nothing and costs no time.
 set -euo pipefail
 source "$(dirname "$0")/places.sh"
 
@@ -163,6 +163,20 @@ python_packages() {
     echo "$wanted" >"$venv/version"
 }
 
+# The root file system of a Debian bookworm, as small as there is one.
+distribution() {
+    local tar=$cache/roots/bookworm.tar work
+    [ -f "$tar" ] && return
+    say "debootstrap: bookworm"
+    work=$(mktemp -d)
+    as_root debootstrap --variant=minbase bookworm "$work/root" "$(mirror)" >/dev/null
+    as_root rm -rf "$work"/root/var/cache/apt/archives/*.deb
+    mkdir -p "$cache/roots"
+    as_root tar -C "$work/root" --xattrs -cf "$tar.new" .
+    as_root rm -rf "$work"
+    mv "$tar.new" "$tar"
+}
+
 case ${1:-} in
 run)
     c_linker; rust; qemu; archive_keyring; docker_cli
@@ -174,5 +188,9 @@ checks)
     cargo_tool cargo-deny $cargo_deny_version --no-default-features
     cargo_tool tauri-driver $tauri_driver_version
     ;;
-*) give_up "usage: setup.sh run|checks" ;;
+distribution)
+    have debootstrap || apt_install debootstrap
+    distribution
+    ;;
+*) give_up "usage: setup.sh run|checks|distribution" ;;
 esac

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Starts and removes many containers in a real machine and looks what is left of them: soak.sh [CYCLES].
+# Makes and removes many containers, or images, in a real machine and looks what is left of them:
+# soak.sh [containers|images] [CYCLES].
 set -euo pipefail
 source "$(dirname "$0")/places.sh"
 cd "$root"
-COVE_SOAK_CYCLES=${1:-10000} COVE_DIST=${COVE_DIST:-$root/dist} \
-    cargo test --locked -p cove-tests --features e2e --test e2e -- leaks:: --nocapture
+what=${1:-containers}
+case $what in containers) cycles=10000 ;; images) cycles=1000 ;; *) echo "usage: soak.sh [containers|images] [CYCLES]" >&2; exit 2 ;; esac
+COVE_SOAK_CYCLES=${2:-$cycles} COVE_DIST=${COVE_DIST:-$root/dist} \
+    cargo test --locked -p cove-tests --features e2e --test e2e -- "leaks::$what" --nocapture

@@ -5,19 +5,27 @@
 
 use std::{
     env, fs, io,
-    os::raw::{c_int, c_long, c_void},
+    os::{
+        fd::AsRawFd,
+        raw::{c_int, c_long, c_ulong, c_void},
+        unix::fs::FileExt,
+    },
     ptr,
+    thread::sleep,
+    time::Duration,
 };
 
 unsafe extern "C" {
     fn ptrace(request: c_long, pid: c_long, address: *mut c_void, data: *mut c_void) -> c_long;
     fn waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int;
     fn kill(pid: c_int, signal: c_int) -> c_int;
+    fn ioctl(file: c_int, request: c_ulong, argument: *const u32) -> c_int;
     fn prlimit64(pid: c_int, resource: c_int, new: *const [u64; 2], old: *mut [u64; 2]) -> c_int;
     fn clone(main: extern "C" fn(*mut c_void) -> c_int, stack: *mut c_void, flags: c_int, argument: *mut c_void) -> c_int;
 }
 
 // linux/ptrace.h, asm/signal.h, bits/wait.h, sched.h
+const PTRACE_POKEUSER: c_long = 6;
 const PTRACE_CONT: c_long = 7;
 const PTRACE_SYSCALL: c_long = 24;
 const PTRACE_SEIZE: c_long = 0x4206;
@@ -25,10 +33,17 @@ const PTRACE_INTERRUPT: c_long = 0x4207;
 const PTRACE_GET_SYSCALL_INFO: c_long = 0x420e;
 const TRACE_CALLS_AND_CHILDREN: usize = 1 | 2 | 4 | 8;
 const ENTRY: u8 = 1;
+/// Where struct user_regs_struct has the number of the call, and its result.
+const CALL: usize = 15 * 8;
+const RESULT: usize = 10 * 8;
+/// ENOMEM, EIO, EMFILE, EPERM: why a call may fail at any time, and why it should not.
+const FAILURES: [i64; 4] = [12, 5, 24, 1];
 const SIGKILL: c_int = 9;
 const SIGTRAP: c_int = 5;
 const SIGCHLD: c_int = 17;
 const WALL: c_int = 0x4000_0000;
+/// linux/ext4.h: _IOR('X', 125, u32).
+const EXT4_IOC_SHUTDOWN: c_ulong = 0x8004_587d;
 const RLIMIT_NOFILE: c_int = 7;
 const CLONE_VM_VFORK: c_int = 0x100 | 0x4000;
 
@@ -44,9 +59,15 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |word: &str| word.parse().unwrap_or(0);
     match words.as_slice() {
-        ["kill-agent", step] => kill_agent(number(step)),
-        ["kill-first-process", step] => kill_first_process(number(step)),
+        ["kill-agent", step] => at_change_of_agent(number(step), |agent, _| Next::Kill(agent)),
+        ["fail-agent", step] => at_change_of_agent(number(step), |_, task| Next::Fail(task, failure(number(step)))),
+        ["kill-first-process", step] => at_call_of_first_process(number(step), Next::Kill),
+        ["fail-first-process", step] => {
+            at_call_of_first_process(number(step), |task| Next::Fail(task, failure(number(step))));
+        }
+        ["damage", file, agents] => damage(file, number(agents)),
         ["limit", process, spare, seconds] => limit(number(process) as c_int, number(spare), number(seconds)),
+        ["shut-down", folder] => shut_down(folder),
         ["memory"] => memory(),
         ["orphans", count] => orphans(number(count)),
         ["files", folder] => files(folder),
@@ -55,8 +76,12 @@ fn main() {
     }
 }
 
-/// Kills the agent when it is about to make so many changes.
-fn kill_agent(step: u64) {
+fn failure(step: u64) -> i64 {
+    FAILURES[step as usize % FAILURES.len()]
+}
+
+/// Does something when the agent is about to make so many changes.
+fn at_change_of_agent(step: u64, then: impl Fn(c_int, c_int) -> Next) {
     let Some(agent) = process_named("agent") else { return println!("no agent") };
     let tasks = fs::read_dir(format!("/proc/{agent}/task")).into_iter().flatten().flatten();
     let tasks: Vec<c_int> = tasks.filter_map(|task| task.file_name().to_string_lossy().parse().ok()).collect();
@@ -72,21 +97,21 @@ fn kill_agent(step: u64) {
         if CHANGES.contains(&number) || (number == WRITE && arguments[2] != 8) {
             changes += 1;
         }
-        if changes == step { Next::Kill(agent, format!("killed at call {number} of thread {task}")) } else { Next::Calls }
+        if changes == step { then(agent, task) } else { Next::Calls }
     });
 }
 
-/// Kills the next child of PID 1 when it is about to make its system call of this number.
-fn kill_first_process(step: u64) {
+/// Does something when the next child of PID 1 is about to make its system call of this number.
+fn at_call_of_first_process(step: u64, then: impl Fn(c_int) -> Next) {
     seize(1, TRACE_CALLS_AND_CHILDREN);
     println!("ready");
     let mut calls = 0;
     follow(true, |task, call| match call {
         _ if task == 1 => Next::Children,
         None => Next::Calls,
-        Some((number, _)) => {
+        Some(_) => {
             calls += 1;
-            if calls == step { Next::Kill(task, format!("killed at call {number}")) } else { Next::Calls }
+            if calls == step { then(task) } else { Next::Calls }
         }
     });
 }
@@ -98,11 +123,14 @@ enum Next {
     /// Go on to its next child.
     Children,
     /// End, it or another.
-    Kill(c_int, String),
+    Kill(c_int),
+    /// Get this error for the call that it is about to make, and go on.
+    Fail(c_int, i64),
 }
 
-/// Lets traced threads go from stop to stop, until one is killed or none is left.
+/// Lets traced threads go from stop to stop, until one is killed, or has been told of a failure, or none is left.
 fn follow(whole_process: bool, mut decide: impl FnMut(c_int, Option<(u64, [u64; 6])>) -> Next) {
+    let mut failing: Option<(c_int, i64)> = None;
     loop {
         let mut status = 0;
         // SAFETY: the status is ours.
@@ -117,13 +145,24 @@ fn follow(whole_process: bool, mut decide: impl FnMut(c_int, Option<(u64, [u64; 
         let (signal, event) = ((status >> 8) & 0xff, status >> 16);
         let call = if signal == SIGTRAP | 0x80 { entered(task) } else { None };
         let pass_on = if event == 0 && signal != SIGTRAP | 0x80 { signal } else { 0 };
+        if let Some((_, error)) = failing.filter(|(failing, _)| *failing == task && signal == SIGTRAP | 0x80) {
+            poke(task, RESULT, -error);
+            trace(PTRACE_CONT, task, 0);
+            return println!("failed with {error}");
+        }
         match decide(task, call) {
             Next::Calls => trace(PTRACE_SYSCALL, task, pass_on),
             Next::Children => trace(PTRACE_CONT, task, pass_on),
-            Next::Kill(process, why) => {
+            Next::Kill(process) => {
                 // SAFETY: it takes no pointers.
                 unsafe { kill(process, SIGKILL) };
-                return println!("{why}");
+                return println!("killed at {call:?}");
+            }
+            Next::Fail(task, error) => {
+                // There is no call of this number, so nothing is done; what is answered is changed before it is seen.
+                poke(task, CALL, -1);
+                failing = Some((task, error));
+                trace(PTRACE_SYSCALL, task, 0);
             }
         }
     }
@@ -135,6 +174,13 @@ fn seize(task: c_int, options: usize) {
     if seized != 0 {
         println!("{task} is not traced: {}", io::Error::last_os_error());
     }
+}
+
+/// Changes a register of a stopped thread.
+fn poke(task: c_int, register: usize, value: i64) {
+    let (register, value) = (ptr::without_provenance_mut(register), ptr::without_provenance_mut(value as usize));
+    // SAFETY: with this request both are numbers.
+    unsafe { ptrace(PTRACE_POKEUSER, task.into(), register, value) };
 }
 
 fn trace(request: c_long, task: c_int, signal: c_int) {
@@ -171,9 +217,42 @@ fn limit(process: c_int, spare: u64, seconds: u64) {
     // SAFETY: as above.
     let set = unsafe { prlimit64(process, RLIMIT_NOFILE, &raw const new, ptr::null_mut()) };
     println!("limited to {}: {set}", new[0]);
-    std::thread::sleep(std::time::Duration::from_secs(seconds));
+    sleep(Duration::from_secs(seconds));
     // SAFETY: as above.
     unsafe { prlimit64(process, RLIMIT_NOFILE, &raw const old, ptr::null_mut()) };
+}
+
+/// Damages the beginning of a file of the agent's, kills the agent, and mends the file when so many agents have come.
+fn damage(path: &str, agents: u64) {
+    let Ok(file) = fs::File::options().read(true).write(true).open(path) else { return println!("no file {path}") };
+    let mut whole = [0; 16];
+    if let Err(error) = file.read_exact_at(&mut whole, 0).and_then(|()| file.write_all_at(&[0; 16], 0)) {
+        return println!("{path}: {error}");
+    }
+    let mut last = process_named("agent");
+    if let Some(agent) = last {
+        // SAFETY: it takes no pointers.
+        unsafe { kill(agent, SIGKILL) };
+    }
+    let mut come = 0;
+    while come < agents {
+        let now = process_named("agent");
+        come += u64::from(now.is_some() && now != last);
+        last = now.or(last);
+        sleep(Duration::from_millis(10));
+    }
+    let mended = file.write_all_at(&whole, 0);
+    println!("{mended:?} after {come} agents");
+}
+
+/// Has a file system of ext4 behave as if its disk had failed: nothing reaches it any more.
+fn shut_down(folder: &str) {
+    let without_its_journal = 2_u32;
+    let done = fs::File::open(folder).map(|folder| {
+        // SAFETY: it reads a number of four bytes.
+        unsafe { ioctl(folder.as_raw_fd(), EXT4_IOC_SHUTDOWN, &raw const without_its_journal) }
+    });
+    println!("shut down: {done:?}");
 }
 
 /// Takes memory until something ends this.

@@ -199,10 +199,15 @@ impl Watched {
         }
     }
 
+    /// Lines that have come so far, but for those that were waited for.
+    pub fn lines(&mut self) -> &[String] {
+        self.seen.extend(self.lines.try_iter());
+        &self.seen
+    }
+
     /// Whether a line with `text` has come so far.
     pub fn has(&mut self, text: &str) -> bool {
-        self.seen.extend(self.lines.try_iter());
-        self.seen.iter().any(|line| line.contains(text))
+        self.lines().iter().any(|line| line.contains(text))
     }
 
     /// Waits for its end and gives back the lines that nobody waited for, those passed over among them.

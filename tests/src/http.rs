@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 /// The unit in which bodies are sent: larger writes are lost on some vsock devices.
 const CHUNK: usize = 16 * 1024;
@@ -51,6 +52,19 @@ impl<S: Read + Write> Connection<S> {
         }
         writer.flush().with_context(context)?;
         self.answer().with_context(context)
+    }
+
+    /// Asks with a JSON body, or none if that is null, and gives back what is answered in JSON; null if it is nothing.
+    ///
+    /// # Errors
+    /// As [`Self::request`], and if what was asked for was not done.
+    pub fn json(&mut self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.request(method, path, "application/json", body.as_bytes())?;
+        if answer.status >= 400 {
+            bail!("{method} {path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        }
+        Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
     fn answer(&mut self) -> Result<Answer> {

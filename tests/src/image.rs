@@ -103,22 +103,98 @@ pub fn docker_archive_for(
     config: serde_json::Value,
     architecture: &str,
 ) -> Result<Vec<u8>> {
+    docker_archive_of(reference, &[layer], config, architecture)
+}
+
+/// The same of several layers, the lowest first.
+///
+/// # Errors
+/// As [`docker_archive`].
+pub fn docker_archive_of(
+    reference: &str,
+    layers: &[&[u8]],
+    config: serde_json::Value,
+    architecture: &str,
+) -> Result<Vec<u8>> {
+    let of_each = |what: fn(usize, &[u8]) -> serde_json::Value| {
+        layers.iter().enumerate().map(|(at, layer)| what(at, layer)).collect::<Vec<_>>()
+    };
+    let made = |_, _: &[u8]| serde_json::json!({ "created": "2026-01-01T00:00:00Z", "created_by": "cove-tests" });
     let config = serde_json::json!({
         "architecture": architecture,
         "os": "linux",
         "created": "2026-01-01T00:00:00Z",
         "config": config,
-        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(layer))] },
-        "history": [{ "created": "2026-01-01T00:00:00Z", "created_by": "cove-tests" }],
+        "rootfs": { "type": "layers", "diff_ids": of_each(|_, layer| format!("sha256:{}", digest(layer)).into()) },
+        "history": of_each(made),
     });
     let config = serde_json::to_vec(&config)?;
     let name = format!("{}.json", digest(&config));
-    let manifest = serde_json::json!([{ "Config": name, "RepoTags": [reference], "Layers": ["layer.tar"] }]);
+    let members = of_each(|at, _| format!("layer{at}.tar").into());
+    let manifest = serde_json::json!([{ "Config": name, "RepoTags": [reference], "Layers": members }]);
     let mut tar = tar::Builder::new(Vec::new());
     entry(&mut tar, &name, tar::EntryType::Regular, &config, 0o644)?;
-    entry(&mut tar, "layer.tar", tar::EntryType::Regular, layer, 0o644)?;
+    for (at, layer) in layers.iter().enumerate() {
+        entry(&mut tar, &format!("layer{at}.tar"), tar::EntryType::Regular, layer, 0o644)?;
+    }
     entry(&mut tar, "manifest.json", tar::EntryType::Regular, &serde_json::to_vec(&manifest)?, 0o644)?;
     Ok(tar.into_inner()?)
+}
+
+/// The same archive with its layers as frames of zstd whose window is 2^`log` bytes, and is filled.
+///
+/// # Errors
+/// If it is no archive.
+pub fn with_zstd_layers(archive: &[u8], log: u8) -> Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for member in tar::Archive::new(archive).entries()? {
+        let mut member = member?;
+        let path = member.path()?.display().to_string();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut member, &mut content)?;
+        let content = if path.ends_with(".tar") { zstd(&content, log) } else { content };
+        entry(&mut tar, &path, tar::EntryType::Regular, &content, 0o644)?;
+    }
+    Ok(tar.into_inner()?)
+}
+
+/// A frame (RFC 8878) of blocks that are a repeated byte where they can be, and else as they stand.
+fn zstd(content: &[u8], log: u8) -> Vec<u8> {
+    let blocks: Vec<&[u8]> = content.chunks(128 << 10).collect();
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3];
+    for (at, block) in blocks.iter().enumerate() {
+        let repeated = block.iter().all(|byte| *byte == block[0]);
+        let header = block.len() << 3 | usize::from(repeated) << 1 | usize::from(at + 1 == blocks.len());
+        frame.extend_from_slice(&header.to_le_bytes()[..3]);
+        frame.extend_from_slice(if repeated { &block[..1] } else { block });
+    }
+    frame
+}
+
+/// The tar of a layer with these files, as (path, content, mode).
+///
+/// # Errors
+/// If a path is too long.
+pub fn layer_tar(files: &[(&str, Vec<u8>, u32)]) -> Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, content, mode) in files {
+        entry(&mut tar, path, tar::EntryType::Regular, content, *mode)?;
+    }
+    Ok(tar.into_inner()?)
+}
+
+/// Bytes that no compression makes smaller, always the same of the same seed.
+#[must_use]
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    // xorshift64, whose state must not be 0.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ seed;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.flatten().take(length).collect()
 }
 
 /// SHA-256 in hexadecimal digits.

@@ -7,7 +7,7 @@ use std::{
     path::Path,
     process::Command,
     sync::{
-        Arc,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -90,6 +90,21 @@ impl Registry {
         Ok(())
     }
 
+    /// What it was asked so far, such as "GET /v2/", in order.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn requests(&mut self) -> Result<Vec<String>> {
+        let running = self.running.as_mut().context("it does not run")?;
+        // What is logged after all others.
+        let mut last = TcpStream::connect(&self.address)?;
+        last.write_all(b"GET /v2/cove-last/tags/list HTTP/1.0\r\n\r\n")?;
+        last.read_to_end(&mut Vec::new())?;
+        running.line("\"GET /v2/cove-last/")?;
+        let asked = |line: &String| Some(line.split_once('"')?.1.split_once(" HTTP/")?.0.to_owned());
+        Ok(running.lines().iter().filter_map(asked).collect())
+    }
+
     /// Ends it at once; what it has stays.
     pub fn kill(&mut self) {
         self.running = None;
@@ -116,10 +131,22 @@ impl Registry {
     /// # Errors
     /// If skopeo fails.
     pub fn put(&self, archive: &[u8], name: &str, format: &str) -> Result<()> {
+        self.copy_to(archive, name, &["--format", format])
+    }
+
+    /// The same with layers that are compressed so: "zstd".
+    ///
+    /// # Errors
+    /// If skopeo fails.
+    pub fn put_packed(&self, archive: &[u8], name: &str, compression: &str) -> Result<()> {
+        self.copy_to(archive, name, &["--format", "oci", "--dest-compress-format", compression])
+    }
+
+    fn copy_to(&self, archive: &[u8], name: &str, options: &[&str]) -> Result<()> {
         let file = self.folder.path().join("put.tar");
         fs::write(&file, archive)?;
         let (from, to) = (format!("docker-archive:{}", file.display()), format!("docker://{}", self.name(name)));
-        self.skopeo(&["copy", "--dest-tls-verify=false", "--format", format, &from, &to])?;
+        self.skopeo(&[&["copy", "--dest-tls-verify=false"], options, &[&from, &to]].concat())?;
         Ok(())
     }
 
@@ -143,63 +170,119 @@ fn certificate(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A wire to a registry that breaks once: as soon as so many bytes have come from there in one connection.
+/// A wire to a registry to which something happens once, as soon as so many bytes have come over it.
 #[derive(Debug)]
 pub struct Wire {
     /// "127.0.0.1:4000".
     pub address: String,
-    cut: mpsc::Receiver<()>,
+    fate: Arc<Fate>,
+    met: mpsc::Receiver<()>,
+}
+
+/// What happens.
+#[derive(Debug)]
+struct Fate {
+    /// Bytes until then.
+    left: AtomicU64,
+    /// Whether nothing comes over it from then on; else the connection breaks that it happens to.
+    jams: bool,
+    jammed: Mutex<bool>,
+    mended: Condvar,
 }
 
 impl Wire {
-    /// Lays one to this address.
+    /// One to this address, of which one connection breaks.
     ///
     /// # Errors
     /// If there is no port.
-    pub fn to(address: &str, after: u64) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let here = listener.local_addr()?.to_string();
-        let (told, cut) = mpsc::channel();
-        let (there, left) = (address.to_owned(), Arc::new(AtomicU64::new(after)));
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (there, left, told) = (there.clone(), Arc::clone(&left), told.clone());
-                // A registry that is down hangs up.
-                thread::spawn(move || TcpStream::connect(there).and_then(|to| carry(&stream, &to, &left, &told)));
-            }
-        });
-        Ok(Self { address: here, cut })
+    pub fn that_breaks(address: &str, after: u64) -> Result<Self> {
+        Self::to(address, after, false)
     }
 
-    /// Waits until it is cut.
+    /// One to this address over which nothing comes then until it is mended.
     ///
     /// # Errors
-    /// If it is not for [`command::DEADLINE`].
-    pub fn is_cut(&self) -> Result<()> {
-        self.cut.recv_timeout(command::DEADLINE).context("too little came over the wire for it to be cut")
+    /// If there is no port.
+    pub fn that_jams(address: &str, after: u64) -> Result<Self> {
+        Self::to(address, after, true)
+    }
+
+    fn to(address: &str, after: u64, jams: bool) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let here = listener.local_addr()?.to_string();
+        let (told, met) = mpsc::channel();
+        let (left, jammed) = (AtomicU64::new(after), Mutex::new(false));
+        let fate = Arc::new(Fate { left, jams, jammed, mended: Condvar::new() });
+        let (there, carried) = (address.to_owned(), Arc::clone(&fate));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (there, fate, told) = (there.clone(), Arc::clone(&carried), told.clone());
+                // A registry that is down hangs up.
+                thread::spawn(move || TcpStream::connect(there).and_then(|to| carry(&stream, &to, &fate, &told)));
+            }
+        });
+        Ok(Self { address: here, fate, met })
+    }
+
+    /// Waits until it has happened.
+    ///
+    /// # Errors
+    /// If it has not for [`command::DEADLINE`].
+    pub fn has_met_its_fate(&self) -> Result<()> {
+        self.met.recv_timeout(command::DEADLINE).context("too little came over the wire")
+    }
+
+    /// Lets everything come again.
+    pub fn mend(&self) {
+        *self.fate.jammed.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.fate.mended.notify_all();
     }
 }
 
-fn carry(from: &TcpStream, to: &TcpStream, left: &AtomicU64, told: &mpsc::Sender<()>) -> std::io::Result<()> {
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.mend();
+    }
+}
+
+impl Fate {
+    /// So many bytes have come. Whether it happens now.
+    fn is_met(&self, bytes: u64) -> bool {
+        let less = |left: u64| (left > 0).then(|| left.saturating_sub(bytes));
+        let met = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok_and(|before| before <= bytes);
+        if met && self.jams {
+            *self.jammed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        }
+        met
+    }
+
+    fn wait_while_jammed(&self) {
+        let jammed = self.jammed.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.mended.wait_while(jammed, |jammed| *jammed).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn carry(from: &TcpStream, to: &TcpStream, fate: &Fate, told: &mpsc::Sender<()>) -> std::io::Result<()> {
     let (mut asking, mut asked) = (from.try_clone()?, to.try_clone()?);
     thread::spawn(move || {
         std::io::copy(&mut asking, &mut asked).ok();
         asked.shutdown(Shutdown::Write).ok();
     });
     let (mut answering, mut answered) = (to.try_clone()?, from.try_clone()?);
-    let (mut piece, mut came) = ([0; 16 * 1024], 0);
+    let mut piece = [0; 16 * 1024];
     loop {
         let count = answering.read(&mut piece)?;
         if count == 0 {
             return answered.shutdown(Shutdown::Both);
         }
+        fate.wait_while_jammed();
         answered.write_all(&piece[..count])?;
-        came += count as u64;
-        let limit = left.load(Ordering::SeqCst);
-        if came >= limit && left.compare_exchange(limit, u64::MAX, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        if fate.is_met(count as u64) {
             told.send(()).ok();
-            answered.shutdown(Shutdown::Both)?;
-            return answering.shutdown(Shutdown::Both);
+            if !fate.jams {
+                answered.shutdown(Shutdown::Both)?;
+                return answering.shutdown(Shutdown::Both);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 //! folder stays.
 
 use std::{
+    cell::Cell,
     env, fs,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -15,6 +16,7 @@ use std::{
         PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -41,6 +43,23 @@ pub struct World {
 /// What a test unwinds with that cannot be asked of dockerd.
 #[derive(Debug, Clone, Copy)]
 pub struct OnlyCove;
+
+thread_local! {
+    static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// How long tests on this thread have waited for others, since this was asked last.
+#[must_use]
+pub fn waited() -> Duration {
+    WAITED.take()
+}
+
+fn waiting<T>(for_it: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let got = for_it();
+    WAITED.set(WAITED.get() + began.elapsed());
+    got
+}
 
 /// The tree that `make dist` built.
 ///
@@ -110,12 +129,20 @@ impl World {
         Ok(world)
     }
 
-    /// Ends a test about the files of cgroup v2 where a dockerd's host has the first version only.
+    /// Whether the files of cgroups are those of version 2; a dockerd's host may have the first.
     ///
     /// # Errors
     /// If nobody says which it has.
+    pub fn has_cgroup_v2(&self) -> Result<bool> {
+        Ok(self.dockerd.is_none() || self.says(&["info", "--format", "{{.CgroupVersion}}"])? == "2")
+    }
+
+    /// Ends a test about what only cgroup v2 has where a dockerd's host has the first version.
+    ///
+    /// # Errors
+    /// As [`Self::has_cgroup_v2`].
     pub fn needs_cgroup_v2(&self) -> Result<()> {
-        if self.dockerd.is_some() && self.says(&["info", "--format", "{{.CgroupVersion}}"])? != "2" {
+        if !self.has_cgroup_v2()? {
             self.only_cove();
         }
         Ok(())
@@ -123,7 +150,7 @@ impl World {
 
     /// For tests that leave the machine and the daemon alone; many at a time.
     pub fn shared(&self) -> RwLockReadGuard<'_, ()> {
-        let guard = self.use_of.read().unwrap_or_else(PoisonError::into_inner);
+        let guard = waiting(|| self.use_of.read().unwrap_or_else(PoisonError::into_inner));
         self.mend();
         guard
     }
@@ -131,7 +158,7 @@ impl World {
     /// For tests that stop or kill the machine or the daemon; one at a time, and nothing beside it.
     pub fn alone(&self) -> RwLockWriteGuard<'_, ()> {
         self.only_cove();
-        let guard = self.use_of.write().unwrap_or_else(PoisonError::into_inner);
+        let guard = waiting(|| self.use_of.write().unwrap_or_else(PoisonError::into_inner));
         self.mend();
         guard
     }

@@ -80,8 +80,10 @@ fn cargo_build(arch: Arch, packages: &[&str]) -> Result<Vec<PathBuf>> {
     }
     command.stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = command.output().map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => anyhow::anyhow!("cargo not found: it builds the guest's programs"),
-        _ => anyhow::Error::new(e).context("run cargo"),
+        io::ErrorKind::NotFound if workspace.exists() => {
+            anyhow::anyhow!("cargo not found: it builds the guest's programs")
+        }
+        _ => anyhow::Error::new(e).context(format!("run cargo in {}", workspace.display())),
     })?;
     if !output.status.success() {
         bail!("cargo build of {} failed", packages.join(" and "));

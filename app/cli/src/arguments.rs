@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    completion, containers, events, explain, failure::Outcome, images, machine, networks, output::Format, version,
-    volumes,
+    completion, containers, egress, events, explain, failure::Outcome, images, machine, networks, output::Format,
+    shares, version, volumes,
 };
 
 /// Runs Linux containers in a small virtual machine of its own.
@@ -51,6 +51,12 @@ enum Command {
     Unpause(containers::pause::Arguments),
     /// Change limits and the restart policy of containers.
     Update(containers::update::Arguments),
+    /// Show in what the files of a container differ from its image's.
+    Diff(containers::diff::Arguments),
+    /// Write a container's own files to an archive.
+    Export(containers::export::Arguments),
+    /// Make an image of what a container has made of its own.
+    Commit(containers::commit::Arguments),
     /// Remove containers.
     Rm(containers::remove::Arguments),
     /// Remove all containers that do not run.
@@ -65,14 +71,21 @@ enum Command {
     Load(images::load::Arguments),
     /// Save images to an archive.
     Save(images::save::Arguments),
+    /// Make an image from the archive of a file system.
+    Import(images::import::Arguments),
     /// Remove images.
     Rmi(images::remove::Arguments),
     /// Networks of containers: who reaches whom, and by which name.
     #[command(subcommand)]
     Network(networks::Command),
+    /// Show what containers are connected to outside and why they are not; or settle what they may reach.
+    Net(egress::Arguments),
     /// Folders that outlive containers.
     #[command(subcommand)]
     Volume(volumes::Command),
+    /// Folders of this computer that containers see.
+    #[command(subcommand)]
+    Share(shares::Command),
     /// Show what happens to containers, images, volumes and networks.
     Events(events::Arguments),
     /// Check what this computer has and lacks, or the images on the data disk.
@@ -96,7 +109,7 @@ impl Arguments {
             Command::Status(arguments) => machine::status::run(&arguments, format).await,
             Command::Version => version::run(format).await,
             Command::Explain(arguments) => explain::run(arguments, format).await,
-            Command::Run(arguments) => containers::run::run(*arguments).await,
+            Command::Run(arguments) => Box::pin(containers::run::run(*arguments)).await,
             Command::Ps(arguments) => containers::list::run(arguments, format).await,
             Command::Logs(arguments) => containers::logs::run(arguments).await,
             Command::Stats(arguments) => containers::stats::run(arguments, format).await,
@@ -104,6 +117,9 @@ impl Arguments {
             Command::Pause(arguments) => containers::pause::pause(arguments).await,
             Command::Unpause(arguments) => containers::pause::unpause(arguments).await,
             Command::Update(arguments) => containers::update::run(arguments).await,
+            Command::Diff(arguments) => containers::diff::run(arguments, format).await,
+            Command::Export(arguments) => containers::export::run(arguments).await,
+            Command::Commit(arguments) => containers::commit::run(arguments).await,
             Command::Prune(arguments) => containers::prune::run(arguments, format).await,
             Command::Rm(arguments) => containers::remove::run(arguments).await,
             Command::Images(arguments) => images::list::run(&arguments, format).await,
@@ -111,9 +127,12 @@ impl Arguments {
             Command::Push(arguments) => images::push::run(arguments, format).await,
             Command::Load(arguments) => images::load::run(arguments).await,
             Command::Save(arguments) => images::save::run(arguments).await,
+            Command::Import(arguments) => images::import::run(arguments).await,
             Command::Rmi(arguments) => images::remove::run(arguments).await,
             Command::Network(command) => command.run(format).await,
+            Command::Net(arguments) => egress::run(arguments, format).await,
             Command::Volume(command) => command.run(format).await,
+            Command::Share(command) => command.run(format).await,
             Command::Events(arguments) => events::run(arguments, format).await,
             Command::Doctor(arguments) => machine::doctor::run(&arguments, format).await,
             Command::MachineLog(arguments) => machine::log::run(&arguments).await,

@@ -16,6 +16,13 @@ pub(crate) fn home() -> Result<Home, Failure> {
     Home::find(None).map_err(|error| Failure::new("find the folder of Cove").because(error))
 }
 
+/// A request that is no reason to start a machine that does not run.
+pub(crate) fn without_waking<T>(message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.metadata_mut().insert(cove_proto::NO_WAKE, tonic::metadata::MetadataValue::from_static("1"));
+    request
+}
+
 /// Waits until the daemon of this home has ended: until it has given its lock back.
 ///
 /// # Errors

@@ -2,23 +2,27 @@
 //! find out.
 //!
 //! * [`arguments`] — the command line: which commands there are.
-//! * [`machine`], [`containers`], [`images`], [`networks`], [`volumes`] — a file per command, by noun and verb.
+//! * [`machine`], [`containers`], [`images`], [`networks`], [`volumes`], [`shares`] — a file per command, by noun and verb.
+//! * [`egress`] — the way out of containers: `cove net`.
 //! * [`registries`] — what `cove settings` has about registries.
 //! * [`events`] — what happens to all of them.
 //! * [`version`], [`explain`], [`completion`] — commands about Cove itself.
 //! * [`engine`] — the way to the daemon, and starting it.
 //! * [`docker`] — making the `docker` command use Cove.
+//! * [`archive`] — archives that go to the engine and come from it.
 //! * [`stdio`] — the streams between this terminal and a container.
 //! * [`terminal`] — what differs between systems: raw mode, size, signals.
 //! * [`quantities`] — quantities as people write them.
 //! * [`output`] — tables, colours, numbers for people, JSON.
 //! * [`failure`] — what failed, why, what to do, and the exit code.
 
+mod archive;
 mod arguments;
 mod completion;
 mod containers;
 mod docker;
 mod each;
+mod egress;
 mod engine;
 mod events;
 mod explain;
@@ -29,6 +33,7 @@ mod networks;
 mod output;
 mod quantities;
 mod registries;
+mod shares;
 mod stdio;
 mod terminal;
 mod version;

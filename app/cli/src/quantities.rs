@@ -51,6 +51,15 @@ pub(crate) fn nano_cpus(text: &str) -> Result<i64, QuantityError> {
     nanos.filter(|nanos| *nanos > 0).ok_or(QuantityError::Cpus)
 }
 
+/// A switch.
+pub(crate) fn on_or_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("either on or off"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

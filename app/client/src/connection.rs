@@ -1,15 +1,16 @@
 //! The clients of `cove.v1` over this user's own socket or pipe.
 
-use std::io;
+use std::{io, time::Duration};
 
 use cove_platform::{
     home::Home,
     local::{Endpoint, LocalStream},
 };
 use cove_proto::v1::{
-    GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, events_client::EventsClient,
-    execs_client::ExecsClient, guest_client::GuestClient, images_client::ImagesClient, machine_client::MachineClient,
-    networks_client::NetworksClient, registry_client::RegistryClient, volumes_client::VolumesClient,
+    GetGuestRequest, GetGuestResponse, containers_client::ContainersClient, egress_client::EgressClient,
+    events_client::EventsClient, execs_client::ExecsClient, files_client::FilesClient, guest_client::GuestClient,
+    images_client::ImagesClient, machine_client::MachineClient, networks_client::NetworksClient,
+    registry_client::RegistryClient, shares_client::SharesClient, volumes_client::VolumesClient,
 };
 use hyper_util::rt::TokioIo;
 use tonic::{Code, Status, metadata::MetadataValue, transport::Channel};
@@ -25,6 +26,9 @@ const LARGEST_MESSAGE_BYTES: usize = 256 << 20;
 /// HTTP/2 windows: a container's output and an image's archive flow without waiting for each other's acknowledgement.
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+
+/// How long the guest may take to say how it is: an agent that ends again and again must not keep waiting who asks for that.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection to the daemon. A clone is cheap.
 #[derive(Debug, Clone)]
@@ -57,10 +61,16 @@ clients! {
     events: EventsClient;
     /// `cove.v1.Images`.
     images: ImagesClient;
+    /// `cove.v1.Files`.
+    files: FilesClient;
     /// `cove.v1.Volumes`.
     volumes: VolumesClient;
     /// `cove.v1.Networks`.
     networks: NetworksClient;
+    /// `cove.v1.Shares`.
+    shares: SharesClient;
+    /// `cove.v1.Egress`.
+    egress: EgressClient;
 }
 
 impl Engine {
@@ -100,17 +110,19 @@ impl Engine {
         }
     }
 
-    /// What the guest says of itself; `None` if the machine ends just now, which the next look at it will tell.
+    /// What the guest says of itself; `None` if the machine ends just now, or the agent does not come up, which the next look
+    /// at the machine will tell.
     ///
     /// # Errors
     /// If the guest cannot answer for another reason.
     pub async fn guest_if_there(&self) -> Result<Option<GetGuestResponse>, Status> {
         let mut request = tonic::Request::new(GetGuestRequest {});
         request.metadata_mut().insert(cove_proto::NO_WAKE, MetadataValue::from_static("1"));
-        match self.guest().get_guest(request).await {
-            Ok(answer) => Ok(Some(answer.into_inner())),
-            Err(status) if status.code() == Code::Unavailable => Ok(None),
-            Err(status) => Err(status),
+        match tokio::time::timeout(PATIENCE, self.guest().get_guest(request)).await {
+            Err(_) => Ok(None),
+            Ok(Ok(answer)) => Ok(Some(answer.into_inner())),
+            Ok(Err(status)) if status.code() == Code::Unavailable => Ok(None),
+            Ok(Err(status)) => Err(status),
         }
     }
 

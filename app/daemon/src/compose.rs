@@ -9,6 +9,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
+use cove_gateway::{egress::SettingsError, way_out::WayOut};
 use cove_machine::{
     Deadlines, HostResources, Machine, MachineConfig, StopError, StopOptions,
     hypervisor::{Adopt, Hypervisor},
@@ -18,21 +19,28 @@ use cove_platform::{
     local::{BindError, LocalListener},
     lock::{InstanceLock, LockError},
 };
-use cove_registry::{Patience, Registries, Surroundings};
+use cove_registry::{Patience, Proxies, Registries, Surroundings};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     agent::{Agent, clock},
     helper,
     image::GuestImage,
+    requests,
     router::{self, forward::Forwarder, methods::Methods, readiness::Readiness},
-    rpc::{error::chain, machine::MachineRpc, registry::RegistryRpc},
+    rpc::{egress::EgressRpc, error::chain, machine::MachineRpc, registry::RegistryRpc, shares::SharesRpc},
     serve::{self, Ending},
+    shares::{grants::Grants, serve as shared_folders},
     transfers::Transfers,
 };
 
+/// Name of the file of the settings of the way out, in the home.
+const EGRESS: &str = "egress.json";
 /// Name of the file of the registries' settings, in the home.
 const REGISTRIES: &str = "registries.json";
+
+/// Name of the file of the folders that are shared with containers, in the home.
+const SHARES: &str = "shares.json";
 
 /// What a daemon is made of.
 pub struct Parts {
@@ -62,6 +70,9 @@ pub enum DaemonError {
     /// An endpoint cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// What the user denies is not known.
+    #[error(transparent)]
+    WayOut(#[from] SettingsError),
     /// The descriptors that were compiled in cannot be read.
     #[error("read the descriptors of cove.v1")]
     Methods(#[from] prost::DecodeError),
@@ -89,7 +100,18 @@ pub fn surroundings() -> Surroundings {
     let named = std::env::var_os("DOCKER_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
     let docker_folder = named.or_else(|| Some(home::user_folder()?.join(".docker"))).unwrap_or_default();
     let certificates = vec![docker_folder.join("certs.d"), PathBuf::from("/etc/docker/certs.d")];
-    Surroundings { docker_folder, certificates }
+    let proxies = Proxies::of_environment(|name| std::env::var(name).ok());
+    Surroundings { docker_folder, certificates, proxies }
+}
+
+/// Below which folders anything may be shared with containers unless the user says otherwise: the user's own, and those
+/// for temporary files.
+fn share_roots() -> Vec<PathBuf> {
+    let temporary = [std::env::temp_dir(), PathBuf::from("/tmp"), PathBuf::from("/var/folders")];
+    let mut roots: Vec<PathBuf> = home::user_folder().into_iter().chain(temporary).collect();
+    roots.retain(|root| root.is_absolute() && root.is_dir());
+    roots.dedup();
+    roots
 }
 
 /// A daemon that serves.
@@ -98,7 +120,7 @@ pub struct Daemon {
     closing: watch::Sender<bool>,
     leaving: watch::Sender<bool>,
     serving: JoinSet<()>,
-    _clock: AbortOnDrop,
+    _kept: [AbortOnDrop; 3],
     /// Last, so that it is given back last.
     _lock: InstanceLock,
 }
@@ -117,6 +139,13 @@ impl Daemon {
         let machine = Machine::new(config, hypervisor.clone(), agent.clone());
         adopt(machine.clone());
         let clock = AbortOnDrop(tokio::spawn(clock::keep(machine.clone(), agent.clone())));
+        let grants = Arc::new(Grants::open(home.path().join(SHARES), share_roots()));
+        let folders = shared_folders::keep(machine.clone(), agent.clone(), Arc::clone(&grants));
+        let folders = AbortOnDrop(tokio::spawn(folders));
+
+        let way_out = WayOut::open(home.path().join(EGRESS))?;
+        let requests = requests::serve(machine.clone(), agent.clone(), way_out.clone());
+        let requests = AbortOnDrop(tokio::spawn(requests));
 
         let (closing, closing_seen) = watch::channel(false);
         let (leaving, leaving_seen) = watch::channel(false);
@@ -138,7 +167,8 @@ impl Daemon {
             host,
             changing: tokio::sync::Mutex::default(),
         };
-        let routes = router::routes(rpc, registry, &methods, forwarder).await?;
+        let egress = EgressRpc { egress: way_out.egress().clone(), changing: tokio::sync::Mutex::default() };
+        let routes = router::routes(rpc, registry, egress, SharesRpc { grants }, &methods, forwarder).await?;
 
         let engine = LocalListener::bind(&home.engine_endpoint())?;
         let docker = LocalListener::bind(&home.docker_endpoint())?;
@@ -150,7 +180,7 @@ impl Daemon {
             serve::engine::connection(stream, routes.clone(), ending)
         }));
         serving.spawn(serve::accept(docker, ending, move |stream, _| serve::docker::connection(stream, api.clone())));
-        Ok(Self { machine, closing, leaving, serving, _clock: clock, _lock: lock })
+        Ok(Self { machine, closing, leaving, serving, _kept: [clock, requests, folders], _lock: lock })
     }
 
     /// The machine.

@@ -7,6 +7,7 @@
 //! * [`rpc`] — the services that are implemented here.
 //! * [`transfers`] — images between registries and the agent.
 //! * [`agent`] — the agent as it is seen from here: its secret, connections, clock.
+//! * [`requests`] — what the agent asks of the host.
 //! * [`checks`] — what `CheckHost` looks at beyond the hypervisor.
 //! * [`image`] — the guest image: where it is and what its manifest says.
 //! * [`helper`] — `coved machine`, the process that owns the virtual machine.
@@ -17,7 +18,9 @@ pub mod command;
 pub mod compose;
 pub mod helper;
 pub mod image;
+pub mod requests;
 pub mod router;
 pub mod rpc;
 pub mod serve;
+pub mod shares;
 pub mod transfers;

@@ -100,6 +100,11 @@ impl Call {
         v1::registry_client::RegistryClient::new(self.engine())
     }
 
+    /// `cove.v1.Shares`.
+    pub(crate) fn shares(&self) -> v1::shares_client::SharesClient<Dialled> {
+        v1::shares_client::SharesClient::new(self.engine())
+    }
+
     /// `cove.v1.Guest`.
     pub(crate) fn guest(&self) -> v1::guest_client::GuestClient<Dialled> {
         v1::guest_client::GuestClient::new(self.engine())

@@ -3,7 +3,8 @@
 //! This crate knows nothing of the API that the two halves speak; who does (the daemon) implements [`Guest`].
 //!
 //! The console carries what cannot wait for an API. PID 1 writes lines that begin with [`CONSOLE_PREFIX`]: its first one
-//! ends the kernel phase, [`AGENT_READY`] says that dialling makes sense, [`FATAL`] that waiting does not.
+//! ends the kernel phase, [`AGENT_READY`] says that dialling makes sense, [`FATAL`] that waiting does not. [`AGENT_ENDED`]
+//! and [`AGENT_SETTLED`] tell how it is with the agent afterwards.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +16,11 @@ pub const CONSOLE_PREFIX: &str = "cove-guest: ";
 pub const CONSOLE_BOOT: &str = "cove-guest: init";
 /// The line that says that the agent listens.
 pub const AGENT_READY: &str = "cove-guest: agent ready";
-/// How the line begins that says why PID 1 cannot go on.
+/// How the line goes on that says that the agent has ended: with how many have in a row.
+pub const AGENT_ENDED: &str = "cove-guest: agent ended: ";
+/// The line that says that an agent stays, after some that did not.
+pub const AGENT_SETTLED: &str = "cove-guest: agent settled";
+/// How the line begins that says why PID 1, or the agent, cannot go on.
 pub const FATAL: &str = "cove-guest: fatal: ";
 
 /// Why the guest did not do what it should.

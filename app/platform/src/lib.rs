@@ -7,6 +7,7 @@
 //! * [`disk`] — free space, and what a sparse file takes.
 //! * [`memory`] — how much there is.
 //! * [`autostart`] — starting a program at login.
+//! * [`routes`] — where this computer goes.
 //! * [`web_view`] — what the system's web view is told.
 
 pub mod autostart;
@@ -16,4 +17,5 @@ pub mod local;
 pub mod lock;
 pub mod memory;
 pub mod process;
+pub mod routes;
 pub mod web_view;

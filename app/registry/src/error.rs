@@ -151,6 +151,9 @@ pub enum RegistryError {
     /// What is no registry's name.
     #[error("invalid registry: {0:?} is neither a host nor a network")]
     BadRegistry(String),
+    /// What is no address of a proxy.
+    #[error("invalid proxy: {0:?}")]
+    BadProxy(String),
     /// A number that makes no sense.
     #[error("{0} must be between 1 and {1}")]
     BadNumber(&'static str, u32),
@@ -201,9 +204,11 @@ impl RegistryError {
                 ErrorKind::Unsupported
             }
             Self::NoPlatform(_) => ErrorKind::NotFound,
-            Self::BadPlatform(_) | Self::BadMirror(_) | Self::BadRegistry(_) | Self::BadNumber(..) => {
-                ErrorKind::Invalid
-            }
+            Self::BadPlatform(_)
+            | Self::BadMirror(_)
+            | Self::BadRegistry(_)
+            | Self::BadProxy(_)
+            | Self::BadNumber(..) => ErrorKind::Invalid,
             Self::File { .. } | Self::Source(_) | Self::SearchStatus(_) => ErrorKind::Refused,
         }
     }

@@ -29,3 +29,4 @@ pub use error::{ErrorKind, RegistryError};
 pub use registries::{Patience, Registries, Surroundings};
 pub use repository::Repository;
 pub use settings::RegistrySettings;
+pub use transport::proxies::Proxies;

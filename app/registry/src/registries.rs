@@ -15,7 +15,7 @@ use crate::{
     error::RegistryError,
     repository::{Access, Repository},
     settings::RegistrySettings,
-    transport::{Http, Transport},
+    transport::{Http, Transport, proxies::Proxies},
 };
 
 /// Where things lie on this computer.
@@ -25,6 +25,8 @@ pub struct Surroundings {
     pub docker_folder: PathBuf,
     /// Folders like docker's `certs.d`, unless the settings name one.
     pub certificates: Vec<PathBuf>,
+    /// What the environment says of proxies.
+    pub proxies: Proxies,
 }
 
 /// How much is borne.
@@ -168,7 +170,7 @@ impl Registries {
             Some(folder) => std::slice::from_ref(folder),
             None => self.0.surroundings.certificates.as_slice(),
         };
-        self.0.transport.client(place, folders)
+        self.0.transport.client(place, folders, &self.0.surroundings.proxies.unless(settings))
     }
 
     /// Forgets what an address demanded: it does not answer any more, or otherwise.

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{endpoints, error::RegistryError};
+use crate::{endpoints, error::RegistryError, transport::proxies};
 
 /// More at once than this helps nobody.
 pub const MAX_AT_ONCE: u32 = 64;
@@ -27,6 +27,11 @@ pub struct RegistrySettings {
     pub concurrent_uploads: u32,
     /// Where registries' certificates lie, in docker's order: `<folder>/<host:port>/*.crt`. Docker's own place if none.
     pub certificates: Option<PathBuf>,
+    /// The proxy that all registries are reached by, but those of this computer: "http://proxy:3128", "socks5://proxy".
+    /// What the environment or the system says if empty.
+    pub proxy: String,
+    /// Hosts, domains and networks that are reached without it.
+    pub no_proxy: Vec<String>,
 }
 
 impl Default for RegistrySettings {
@@ -38,6 +43,8 @@ impl Default for RegistrySettings {
             concurrent_downloads: 3,
             concurrent_uploads: 5,
             certificates: None,
+            proxy: String::new(),
+            no_proxy: Vec::new(),
         }
     }
 }
@@ -85,6 +92,9 @@ impl RegistrySettings {
     pub fn validate(&self) -> Result<(), RegistryError> {
         self.mirrors.iter().try_for_each(|mirror| endpoints::mirror(mirror).map(drop))?;
         self.insecure.iter().try_for_each(|entry| endpoints::insecure::check(entry))?;
+        if !self.proxy.is_empty() {
+            proxies::parse(&self.proxy)?;
+        }
         for (name, number) in [
             ("the number of concurrent downloads", self.concurrent_downloads),
             ("the number of concurrent uploads", self.concurrent_uploads),
@@ -125,6 +135,8 @@ mod tests {
             let bad = RegistrySettings { insecure: vec![entry.into()], ..RegistrySettings::default() };
             assert!(matches!(bad.save(&path), Err(RegistryError::BadRegistry(_))), "{entry}");
         }
+        let bad = RegistrySettings { proxy: "ftp://proxy".into(), ..RegistrySettings::default() };
+        assert!(matches!(bad.save(&path), Err(RegistryError::BadProxy(_))));
         assert_eq!(RegistrySettings::load(&path).unwrap(), good);
     }
 

@@ -16,9 +16,11 @@ use crate::{
     containers::{Containers, Ground, database_path, program::as_program},
     events::Events,
     execs::{self, Execs},
+    host::Host,
     images::{ImageStore, StoreConfig},
     networks::Networks,
     processes::{Kind, Process, Processes},
+    shares::{self, Shares},
     state::Database,
     volumes::Volumes,
 };
@@ -41,6 +43,7 @@ pub(super) struct Engine {
     pub(super) execs: Execs,
     pub(super) volumes: Volumes,
     pub(super) networks: Networks,
+    pub(super) shares: Shares,
     pub(super) events: Events,
 }
 
@@ -56,6 +59,7 @@ struct OnDisk {
 pub(super) async fn open(
     root: PathBuf,
     settings: Settings,
+    host: Host,
     processes: &Processes,
     held: Vec<Process>,
 ) -> anyhow::Result<Engine> {
@@ -69,14 +73,17 @@ pub(super) async fn open(
     let running = first.iter().map(|(id, program)| (id.clone(), program.pid())).collect();
     let (of_networks, told) = (database.clone(), events.clone());
     let opened =
-        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told)).await?;
+        tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told, host))
+            .await?;
     let networks = opened.context("the networks")?;
+    let shares = Shares::new(Path::new(shares::FOLDER));
     let ground = Ground {
         root,
         database: database.clone(),
         images: Arc::new(images.clone()),
         volumes: volumes.clone(),
         networks: networks.clone(),
+        shares: shares.clone(),
         launcher: Arc::new(processes.clone()),
         boot: facts.boot_id.clone(),
         cpus: facts.cpus,
@@ -85,9 +92,20 @@ pub(super) async fn open(
     };
     let containers = Containers::open(ground, first).await?;
     for process in further {
-        tokio::spawn(execs::abandon(as_program(process)));
+        let has_terminal = process.stdio().terminal.is_some();
+        tokio::spawn(execs::abandon(as_program(process), has_terminal));
     }
-    Ok(Engine { facts, database, images, volumes, networks, execs: Execs::new(containers.clone()), containers, events })
+    Ok(Engine {
+        facts,
+        database,
+        images,
+        volumes,
+        networks,
+        shares,
+        execs: Execs::new(containers.clone()),
+        containers,
+        events,
+    })
 }
 
 fn open_disk(root: &Path, settings: Settings, events: Events) -> anyhow::Result<OnDisk> {

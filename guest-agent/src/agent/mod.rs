@@ -3,7 +3,7 @@
 //! 1. the data disk, the database and the images on it ([`engine`]);
 //! 2. the processes that PID 1 holds, taken over from an earlier agent;
 //! 3. containers and execs, made true by them;
-//! 4. the services ([`serve`]) for those who prove to be the host's daemon ([`accept`]);
+//! 4. raw streams ([`host`](crate::host)) and the services ([`serve`]) for those who prove to be the host's daemon ([`accept`]);
 //! 5. word to PID 1 that the agent listens.
 //!
 //! It ends when the machine is to be powered off, which PID 1 then does, or when it cannot go on; then PID 1 starts it again.
@@ -18,6 +18,7 @@ use std::{
     io, mem,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -25,8 +26,10 @@ use cove_proto::{boot_secret, boot_settings};
 
 use crate::{
     disk::{self, DiskConfig},
+    host::{self, Host},
     init::agent::inherited,
     processes::Processes,
+    rlimits,
     rootfs::mounts::is_mount_point,
     sys::descriptors,
 };
@@ -44,8 +47,9 @@ pub fn run() -> anyhow::Result<()> {
     log_to_console();
     let control = descriptors::inherited(inherited::CONTROL).context("the connection to PID 1")?;
     let listener = descriptors::inherited(inherited::RPC).context("the agent's port")?;
-    // Nothing uses raw streams yet. PID 1 goes on holding the port, so that nobody else can take it.
-    drop(descriptors::inherited(inherited::STREAMS).context("the port of raw streams")?);
+    let streams = descriptors::inherited(inherited::STREAMS).context("the port of raw streams")?;
+    // Each client of a published port is two descriptors; the kernel's limit is 1024. The agent has that of its containers.
+    rlimits::set(&[]).map_err(|(limit, errno)| anyhow::anyhow!("raise the limit {limit}: {errno}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -53,21 +57,25 @@ pub fn run() -> anyhow::Result<()> {
         .build()?;
     // PID 1 ends an agent whose connection closes; this one is to say first why it cannot go on, and exits then.
     mem::forget(control.try_clone().context("the connection to PID 1")?);
-    let ended = runtime.block_on(live(control, listener));
+    let ended = runtime.block_on(live(control, listener, streams));
     // What still blocks on a disk must not keep the next agent waiting.
     runtime.shutdown_background();
     ended
 }
 
-async fn live(control: OwnedFd, listener: OwnedFd) -> anyhow::Result<()> {
+async fn live(control: OwnedFd, listener: OwnedFd, streams: OwnedFd) -> anyhow::Result<()> {
     let secret = accept::read_secret(Path::new(boot_secret::GUEST_PATH))?;
     let settings = settings::read(Path::new(boot_settings::GUEST_PATH))?;
     let root = tokio::task::spawn_blocking(|| mounted_disk(&DiskConfig::of_boot()?)).await??;
     let (processes, held) = Processes::connect(control).await?;
-    let engine = engine::open(root, settings, &processes, held).await?;
-    let connections = accept::connections(listener, secret)?;
+    let host = Host::default();
+    let engine = engine::open(root, settings, host.clone(), &processes, held).await?;
+    let connections = accept::connections(listener, secret.clone())?;
+    let clients = Arc::new(engine.networks.clone());
+    tokio::spawn(host::streams::serve(host.clone(), clients, accept::connections(streams, secret)?));
+    tokio::spawn(engine.networks.clone().keep_published());
     processes.listening().await;
-    serve::serve(engine, connections).await?;
+    serve::serve(engine, host, connections).await?;
     processes.power_off().await;
     Ok(())
 }

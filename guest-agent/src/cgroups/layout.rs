@@ -5,6 +5,9 @@ use std::{fs, io, path::Path};
 /// Memory that the agent keeps when containers want all of it: what it needs with ten containers, and room.
 const AGENT_MEMORY_MIN: &str = "33554432";
 
+/// What is handed down.
+pub(super) const CONTROLLERS: &str = "+cpu +memory +pids +io +cpuset";
+
 /// Makes the cgroups below `root`, hands the controllers down, and moves the calling process to `/cove/init`.
 ///
 /// # Errors
@@ -14,7 +17,7 @@ pub fn make(root: &Path) -> io::Result<()> {
         fs::create_dir_all(root.join(folder))?;
     }
     for folder in ["", "containers", "cove"] {
-        fs::write(root.join(folder).join("cgroup.subtree_control"), "+cpu +memory +pids +io +cpuset")?;
+        fs::write(root.join(folder).join("cgroup.subtree_control"), CONTROLLERS)?;
     }
     // A limit protects only within the limit of the cgroup above it.
     for folder in ["cove", "cove/agent"] {

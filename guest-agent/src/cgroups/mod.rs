@@ -1,4 +1,4 @@
-//! The cgroup of each container: `/sys/fs/cgroup/containers/ID`.
+//! The cgroup of each container: `/sys/fs/cgroup/containers/ID`, or below a parent of the user's own ([`parents`]).
 //!
 //! cgroups-rs writes the limits that it covers ([`limits`]); what it lacks stands beside it: block devices ([`io`]), the
 //! device program ([`devices`]), waiting for a cgroup to become empty ([`remove`]), cgroup.kill ([`kill`]), kills for want
@@ -12,6 +12,7 @@ pub mod kill;
 pub mod layout;
 pub mod limits;
 pub mod oom;
+mod parents;
 pub mod remove;
 pub mod update;
 
@@ -46,6 +47,12 @@ pub enum CgroupError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// It would be in the cgroup of another container, and end with that.
+    #[error("cgroup {path} has the name of a container")]
+    Parent {
+        /// Its folder.
+        path: PathBuf,
     },
     /// It could not be opened.
     #[error("open cgroup {path}")]
@@ -112,16 +119,24 @@ pub enum CgroupError {
 }
 
 fn folder(id: &str) -> PathBuf {
-    Path::new(CONTAINERS).join(id)
+    parents::find(Path::new(CONTAINERS), id)
 }
 
-/// Makes the cgroup of a container with its limits and its device program in force, and opens it. `devices` says what it
-/// may use beside the usual ones; `None` is all of them.
+/// Makes the cgroup of a container below `parent`, with its limits and its device program in force, and opens it. `devices`
+/// says what it may use beside the usual ones; `None` is all of them.
 ///
 /// # Errors
 /// When any of that fails; the cgroup may be left, to be removed by [`remove()`].
-pub fn create(id: &str, resources: &Resources, devices: Option<&[DeviceRule]>) -> Result<OwnedFd, CgroupError> {
-    let path = folder(id);
+pub fn create(
+    id: &str,
+    parent: &str,
+    resources: &Resources,
+    devices: Option<&[DeviceRule]>,
+) -> Result<OwnedFd, CgroupError> {
+    let root = Path::new(CONTAINERS);
+    let parent = parents::place(root, parent);
+    parents::make(root, &parent)?;
+    let path = parent.join(id);
     let make = || std::fs::create_dir(&path);
     let made = match make() {
         // A run that nobody cleaned up behind: the agent was killed in the middle of it.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CONTAINERS, CgroupError, events, folder};
+use super::{CONTAINERS, CgroupError, events, folder, parents};
 
 /// Removes the cgroup of a container. One that is gone is removed.
 ///
@@ -22,10 +22,8 @@ pub async fn remove(id: &str) -> Result<(), CgroupError> {
 
 /// Removes the cgroups of all containers but those: what a killed agent has left.
 pub async fn remove_all_but(ids: &[&str]) {
-    let Ok(entries) = std::fs::read_dir(CONTAINERS) else { return };
-    let folders = entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir());
-    let left: Vec<String> = folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    for id in left.iter().filter(|id| !ids.contains(&id.as_str())) {
+    let left = parents::containers(Path::new(CONTAINERS));
+    for id in left.iter().filter_map(|path| path.file_name()?.to_str()).filter(|id| !ids.contains(id)) {
         if let Err(error) = remove(id).await {
             tracing::warn!(container = %id, %error, "the cgroup of a container that does not run stays behind");
         }

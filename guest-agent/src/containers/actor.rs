@@ -298,10 +298,17 @@ impl Actor {
         self.publish();
         let had = self.engine.networks.sandbox(&self.record.id).unwrap_or_default();
         self.tell_networks("disconnect", &had);
+        // Who is started again keeps its ports, and nobody takes them meanwhile.
+        if again.is_none() && self.restarting.load(Ordering::SeqCst) == 0 {
+            self.engine.networks.unpublish(&self.record.id).await;
+        }
         self.engine.networks.detach(&self.record.id);
         self.tell_end(running.stop_asked, running.oom_told);
         self.notify_end();
         self.leave_mounts().await;
+        if let Some(watch) = running.oom.take() {
+            watch.end().await;
+        }
         if let Err(error) = running.program.release().await {
             tracing::warn!(container = %self.record.id, %error, "an ended container leaves something behind");
         }

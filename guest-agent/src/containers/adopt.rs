@@ -30,7 +30,7 @@ impl Containers {
     /// # Errors
     /// If the disk or the database cannot be used.
     pub async fn open(ground: Ground, held: HashMap<String, Arc<dyn Program>>) -> Result<Self, ContainersError> {
-        let Ground { root, database, images, volumes, networks, launcher, boot, cpus, user_namespaces, events } =
+        let Ground { root, database, images, volumes, networks, shares, launcher, boot, cpus, user_namespaces, events } =
             ground;
         let folders = blocking(move || Folders::open(&root)).await?;
         let (index, shutting_down) = (Mutex::new(Index::default()), AtomicBool::new(false));
@@ -44,6 +44,7 @@ impl Containers {
             images,
             volumes,
             networks,
+            shares,
             launcher,
             folders,
             boot,

@@ -7,8 +7,8 @@ use super::{
     sysctls::SysctlError, user_namespaces::UserNamespaceError,
 };
 use crate::{
-    images::ImagesError, logs::LogError, names, networks::NetworksError, processes::SignalError, state::StateError,
-    volumes::VolumesError,
+    images::ImagesError, logs::LogError, names, networks::NetworksError, processes::SignalError, shares::SharesError,
+    state::StateError, volumes::VolumesError,
 };
 
 /// What dockerd and the runtime put before what the runtime finds wrong before it makes a process.
@@ -57,6 +57,9 @@ pub enum ContainersError {
     /// It gets no network.
     #[error(transparent)]
     Network(#[from] NetworksError),
+    /// It cannot see a folder of the host.
+    #[error(transparent)]
+    Share(#[from] SharesError),
     /// Neither an id, nor a name, nor the beginning of an id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
@@ -182,9 +185,6 @@ pub enum ContainersError {
     /// A device that cannot be given.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// A name for an address that is not known.
-    #[error("unable to derive the IP value for host-gateway")]
-    NoHostGateway,
     /// It could not be killed.
     #[error("cannot kill container: {container}")]
     Kill {
@@ -300,9 +300,9 @@ impl ContainersError {
             Self::Detached => Kind::Detached,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Start(_)
+            | Self::Share(_)
             | Self::Sysctl(_)
             | Self::Device(_)
-            | Self::NoHostGateway
             | Self::LinkNotRunning { .. }
             | Self::Signal(_)
             // dockerd has no kind for it, and clients know its status.

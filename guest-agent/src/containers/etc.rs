@@ -11,7 +11,7 @@ use super::{
     spec::SpecError,
 };
 use crate::{
-    networks::{Endpoint, Sandbox, is_user_defined},
+    networks::{Endpoint, Sandbox, is_user_defined, of_host, of_name_server},
     processes::launch::EtcFiles,
 };
 
@@ -54,19 +54,18 @@ pub(super) fn files(folder: &Folder) -> EtcFiles {
     EtcFiles { hostname: folder.etc("hostname"), hosts: folder.etc("hosts"), resolv_conf: folder.etc("resolv.conf") }
 }
 
-/// Writes them. `sandbox` is what the container has of networks; `links` are lines of others that it knows; `gateway` is where the container finds the
-/// engine's host, if it has a way there. Blocks on the disk.
+/// Writes them. `sandbox` is what the container has of networks; `links` are lines of others that it knows. Blocks on the
+/// disk.
 pub(super) fn write(
     folder: &Folder,
     spec: &ContainerSpec,
     sandbox: &Sandbox,
     links: &str,
-    gateway: Option<IpAddr>,
 ) -> Result<EtcFiles, ContainersError> {
     let files = files(folder);
     for (path, content) in [
         (&files.hostname, format!("{}\n", spec.hostname)),
-        (&files.hosts, hosts(spec, &sandbox.endpoints, links, gateway)?),
+        (&files.hosts, hosts(spec, &sandbox.endpoints, links)),
         (&files.resolv_conf, resolv_conf(spec, has_names(sandbox))),
     ] {
         write_in_place(path, &content).map_err(failed("write", path))?;
@@ -119,24 +118,15 @@ fn lines_of(spec: &ContainerSpec, place: &Endpoint) -> Vec<String> {
     place.addresses().map(|address| format!("{address}\t{names}\n")).collect()
 }
 
-fn hosts(
-    spec: &ContainerSpec,
-    own: &[Endpoint],
-    links: &str,
-    gateway: Option<IpAddr>,
-) -> Result<String, ContainersError> {
+fn hosts(spec: &ContainerSpec, own: &[Endpoint], links: &str) -> String {
     let mut hosts = HOSTS.to_owned();
     for (name, address) in spec.extra_hosts.iter().filter_map(|entry| entry.split_once(':')) {
-        let address = match (address, gateway) {
-            (HOST_GATEWAY, Some(gateway)) => gateway.to_string(),
-            (HOST_GATEWAY, None) => return Err(ContainersError::NoHostGateway),
-            (address, _) => address.trim().to_owned(),
-        };
+        let address = if address == HOST_GATEWAY { of_host(true).to_string() } else { address.trim().to_owned() };
         hosts.push_str(&format!("{address}\t{name}\n"));
     }
     hosts.push_str(links);
     own.iter().for_each(|place| hosts.push_str(&lines_of(spec, place).concat()));
-    Ok(hosts)
+    hosts
 }
 
 /// In dockerd's form. With a name server of the container's own the others are asked by that one.
@@ -144,6 +134,8 @@ fn resolv_conf(spec: &ContainerSpec, has_names: bool) -> String {
     let mut text = HEADER.to_owned();
     if has_names {
         text.push_str(&format!("nameserver {NAME_SERVER}\n"));
+    } else if spec.dns_servers.is_empty() {
+        text.push_str(&format!("nameserver {}\n", of_name_server()));
     } else {
         spec.dns_servers.iter().for_each(|server| text.push_str(&format!("nameserver {server}\n")));
     }
@@ -160,8 +152,13 @@ fn resolv_conf(spec: &ContainerSpec, has_names: bool) -> String {
     }
     text.push('\n');
     text.push_str(match (has_names, spec.dns_servers.is_empty()) {
-        (false, true) => "# Cove: there is no way to name servers yet.\n",
-        (true, _) => "# Cove: knows the names of the container's networks; other names are not found yet.\n",
+        (false, true) => "# Cove: asks the resolver of this machine's host.\n",
+        (true, true) => {
+            "# Cove: knows the container's networks, and asks the resolver of this machine's host for others.\n"
+        }
+        (true, false) => {
+            "# Cove: knows the container's networks, and asks the name servers that were given for others.\n"
+        }
         (false, false) => "# Cove: the name servers that were asked for.\n",
     });
     text
@@ -192,20 +189,17 @@ mod tests {
     #[test]
     fn names_of_ones_own_follow_the_usual_ones() {
         let mut spec = ContainerSpec { extra_hosts: words(&["db:10.0.0.7", "six:::1"]), ..ContainerSpec::default() };
-        assert_eq!(hosts(&spec, &[], "", None).unwrap(), format!("{HOSTS}10.0.0.7\tdb\n::1\tsix\n"));
+        assert_eq!(hosts(&spec, &[], ""), format!("{HOSTS}10.0.0.7\tdb\n::1\tsix\n"));
         spec.extra_hosts = words(&["host.docker.internal:host-gateway"]);
-        let gateway = Some("172.17.0.1".parse().unwrap());
-        assert!(hosts(&spec, &[], "", gateway).unwrap().ends_with("172.17.0.1\thost.docker.internal\n"));
-        let error = hosts(&spec, &[], "", None).unwrap_err();
-        assert_eq!(error.to_string(), "unable to derive the IP value for host-gateway");
+        assert!(hosts(&spec, &[], "").ends_with("192.168.65.254\thost.docker.internal\n"));
         let mut spec = ContainerSpec { hostname: "web".into(), ..ContainerSpec::default() };
         let own = [at("172.17.0.2"), at("10.1.0.2")];
         assert_eq!(
-            hosts(&spec, &own, "9.9.9.9\tdb\n", None).unwrap(),
+            hosts(&spec, &own, "9.9.9.9\tdb\n"),
             format!("{HOSTS}9.9.9.9\tdb\n172.17.0.2\tweb\n10.1.0.2\tweb\n")
         );
         spec.domainname = "example".into();
-        assert!(hosts(&spec, &own[..1], "", None).unwrap().ends_with("172.17.0.2\tweb.example web\n"));
+        assert!(hosts(&spec, &own[..1], "").ends_with("172.17.0.2\tweb.example web\n"));
     }
 
     #[test]
@@ -227,7 +221,7 @@ mod tests {
             let text = resolv_conf(spec, has_names);
             text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
         };
-        assert_eq!(lines(&spec, false), Vec::<String>::new());
+        assert_eq!(lines(&spec, false), ["nameserver 192.168.65.7"]);
         assert_eq!(lines(&spec, true), ["nameserver 127.0.0.11", "options ndots:0"]);
         spec.dns_servers = words(&["1.1.1.1", "fe80::1"]);
         spec.dns_search = words(&["a.example", "b.example"]);

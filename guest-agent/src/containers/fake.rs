@@ -375,6 +375,7 @@ impl World {
             images: images.clone(),
             volumes: volumes.clone(),
             networks,
+            shares: crate::shares::Shares::new(&folder.path().join("shares")),
             launcher: launcher.clone(),
             boot: boot.to_owned(),
             user_namespaces: false,

@@ -53,6 +53,7 @@ impl Containers {
             mounts: mounts::points(&self.0.volumes, record),
             networks: networks(&self.0.networks, view, &sandbox),
             sandbox_id: sandbox.id.clone(),
+            ports: sandbox.ports.iter().map(networks::Port::told).collect(),
         })
     }
 }

@@ -74,6 +74,7 @@ pub(super) fn container(
         domainname: spec.domainname.clone(),
         etc,
         network: if spec.network_mode == "host" { Network::Host } else { Network::Loopback },
+        cgroup_parent: spec.cgroup_parent.clone(),
         resources: limits::resources(&spec.resources.clone().unwrap_or_default()),
         read_only_rootfs: security.read_only_rootfs,
         masked_paths: values(&security.masked_paths),

@@ -22,6 +22,11 @@ pub fn merge(mut spec: ContainerSpec, image: &ImageConfig) -> ContainerSpec {
             spec.anonymous_volumes.push(path.clone());
         }
     }
+    for port in &image.exposed_ports {
+        if !spec.exposed_ports.contains(port) {
+            spec.exposed_ports.push(port.clone());
+        }
+    }
     fill(&mut spec.user, &image.user);
     fill(&mut spec.working_dir, &image.working_dir);
     fill(&mut spec.stop_signal, image.stop_signal.as_deref().unwrap_or_default());

@@ -53,6 +53,7 @@ mod namespaces;
 mod oom;
 pub mod output;
 mod pause;
+mod ports;
 mod probe;
 pub mod program;
 mod prune;
@@ -109,7 +110,10 @@ use self::{
     index::Index,
     program::{ImageSource, Launcher},
 };
-use crate::{events::Events, networks::Networks, processes::launch::ProcessSpec, state::Database, volumes::Volumes};
+use crate::{
+    events::Events, networks::Networks, processes::launch::ProcessSpec, shares::Shares, state::Database,
+    volumes::Volumes,
+};
 
 /// What containers stand on.
 pub struct Ground {
@@ -123,6 +127,8 @@ pub struct Ground {
     pub volumes: Volumes,
     /// The networks.
     pub networks: Networks,
+    /// The folders of the host.
+    pub shares: Shares,
     /// What starts processes.
     pub launcher: Arc<dyn Launcher>,
     /// Which boot of the machine this is.
@@ -145,6 +151,7 @@ pub(crate) struct Engine {
     images: Arc<dyn ImageSource>,
     volumes: Volumes,
     networks: Networks,
+    shares: Shares,
     launcher: Arc<dyn Launcher>,
     folders: Folders,
     boot: String,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::mpsc, task::AbortHandle};
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
     actor::{Actor, Command},
@@ -11,7 +11,17 @@ use super::{
 
 /// The task that waits for such kills; ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Watch(AbortHandle);
+pub(super) struct Watch(JoinHandle<()>);
+
+impl Watch {
+    /// Ends it, and returns when the file that it had open is closed. A file of a cgroup that is open when that is removed
+    /// keeps the kernel's memory for both until memory is short.
+    pub(super) async fn end(mut self) {
+        self.0.abort();
+        // How it ended says nothing.
+        let _ = (&mut self.0).await;
+    }
+}
 
 impl Drop for Watch {
     fn drop(&mut self) {
@@ -23,7 +33,7 @@ impl Actor {
     pub(super) fn watch_for_oom(&mut self) {
         let Some(running) = &mut self.running else { return };
         let watch = watch(Arc::clone(&running.program), self.own.clone());
-        running.oom = Some(Watch(tokio::spawn(watch).abort_handle()));
+        running.oom = Some(Watch(tokio::spawn(watch)));
     }
 
     /// The kernel has killed a process.

@@ -48,6 +48,7 @@ impl Actor {
             return (Err(ContainersError::Active("restarting")), Life::Goes);
         }
         self.restart_at = None;
+        self.engine.networks.unpublish(&self.record.id).await;
         match self.remove(volumes).await {
             Ok(()) => (Ok(()), Life::Ended),
             Err(error) => (Err(error), Life::Goes),

@@ -120,6 +120,7 @@ impl Actor {
             return false;
         }
         self.record.state.phase = Phase::Stopped;
+        self.engine.networks.unpublish(&self.record.id).await;
         if let Err(error) = self.save().await {
             tracing::error!(container = %self.record.id, error = &error as &dyn std::error::Error,
                 "the end of a container cannot be written down");

@@ -15,7 +15,7 @@ use super::{
     user_namespaces::{self, Chosen},
 };
 use crate::{
-    networks::{Attached, Owner, Sandbox},
+    networks::{Attached, Owner, Questions, Sandbox},
     processes::{
         LaunchError,
         error::LaunchFailure,
@@ -70,10 +70,21 @@ impl Actor {
         // Who looks at the files of a container that does not run has them to himself.
         let _starting = Arc::clone(&self.idle).write_owned().await;
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
-        let started = match blocking(move || prepare(&engine, &record)).await {
+        let opened = mounts::open(&engine, &record).await?;
+        let prepared = blocking(move || {
+            let prepared = prepare(&engine, &record, &opened);
+            if prepared.is_err() {
+                engine.shares.close(&record.id);
+            }
+            prepared
+        });
+        let started = match prepared.await {
             Ok((launch, sandbox)) => {
                 namespaces::started(&mut self.record.spec, &sandbox);
-                let started = self.start_prepared(launch).await;
+                let started = match self.publish_ports().await {
+                    Ok(()) => self.start_prepared(launch).await,
+                    Err(error) => Err(error.into()),
+                };
                 if started.is_err() {
                     self.leave_mounts().await;
                 }
@@ -82,6 +93,7 @@ impl Actor {
             Err(error) => Err(error.into()),
         };
         if started.is_err() {
+            self.engine.networks.unpublish(&self.record.id).await;
             self.engine.networks.detach(&self.record.id);
         }
         started
@@ -126,6 +138,7 @@ impl Actor {
         let (engine, record) = (Arc::clone(&self.engine), self.record.clone());
         let left = blocking(move || {
             mounts::stopped(&engine, &record);
+            engine.shares.close(&record.id);
             Ok(())
         });
         // It fails when the agent ends, and then the next one sees who runs.
@@ -203,7 +216,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// What it takes to start it, and what it has of networks then.
-fn prepare(engine: &Engine, record: &Record) -> Result<(ContainerLaunch, Sandbox), ContainersError> {
+fn prepare(
+    engine: &Engine,
+    record: &Record,
+    opened: &mounts::Opened,
+) -> Result<(ContainerLaunch, Sandbox), ContainersError> {
     log::check(record)?;
     let image = engine.images.held(&record.id)?;
     let folder = engine.folders.of(&record.id);
@@ -222,7 +239,7 @@ fn prepare(engine: &Engine, record: &Record) -> Result<(ContainerLaunch, Sandbox
         Some(donor) => etc::files(&engine.folders.of(donor)),
         None => {
             let lines: String = linked.iter().map(Linked::hosts_line).collect();
-            etc::write(&folder, &record.spec, &sandbox, &lines, None)?
+            etc::write(&folder, &record.spec, &sandbox, &lines)?
         }
     };
     let mut launch = launch::container(record, &folder, image.layers, etc)?;
@@ -235,14 +252,15 @@ fn prepare(engine: &Engine, record: &Record) -> Result<(ContainerLaunch, Sandbox
     launch.sysctls = sysctls::parameters(&record.spec).map_err(ContainersError::Sysctl)?;
     (launch.devices, launch.device_rules) = devices::of(&record.spec)?;
     launch.resources.io = devices::io(&record.spec.resources.clone().unwrap_or_default())?;
-    launch.mounts = mounts::launches(engine, record)?;
+    launch.mounts = mounts::launches(engine, record, opened)?;
     mounts::started(engine, record)?;
     Ok((launch, sandbox))
 }
 
 /// Who is put on networks.
 pub(super) fn owner(record: &Record) -> Owner<'_> {
-    Owner { id: &record.id, name: &record.name, hostname: &record.spec.hostname }
+    let questions = Questions { servers: &record.spec.dns_servers, options: &record.spec.dns_options };
+    Owner { id: &record.id, name: &record.name, hostname: &record.spec.hostname, questions }
 }
 
 /// Ends a program that started although it may not.

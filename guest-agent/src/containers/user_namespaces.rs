@@ -64,7 +64,7 @@ pub(super) struct Chosen {
 }
 
 /// Whether a container is to have one, in an engine where all are to have one, or none.
-fn is_wanted(spec: &ContainerSpec, all: bool) -> bool {
+pub(super) fn is_wanted(spec: &ContainerSpec, all: bool) -> bool {
     match spec.userns_mode.as_str() {
         "host" => false,
         "private" => true,

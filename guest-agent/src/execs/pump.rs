@@ -59,8 +59,15 @@ pub(super) async fn drain(mut pumps: JoinSet<()>) {
     }
 }
 
-/// Sees a program to its end whose client went with an earlier agent.
-pub async fn abandon(program: Arc<dyn Program>) {
+/// Sees a program to its end whose client went with an earlier agent. Nobody can come back to it, so it is told that its
+/// input has ended, or that its terminal is gone.
+pub async fn abandon(program: Arc<dyn Program>, has_terminal: bool) {
+    if has_terminal {
+        // One that has ended already needs no telling.
+        let _ = program.signal(libc::SIGHUP);
+    } else {
+        program.close_input().await;
+    }
     let pumps = outputs(&program, None);
     program.wait().await;
     drain(pumps).await;

@@ -22,6 +22,8 @@ pub(crate) struct TarEntry {
     pax: Vec<(Vec<u8>, Vec<u8>)>,
     /// Size in the header, if it lies.
     header_size: Option<u64>,
+    /// Size of the file and its runs, as the old form of GNU tar has them.
+    holes: Option<(u64, Vec<(u64, u64)>)>,
 }
 
 impl TarEntry {
@@ -37,6 +39,7 @@ impl TarEntry {
             device: (0, 0),
             pax: Vec::new(),
             header_size: None,
+            holes: None,
         }
     }
 
@@ -95,6 +98,12 @@ impl TarEntry {
         self
     }
 
+    pub(crate) fn holes(mut self, size: u64, runs: &[(u64, u64)]) -> Self {
+        self.kind = b'S';
+        self.holes = Some((size, runs.to_vec()));
+        self
+    }
+
     /// The entry's blocks, with what a long name or attributes need before it.
     pub(crate) fn blocks(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -124,8 +133,26 @@ impl TarEntry {
         header.set_size(self.header_size.unwrap_or(self.data.len() as u64));
         header.set_device_major(self.device.0).unwrap();
         header.set_device_minor(self.device.1).unwrap();
+        let mut more = Vec::new();
+        if let Some((size, runs)) = &self.holes {
+            let slots: Vec<u8> =
+                runs.iter().flat_map(|(at, bytes)| format!("{at:011o}\0{bytes:011o}\0").into_bytes()).collect();
+            let (first, rest) = slots.split_at(slots.len().min(96));
+            let raw = header.as_mut_bytes();
+            raw[386..386 + first.len()].copy_from_slice(first);
+            raw[482] = u8::from(!rest.is_empty());
+            raw[483..495].copy_from_slice(format!("{size:011o}\0").as_bytes());
+            let blocks = rest.chunks(504).count();
+            for (index, slots) in rest.chunks(504).enumerate() {
+                more.extend_from_slice(slots);
+                more.resize(index * 512 + 504, 0);
+                more.push(u8::from(index + 1 < blocks));
+                more.resize((index + 1) * 512, 0);
+            }
+        }
         header.set_cksum();
         out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(&more);
         out.extend_from_slice(&self.data);
         out.resize(out.len().next_multiple_of(512), 0);
         out

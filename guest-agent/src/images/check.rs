@@ -8,7 +8,7 @@ use super::config::Document;
 use super::digest::Digest;
 use super::layers::{RECORD, TREE};
 use super::save::copy_layer;
-use super::store::{entries, is_temporary};
+use super::store::entries;
 use super::{ImageStore, ImagesError};
 
 /// What a check found.
@@ -122,7 +122,8 @@ impl Check<'_> {
         found.extend(entries(&self.store.spool_folder())?);
         found.sort();
         for folder in found {
-            let is_coming = coming.contains(&folder) || (is_temporary(&folder) && !pinned.is_empty());
+            // What is on its way may have come to its end meanwhile.
+            let is_coming = coming.contains(&folder) || self.store.is_at_work(&folder) || !folder.exists();
             if !known.contains(&folder) && !is_coming {
                 self.problem(format!("{} belongs to nothing", folder.display()));
             }

@@ -1,10 +1,11 @@
 //! Lists images and applies dockerd's filters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lookup::{ImageSummary, find, summary};
 use super::pattern;
 use super::reference::Reference;
+use super::remove::children;
 use super::{ImageStore, ImagesError};
 
 /// Filters as they came: the values of each key.
@@ -31,11 +32,12 @@ impl ImageStore {
         let wanted = self.read_filters(filters)?;
         let view = self.0.catalogue.read()?;
         let (references, holds) = (view.references()?, view.holds()?);
+        let parents: BTreeSet<String> = children(&view)?.into_iter().map(|(_, parent)| parent).collect();
         let mut images = Vec::new();
         for (id, _) in view.images()? {
             let containers = holds.iter().filter(|(_, hold)| hold.image == id).count();
             if let Some(image) = summary(&view, &id, &references, containers)?
-                && let Some(image) = wanted.apply(image)?
+                && let Some(image) = wanted.apply(image, parents.contains(&id))?
             {
                 images.push(image);
             }
@@ -86,8 +88,10 @@ impl Wanted {
         self.created_before = Some(self.created_before.map_or(nanos, |before| before.min(nanos)));
     }
 
-    /// The image as the list shows it, if it does: a filter by reference leaves only the references that match.
-    fn apply(&self, mut image: ImageSummary) -> Result<Option<ImageSummary>, ImagesError> {
+    /// The image as the list shows it, if it does: a filter by reference leaves only the references that match. What
+    /// dangles has no tag, as in dockerd, and no other image was made on it; it may be known by a digest, which also what
+    /// does not dangle may be.
+    fn apply(&self, mut image: ImageSummary, is_parent: bool) -> Result<Option<ImageSummary>, ImagesError> {
         let in_time = self.created_before.is_none_or(|before| image.created_nanos < before)
             && self.created_after.is_none_or(|after| image.created_nanos > after);
         let labels = &image.config.labels;
@@ -96,8 +100,12 @@ impl Wanted {
             None => labels.contains_key(wanted),
         };
         let labelled = self.labels.iter().all(has) && !self.without_labels.iter().any(has);
-        let dangling = self.dangling.is_none_or(|wanted| wanted == is_dangling(&image));
-        if !(in_time && labelled && dangling) {
+        let fits = match self.dangling {
+            None => true,
+            Some(true) => image.tags.is_empty() && !is_parent,
+            Some(false) => !is_dangling(&image),
+        };
+        if !(in_time && labelled && fits) {
             return Ok(None);
         }
         if !self.references.is_empty() {

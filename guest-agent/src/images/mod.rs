@@ -2,7 +2,7 @@
 //!
 //! * [`reference`], [`digest`], [`config`] — names, content addresses and the configuration document.
 //! * [`catalogue`] — the record of images in the agent's database.
-//! * [`store`] — folders, left-overs, layers that come and go, [`space`] on the disk.
+//! * [`store`] — folders, left-overs, layers that come and go, [`temporary`] — what is on its way, [`space`] on the disk.
 //! * [`lookup`], [`hold`] — from a name to an image; which container uses which.
 //! * [`load`], [`save`], [`import`], [`builtin`] — archives in and out; [`commit`] — a container as an image; [`changes`], [`words`] — Dockerfile instructions.
 //! * [`receive`], [`send`] — layers from and to the registries, which the host talks to.
@@ -36,6 +36,7 @@ mod send;
 mod space;
 mod store;
 mod tag;
+mod temporary;
 mod words;
 
 #[cfg(test)]
@@ -51,7 +52,7 @@ pub use digest::{Digest, DigestError};
 pub use error::{ImagesError, Kind};
 pub use hold::HeldImage;
 pub use import::ImportRequest;
-pub(crate) use layers::{Entry, EntryKind, Scribe, Tape, clean, plain, remove_below, set_metadata};
+pub(crate) use layers::{Entry, EntryKind, Scribe, Tape, clean, copy_data, plain, remove_below, set_metadata};
 pub use layers::{LayerError, Limits, PathError, Privilege, TapeError};
 pub use list::Filters;
 pub use load::LoadedImage;

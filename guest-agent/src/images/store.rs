@@ -21,11 +21,9 @@ use super::error::at;
 use super::layers::{TREE, remove_tree};
 use super::moments::moment;
 use super::receive::Incoming;
+use super::temporary::Temporary;
 use super::{ImagesError, Limits, Privilege};
 use crate::events::{Event, Events, Kind};
-
-/// Prefix of what is being made or removed.
-const TEMPORARY: &str = ".tmp-";
 
 /// Where the store is and what it may do.
 #[derive(Debug, Clone)]
@@ -72,6 +70,8 @@ pub(super) struct Inner {
     pub(super) config: StoreConfig,
     pub(super) catalogue: Catalogue,
     shared: Mutex<Shared>,
+    /// What is being made or removed.
+    pub(super) at_work: Mutex<BTreeSet<PathBuf>>,
     /// Whether a prune is under way.
     pub(super) pruning: AtomicBool,
 }
@@ -96,8 +96,13 @@ impl ImageStore {
     /// agent from starting.
     pub fn open(config: StoreConfig, database: Arc<redb::Database>) -> Result<Self, ImagesError> {
         let catalogue = Catalogue::open(database)?;
-        let store =
-            Self(Arc::new(Inner { config, catalogue, shared: Mutex::default(), pruning: AtomicBool::new(false) }));
+        let store = Self(Arc::new(Inner {
+            config,
+            catalogue,
+            shared: Mutex::default(),
+            at_work: Mutex::default(),
+            pruning: AtomicBool::new(false),
+        }));
         for folder in [store.layers_folder(), store.spool_folder()] {
             fs::create_dir_all(&folder).map_err(at("make", &folder))?;
         }
@@ -131,11 +136,6 @@ impl ImageStore {
     /// Trees of layers in the order of overlayfs: the highest first.
     pub(super) fn trees(&self, chains: &[String]) -> Vec<PathBuf> {
         chains.iter().rev().map(|chain| self.layer_folder(chain).join(TREE)).collect()
-    }
-
-    /// A new name below `folder` for what is being made.
-    pub(super) fn temporary(folder: &Path) -> Result<PathBuf, ImagesError> {
-        Ok(folder.join(format!("{TEMPORARY}{}", random_name(folder)?)))
     }
 
     /// Bytes that loading may still use, and no more than that.
@@ -216,15 +216,15 @@ impl ImageStore {
         })?;
         let mut graves = Vec::new();
         for (chain, _) in &removed {
-            let (folder, grave) = (self.layer_folder(chain), Self::temporary(&self.layers_folder())?);
+            let (folder, grave) = (self.layer_folder(chain), Temporary::new(self, &self.layers_folder())?);
             moment();
-            fs::rename(&folder, &grave).map_err(at("remove", &folder))?;
+            fs::rename(&folder, grave.path()).map_err(at("remove", &folder))?;
             graves.push(grave);
         }
         drop(shared);
         for grave in &graves {
             moment();
-            remove_tree(grave).map_err(at("remove", grave))?;
+            remove_tree(grave.path()).map_err(at("remove", grave.path()))?;
         }
         Ok(removed)
     }
@@ -308,11 +308,6 @@ impl Drop for Pin {
 /// Makes names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), ImagesError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("sync", folder))
-}
-
-/// Whether a name is one of what is being made or removed.
-pub(super) fn is_temporary(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY))
 }
 
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, ImagesError> {

@@ -36,7 +36,7 @@ pub mod inherited {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// An agent that has run for so long did not die of how it starts. Whoever kills it again and again has one a second.
+/// An agent that has served for so long does not die of how it starts. Whoever kills it again and again has one a second.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// The agent's listeners.
@@ -62,17 +62,22 @@ pub(super) struct Agent {
     pub(super) pid: u32,
     pub(super) pidfd: OwnedFd,
     pub(super) control: OwnedFd,
-    started: Instant,
+    serving: Option<Instant>,
 }
 
 impl Agent {
+    /// It has said that it serves.
+    pub(super) fn serves(&mut self) {
+        self.serving = Some(Instant::now());
+    }
+
     pub(super) fn start(ports: &Ports) -> io::Result<Self> {
         let (ours, theirs) = packet::pair()?;
         let cgroup = Path::new(cgroups::ROOT).join("cove/agent");
         let cgroup = rustix::fs::open(cgroup, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let options = Options { cgroup: Some(cgroup.as_fd()), ..Options::default() };
         match clone::clone(&options)? {
-            Side::Parent { pid, pidfd } => Ok(Self { pid, pidfd, control: ours, started: Instant::now() }),
+            Side::Parent { pid, pidfd } => Ok(Self { pid, pidfd, control: ours, serving: None }),
             Side::Child => {
                 let error = become_agent(ports, &theirs);
                 console::say(&format!("the agent cannot be executed: {error}"));
@@ -111,21 +116,21 @@ fn become_agent(ports: &Ports, control: &OwnedFd) -> io::Error {
 /// How long to wait before the next agent: longer each time, until one has settled.
 #[derive(Debug, Default)]
 pub(super) struct BackOff {
-    failures: u32,
+    /// How many have ended in a row.
+    pub(super) ends: u32,
 }
 
 impl BackOff {
-    pub(super) fn after(&mut self, agent: &Agent) -> Duration {
-        self.after_life_of(agent.started.elapsed())
+    /// The pause after one that has ended.
+    pub(super) fn after_an_end(&mut self) -> Duration {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.ends.min(16)).min(LONGEST_PAUSE);
+        self.ends += 1;
+        pause
     }
 
-    pub(super) fn after_life_of(&mut self, life: Duration) -> Duration {
-        if life >= SETTLED {
-            self.failures = 0;
-        }
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
-        self.failures += 1;
-        pause
+    /// When an agent will have stayed, after some that did not.
+    pub(super) fn settles(&self, agent: &Agent) -> Option<Instant> {
+        agent.serving.filter(|_| self.ends > 0).map(|since| since + SETTLED)
     }
 }
 
@@ -134,12 +139,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_a_limit_and_start_anew_after_a_long_life() {
+    fn pauses_grow_to_a_limit_and_start_anew_after_one_that_stayed() {
         let mut back_off = BackOff::default();
-        let short = Duration::from_millis(900);
-        let pauses: Vec<u128> = (0..8).map(|_| back_off.after_life_of(short).as_millis()).collect();
+        let pauses: Vec<u128> = (0..8).map(|_| back_off.after_an_end().as_millis()).collect();
         assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
-        assert_eq!(back_off.after_life_of(SETTLED), FIRST_PAUSE);
-        assert_eq!(back_off.after_life_of(short).as_millis(), 200);
+        assert_eq!(back_off.ends, 8);
+        back_off = BackOff::default();
+        assert_eq!(back_off.after_an_end(), FIRST_PAUSE);
     }
 }

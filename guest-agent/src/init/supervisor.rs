@@ -87,6 +87,7 @@ impl Supervisor {
     pub(super) fn run(mut self) -> Result<Infallible, BootError> {
         loop {
             self.keep_agent();
+            self.note_settled();
             let ready = self.wait().doing("wait for events")?;
             if ready.agent {
                 self.hear_agent();
@@ -104,14 +105,15 @@ impl Supervisor {
     fn wait(&self) -> Result<Ready, rustix::io::Errno> {
         let mut polled = vec![PollFd::new(&self.signals, PollFlags::IN)];
         polled.extend(self.starting.iter().map(|starting| PollFd::new(&starting.status, PollFlags::IN)));
-        let mut timeout = None;
         match &self.agent {
             AgentState::Running(agent) => {
                 let writing = if self.outbox.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
                 polled.push(PollFd::new(&agent.control, PollFlags::IN | writing));
             }
-            AgentState::Due(when) => timeout = Timespec::try_from(when.saturating_duration_since(Instant::now())).ok(),
+            AgentState::Due(_) => {}
         }
+        let timeout = self.next_moment().map(|when| when.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
         rustix::io::retry_on_intr(|| rustix::event::poll(&mut polled, timeout.as_ref()))?;
         let mut found = polled.iter().map(PollFd::revents);
         let signals = found.next().is_some_and(|events| !events.is_empty());
@@ -119,6 +121,27 @@ impl Supervisor {
         let agent = found.next().unwrap_or(PollFlags::empty());
         let (writable, readable) = (agent.contains(PollFlags::OUT), !agent.difference(PollFlags::OUT).is_empty());
         Ok(Ready { signals, agent: readable, writable, starting })
+    }
+
+    /// When there is something to do though nothing has happened.
+    fn next_moment(&self) -> Option<Instant> {
+        match &self.agent {
+            AgentState::Running(agent) => self.back_off.settles(agent),
+            AgentState::Due(when) => Some(*when),
+        }
+    }
+
+    /// Says that an agent stays, if there were some that did not.
+    fn note_settled(&mut self) {
+        if self
+            .agent
+            .running()
+            .and_then(|agent| self.back_off.settles(agent))
+            .is_some_and(|when| when <= Instant::now())
+        {
+            self.back_off = BackOff::default();
+            console::say("agent settled");
+        }
     }
 
     /// Starts an agent when one is due, and tells it of everything that is held.
@@ -145,7 +168,7 @@ impl Supervisor {
             }
             Err(error) => {
                 console::say(&format!("the agent cannot be started: {error}"));
-                self.agent = AgentState::Due(Instant::now() + self.back_off.after_life_of(std::time::Duration::ZERO));
+                self.agent = AgentState::Due(Instant::now() + self.back_off.after_an_end());
             }
         }
     }
@@ -153,8 +176,9 @@ impl Supervisor {
     /// The agent has gone: what it was told is not known any more, and what it asked for is undone.
     fn lose_agent(&mut self) {
         let AgentState::Running(agent) = &self.agent else { return };
-        let pause = self.back_off.after(agent);
-        console::say(&format!("the agent has ended; the next one starts in {} ms", pause.as_millis()));
+        let pause = self.back_off.after_an_end();
+        let (ends, pause_ms) = (self.back_off.ends, pause.as_millis());
+        console::say(&format!("agent ended: {ends} in a row, the next one starts in {pause_ms} ms"));
         // It may have closed its socket and live on; there is never more than one.
         let _ = send_signal(&agent.pidfd, libc::SIGKILL);
         self.agent = AgentState::Due(Instant::now() + pause);
@@ -192,7 +216,12 @@ impl Supervisor {
                     let _ = send_signal(&held.pidfd, libc::SIGKILL);
                 }
             }
-            Request::Listening => console::say("agent ready"),
+            Request::Listening => {
+                console::say("agent ready");
+                if let AgentState::Running(agent) = &mut self.agent {
+                    agent.serves();
+                }
+            }
             Request::PowerOff => power_off::in_order(self.agent.running(), &self.signals),
         }
     }

@@ -22,6 +22,27 @@ pub struct Owner<'a> {
     pub name: &'a str,
     /// What it calls itself.
     pub hostname: &'a str,
+    /// How it asks for names.
+    pub questions: Questions<'a>,
+}
+
+/// How a container asks for names of the outside.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Questions<'a> {
+    /// The addresses of the servers that it wants to be asked.
+    pub servers: &'a [String],
+    /// Options of its resolv.conf.
+    pub options: &'a [String],
+}
+
+impl Questions<'_> {
+    fn of(self, sandbox: Sandbox) -> Sandbox {
+        Sandbox {
+            name_servers: self.servers.iter().filter_map(|server| server.parse().ok()).collect(),
+            knows_dots: self.options.iter().any(|option| option.starts_with("ndots:")),
+            ..sandbox
+        }
+    }
 }
 
 /// What a container that starts is given.
@@ -59,7 +80,7 @@ impl Inner {
         wanted: &[NetworkAttachment],
         of_user: Option<OwnedFd>,
     ) -> Result<Attached, NetworksError> {
-        let sandbox = Sandbox { id: names::new_id()?, endpoints: Vec::new() };
+        let sandbox = owner.questions.of(Sandbox { id: names::new_id()?, ..Sandbox::default() });
         let mut places = self.reserve(owner, wanted, &sandbox)?;
         let attached = self.make_true(&mut places, of_user).and_then(|namespace| {
             let endpoints = places.iter().map(|place| place.endpoint.clone()).collect();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io};
 
 use super::{
-    BRIDGE, DEVICE, NetworksError, Record,
+    BRIDGE, DEVICE, NetworksError, Record, egress,
     endpoint::hardware_of,
     namespace,
     netlink::{Netlink, Port},
@@ -48,6 +48,9 @@ fn set_up(netlink: &Netlink, record: &Record, device: &str) -> io::Result<u32> {
     namespace::set_ipv6(device, record.ipv6)?;
     for pool in [true, false].into_iter().filter_map(|is_ipv4| record.pool(is_ipv4)) {
         netlink.add_address(index, pool.gateway(), pool.subnet)?;
+    }
+    if !record.internal {
+        netlink.set_group(index, egress::rules::GROUP)?;
     }
     // Otherwise it is the least of its links': then it changes as containers come and go, and those that have noted the
     // gateway's reach nothing for seconds.

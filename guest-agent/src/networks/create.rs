@@ -3,17 +3,28 @@
 use cove_proto::v1::CreateNetworkRequest;
 
 use super::{
-    BRIDGE, Network, Networks, NetworksError, Record, State, Subnet, bridge, check, is_built_in, pools,
+    BRIDGE, Network, Networks, NetworksError, Record, State, Subnet, bridge, check, egress, is_built_in, pools,
     record::{NETWORKS, Pool},
 };
 use crate::{clock, names};
 
+/// What stands for the host and for the guest.
+const WAY_OUT: [Subnet; 2] = [egress::address::SUBNET_V4, egress::address::SUBNET_V6];
+
 impl Networks {
-    /// Makes a network, and says its id. Blocks.
+    /// Where the host goes; networks that nobody chose the addresses of are elsewhere.
+    pub async fn host_routes(&self) -> Vec<Subnet> {
+        match self.0.outside() {
+            Some(outside) => outside.routes().await,
+            None => Vec::new(),
+        }
+    }
+
+    /// Makes a network beside where the host goes, and says its id. Blocks.
     ///
     /// # Errors
     /// If what is asked for makes no sense or is somebody else's, or the kernel refuses.
-    pub fn create(&self, asked: CreateNetworkRequest) -> Result<String, NetworksError> {
+    pub fn create(&self, asked: CreateNetworkRequest, host: &[Subnet]) -> Result<String, NetworksError> {
         if asked.name.is_empty() {
             return Err(NetworksError::NoName);
         }
@@ -26,7 +37,7 @@ impl Networks {
         let inner = &self.0;
         // Under the lock: of two who ask for the same name or addresses, the second finds the first one's.
         let mut state = inner.state();
-        let record = state.plan(asked, pools)?;
+        let record = state.plan(asked, pools, host)?;
         let index = if inner.has_kernel {
             let device = record.device();
             bridge::make(&record, &device).map_err(|source| NetworksError::Bridge(device, source))?
@@ -46,7 +57,7 @@ impl Networks {
 
 impl State {
     /// What a network comes to, beside those that are there.
-    fn plan(&self, asked: CreateNetworkRequest, pools: Vec<Pool>) -> Result<Record, NetworksError> {
+    fn plan(&self, asked: CreateNetworkRequest, pools: Vec<Pool>, host: &[Subnet]) -> Result<Record, NetworksError> {
         let CreateNetworkRequest { name, options, labels, internal, attachable, ipv4, ipv6, address_options, .. } =
             asked;
         if self.networks.values().any(|network| network.record.name == name) {
@@ -70,20 +81,22 @@ impl State {
             ipv4,
             ipv6,
         };
-        self.choose_addresses(&mut record)?;
+        self.choose_addresses(&mut record, host)?;
         self.check_device(&record)?;
         Ok(record)
     }
 
-    /// Sees to it that there is a subnet of each family that is nobody else's.
-    fn choose_addresses(&self, record: &mut Record) -> Result<(), NetworksError> {
+    /// Sees to it that there is a subnet of each family that is nobody else's; one that the host reaches, for want of others.
+    fn choose_addresses(&self, record: &mut Record, host: &[Subnet]) -> Result<(), NetworksError> {
         let used: Vec<Subnet> = self.networks.values().flat_map(used).collect();
+        // What nobody has asked for must not hide what the host reaches.
+        let avoided = [used.as_slice(), &WAY_OUT, host].concat();
         for is_ipv4 in [true, false].into_iter().filter(|is_ipv4| if *is_ipv4 { record.ipv4 } else { record.ipv6 }) {
             let chosen = match record.pool(is_ipv4) {
                 Some(pool) if used.iter().any(|used| used.overlaps(pool.subnet)) => return Err(NetworksError::Overlap),
                 Some(_) => continue,
-                None if is_ipv4 => pools::ipv4(&used),
-                None => pools::ipv6(self.engine(), &used),
+                None if is_ipv4 => pools::ipv4(&avoided).or_else(|| pools::ipv4(&used)),
+                None => pools::ipv6(self.engine(), &avoided),
             };
             record.pools.push(Pool::chosen(chosen.ok_or(NetworksError::NoPool)?));
         }

@@ -69,6 +69,28 @@ pub struct Sandbox {
     pub id: String,
     /// Its places, in the order of its interfaces.
     pub endpoints: Vec<Endpoint>,
+    /// Whom its questions for names of the outside go to; the host's own servers if there is none.
+    #[serde(default)]
+    pub name_servers: Vec<IpAddr>,
+    /// Whether the user has said how many dots a name has that is asked outside first.
+    #[serde(default)]
+    pub knows_dots: bool,
+    /// Ports of the host that lead to it.
+    #[serde(default)]
+    pub ports: Vec<Port>,
+}
+
+/// A port of the host that leads to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// Whether it is UDP's; else TCP's.
+    pub is_udp: bool,
+    /// The port in the container.
+    pub container: u16,
+    /// The address of the host.
+    pub host_ip: IpAddr,
+    /// The port of the host.
+    pub host: u16,
 }
 
 impl Sandbox {
@@ -79,6 +101,11 @@ impl Sandbox {
 
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         fs::write(path, serde_json::to_vec(self)?)
+    }
+
+    /// Whether it has an address of IPv4 anywhere; who has none, and is on the guest's own network, has that one's.
+    pub(super) fn has_ipv4(&self) -> bool {
+        self.endpoints.iter().any(|place| place.ipv4.is_some() || place.ipv6.is_none())
     }
 
     /// The first free name for an interface.

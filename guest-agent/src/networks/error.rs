@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{names::NoRandomness, state::StateError};
+use crate::{host::AskError, names::NoRandomness, state::StateError};
 
 /// What callers branch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +161,17 @@ pub enum NetworksError {
         /// Its id.
         id: String,
     },
+    /// Its ports cannot be opened.
+    #[error("driver failed programming external connectivity on endpoint {name} ({endpoint})")]
+    External {
+        /// The container's name.
+        name: String,
+        /// Id of its place.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: AskError,
+    },
     /// A container gets no network.
     #[error("failed to set up container networking")]
     SetUp(#[source] Box<NetworksError>),
@@ -184,6 +195,9 @@ pub enum NetworksError {
     /// The rules that keep networks apart.
     #[error("set the rules that keep networks apart")]
     Rules(#[source] io::Error),
+    /// The kernel's half of the way out.
+    #[error("open the way out of the guest")]
+    WayOut(#[source] io::Error),
     /// Who answers for names.
     #[error("set up the container's name server")]
     NameServer(#[source] io::Error),
@@ -243,9 +257,11 @@ impl NetworksError {
             | Self::NoAddress { .. }
             // dockerd has no kind for it.
             | Self::NotOn { .. }
+            | Self::External { .. }
             | Self::Link(..)
             | Self::Bridge(..)
             | Self::Rules(_)
+            | Self::WayOut(_)
             | Self::NameServer(_)
             | Self::Thread(_)
             | Self::Note { .. }

@@ -6,6 +6,7 @@
 //! * Verbs of networks: [`create`], [`remove`], [`prune`], with what makes sense in [`check`].
 //! * Verbs of containers: [`attach`] and [`detach`] with their start and end, [`connect`] and [`disconnect`] meanwhile.
 //! * Which addresses: [`subnet`], [`pools`] (what networks get), [`addresses`] (what containers get).
+//! * [`publish`] — ports of the host that lead to containers. [`egress`] — the way out of them.
 //! * [`resolver`] — names, answered in the container's own network.
 //! * The kernel: [`namespace`] (network namespaces that are ready before they are needed), [`wire`], [`bridge`], [`netlink`],
 //!   [`nftables`].
@@ -22,6 +23,7 @@ mod connect;
 mod create;
 mod detach;
 mod disconnect;
+mod egress;
 mod endpoint;
 mod error;
 mod firewall;
@@ -30,6 +32,7 @@ mod netlink;
 mod nftables;
 mod pools;
 mod prune;
+mod publish;
 mod record;
 mod remove;
 mod resolver;
@@ -39,19 +42,20 @@ mod tests;
 mod wire;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     net::{IpAddr, Ipv4Addr},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
 };
 
-use self::{addresses::Addresses, namespace::Ready, record::NETWORKS, resolver::Resolver};
+use self::{addresses::Addresses, egress::outside::Outside, namespace::Ready, record::NETWORKS, resolver::Resolver};
 pub use self::{
-    attach::{Attached, Owner, dns_names},
-    endpoint::{Endpoint, Sandbox},
+    attach::{Attached, Owner, Questions, dns_names},
+    egress::address::{of_host, of_name_server},
+    endpoint::{Endpoint, Port, Sandbox},
     error::{Kind, NetworksError},
     record::{Pool, Record},
     subnet::Subnet,
@@ -59,6 +63,7 @@ pub use self::{
 use crate::{
     clock,
     events::{Event, Events, Kind as EventKind},
+    host::Host,
     names,
     state::{Database, Records},
 };
@@ -107,6 +112,8 @@ struct Inner {
     notes: PathBuf,
     /// Whether there is a kernel to ask; there is none in tests of what stands above.
     has_kernel: bool,
+    /// Who is asked for what only the host can do; nobody in tests of what stands above.
+    host: OnceLock<Host>,
     state: Mutex<State>,
     /// Told whenever a namespace was taken or a link has to go, or is gone.
     changed: Condvar,
@@ -120,6 +127,8 @@ struct State {
     /// Places of containers that ended: their links are still there.
     leaving: Vec<(String, Endpoint)>,
     ready: Vec<Ready>,
+    /// Containers for which the host has ports open, also between two runs of them.
+    published: BTreeSet<String>,
 }
 
 /// A network, to this module.
@@ -162,6 +171,12 @@ impl State {
         all.filter(move |(_, endpoint)| endpoint.network == network)
     }
 
+    /// Which container has an address.
+    fn container_at(&self, address: IpAddr) -> Option<String> {
+        let has_it = |held: &Held| held.sandbox.endpoints.iter().any(|place| place.addresses().any(|it| it == address));
+        self.sandboxes.iter().find(|(_, held)| has_it(held)).map(|(id, _)| id.clone())
+    }
+
     fn give_back(&mut self, endpoint: &Endpoint) {
         let Some(network) = self.networks.get_mut(&endpoint.network) else { return };
         for address in endpoint.addresses() {
@@ -199,7 +214,7 @@ impl State {
 
 impl Networks {
     /// Sets the bridges up, or finds them, and takes over what the containers that run have; `running` are their first
-    /// processes. Blocks.
+    /// processes, `host` is asked for what is outside. Blocks, on a thread that the runtime knows.
     ///
     /// # Errors
     /// If the kernel or the database refuses.
@@ -208,9 +223,12 @@ impl Networks {
         notes: &Path,
         running: &HashMap<String, u32>,
         events: Events,
+        host: Host,
     ) -> Result<Self, NetworksError> {
         firewall::set().map_err(NetworksError::Rules)?;
         let networks = Self::with(database, notes, running, events, true)?;
+        let host = networks.0.host.get_or_init(|| host).clone();
+        egress::open(&networks.0, Outside::new(host)).map_err(NetworksError::WayOut)?;
         networks.0.answer_again();
         for (name, work) in [("networks", Inner::keep_ready as fn(&Inner)), ("links", Inner::remove_links)] {
             let inner = Arc::clone(&networks.0);
@@ -247,8 +265,10 @@ impl Networks {
             networks.insert(record.id.clone(), Network::new(record, index));
         }
         let (sandboxes, leaving, ready) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let mut state = State { networks, sandboxes, leaving, ready };
+        let mut state = State { networks, sandboxes, leaving, ready, published: BTreeSet::new() };
         take_over(&mut state, notes, running)?;
+        let open = state.sandboxes.iter().filter(|(_, held)| !held.sandbox.ports.is_empty());
+        state.published = open.map(|(container, _)| container.clone()).collect();
         if !has_kernel {
             // Their links are gone, for there were none.
             std::mem::take(&mut state.leaving).iter().for_each(|(_, endpoint)| state.give_back(endpoint));
@@ -258,6 +278,7 @@ impl Networks {
             events,
             notes: notes.to_owned(),
             has_kernel,
+            host: OnceLock::new(),
             state: Mutex::new(state),
             changed: Condvar::new(),
         })))
@@ -317,6 +338,11 @@ impl Networks {
 }
 
 impl Inner {
+    /// The host, as the way out knows it.
+    fn outside(&self) -> Option<Outside> {
+        self.host.get().cloned().map(Outside::new)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,6 +17,7 @@ use netlink_packet_route::{
         LinkMessage,
     },
     route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType},
+    rule::{RuleAction, RuleAttribute, RuleMessage},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
@@ -162,6 +163,46 @@ impl Netlink {
         self.ask(RouteNetlinkMessage::DelRoute(default_route(gateway)), 0)
     }
 
+    /// A link that leads nowhere, up.
+    pub(super) fn add_dummy(&self, name: &str) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        (link.header.flags, link.header.change_mask) = (LinkFlags::Up, LinkFlags::Up);
+        link.attributes = vec![
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Dummy)]),
+        ];
+        self.ask(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// Puts a link into a group, by which rules know it.
+    pub(super) fn set_group(&self, index: u32, group: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        link.attributes = vec![LinkAttribute::Group(group)];
+        self.ask(RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// Everything of a family that is not near leaves by a link.
+    pub(super) fn add_default_route_by(&self, index: u32, is_ipv4: bool) -> io::Result<()> {
+        let mut route = route_of(is_ipv4);
+        route.attributes = vec![RouteAttribute::Oif(index)];
+        self.ask(RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// What has a mark is this machine's own, wherever it goes; by a routing table that holds nothing else.
+    pub(super) fn keep_marked(&self, mark: u32, table: u8, loopback: u32, is_ipv4: bool) -> io::Result<()> {
+        let mut route = route_of(is_ipv4);
+        (route.header.table, route.header.kind) = (table, RouteType::Local);
+        route.header.scope = RouteScope::Host;
+        route.attributes = vec![RouteAttribute::Oif(loopback)];
+        there(self.ask(RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_EXCL))?;
+        let mut rule = RuleMessage::default();
+        rule.header.family = if is_ipv4 { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        (rule.header.table, rule.header.action) = (table, RuleAction::ToTable);
+        rule.attributes = vec![RuleAttribute::FwMark(mark)];
+        there(self.ask(RouteNetlinkMessage::NewRule(rule), NLM_F_CREATE | NLM_F_EXCL))
+    }
+
     /// Removes a link, and with it its other end.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         let mut link = LinkMessage::default();
@@ -192,15 +233,29 @@ fn family(of: IpAddr) -> AddressFamily {
 }
 
 fn default_route(gateway: IpAddr) -> RouteMessage {
-    let mut route = RouteMessage::default();
-    route.header.address_family = family(gateway);
-    route.header.table = MAIN;
-    route.header.protocol = RouteProtocol::Boot;
-    route.header.scope = RouteScope::Universe;
-    route.header.kind = RouteType::Unicast;
+    let mut route = route_of(gateway.is_ipv4());
     route.attributes = vec![RouteAttribute::Gateway(match gateway {
         IpAddr::V4(gateway) => RouteAddress::Inet(gateway),
         IpAddr::V6(gateway) => RouteAddress::Inet6(gateway),
     })];
+    route
+}
+
+/// What is there already, made by an earlier agent, is as good.
+pub(super) fn there(made: io::Result<()>) -> io::Result<()> {
+    match made {
+        Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+        made => made,
+    }
+}
+
+/// A route to everywhere.
+fn route_of(is_ipv4: bool) -> RouteMessage {
+    let mut route = RouteMessage::default();
+    route.header.address_family = if is_ipv4 { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    route.header.table = MAIN;
+    route.header.protocol = RouteProtocol::Boot;
+    route.header.scope = RouteScope::Universe;
+    route.header.kind = RouteType::Unicast;
     route
 }

@@ -2,6 +2,8 @@
 //!
 //! What is written here is linux/netfilter/nf_tables.h; numbers are in the network's order.
 
+pub(super) mod expressions;
+
 use std::io;
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
@@ -36,6 +38,8 @@ pub(super) enum Family {
 /// Where a chain looks at packets.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Hook {
+    /// When they have come in.
+    Prerouting = 0,
     /// On their way from one interface to another.
     Forward = 2,
     /// When the system itself sends them.
@@ -125,10 +129,14 @@ fn value_of(value: &[u8]) -> Attributes {
 
 /// Attributes in the kernel's form: length, kind, value, each at a multiple of four bytes.
 #[derive(Debug, Clone, Default)]
-struct Attributes(Vec<u8>);
+pub(super) struct Attributes(Vec<u8>);
 
 impl Attributes {
-    fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
         let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
         self.0.extend(length.to_ne_bytes());
         self.0.extend(kind.to_ne_bytes());
@@ -137,7 +145,7 @@ impl Attributes {
         self
     }
 
-    fn number(self, kind: u16, value: u32) -> Self {
+    pub(super) fn number(self, kind: u16, value: u32) -> Self {
         self.bytes(kind, &value.to_be_bytes())
     }
 

@@ -24,7 +24,7 @@ impl World {
 }
 
 fn owner(id: &str) -> Owner<'_> {
-    Owner { id, name: id, hostname: id }
+    Owner { id, name: id, hostname: id, questions: Questions::default() }
 }
 
 fn on(network: &str) -> NetworkAttachment {
@@ -87,7 +87,7 @@ fn who_is_on_no_bridge_has_a_place_without_an_address() {
 fn the_next_agent_knows_who_has_what_and_which_networks_there_are() {
     let world = World::new();
     let before = world.open(&[]);
-    let id = before.create(with_subnet("own", "10.1.0.0/24")).unwrap();
+    let id = before.create(with_subnet("own", "10.1.0.0/24"), &[]).unwrap();
     let kept = start(&before, "a", &[on(BRIDGE), on("own")]).unwrap();
     start(&before, "gone", &[on(BRIDGE)]).unwrap();
     let ids: Vec<String> = before.all().iter().map(|record| record.id.clone()).collect();
@@ -117,17 +117,17 @@ fn subnets_are_chosen_and_never_shared() {
     let world = World::new();
     let networks = world.open(&[]);
     for name in ["one", "two"] {
-        networks.create(network(name)).unwrap();
+        networks.create(network(name), &[]).unwrap();
     }
     let subnet = |name: &str| networks.find(name).unwrap().pools[0].subnet.to_string();
     assert_eq!([subnet("one"), subnet("two")], ["172.18.0.0/16", "172.19.0.0/16"]);
-    let refused = |asked| networks.create(asked).unwrap_err();
+    let refused = |asked| networks.create(asked, &[]).unwrap_err();
     assert!(matches!(refused(with_subnet("x", "172.17.0.0/24")), NetworksError::Overlap));
     assert!(matches!(refused(network("one")), NetworksError::Exists(_)));
     assert!(matches!(refused(network("bridge")), NetworksError::MakeBuiltIn(_)));
     assert!(matches!(refused(network("")), NetworksError::NoName));
     networks.remove("one").unwrap();
-    networks.create(CreateNetworkRequest { ipv6: true, ..network("three") }).unwrap();
+    networks.create(CreateNetworkRequest { ipv6: true, ..network("three") }, &[]).unwrap();
     let record = networks.find("three").unwrap();
     assert_eq!((record.pools.len(), subnet("three").as_str()), (2, "172.18.0.0/16"));
     let sandbox = start(&networks, "a", &[on("three")]).unwrap();
@@ -140,7 +140,7 @@ fn options_that_make_no_sense_are_refused_in_mobys_words() {
     let networks = world.open(&[]);
     let refused = |option: &str, value: &str| {
         let options = [(format!("com.docker.network.{option}"), value.to_owned())].into();
-        networks.create(CreateNetworkRequest { options, ..network("x") }).unwrap_err().to_string()
+        networks.create(CreateNetworkRequest { options, ..network("x") }, &[]).unwrap_err().to_string()
     };
     assert_eq!(
         refused("bridge.enable_icc", "maybe"),
@@ -159,7 +159,7 @@ fn interfaces_come_by_priority_and_name_and_an_address_is_had_once() {
     let world = World::new();
     let networks = world.open(&[]);
     for (name, subnet) in [("a", "10.1.0.0/24"), ("b", "10.2.0.0/24"), ("c", "10.3.0.0/24")] {
-        networks.create(with_subnet(name, subnet)).unwrap();
+        networks.create(with_subnet(name, subnet), &[]).unwrap();
     }
     let first = NetworkAttachment { gateway_priority: 5, ..on("c") };
     let own = NetworkAttachment { ipv4_address: "10.2.0.77".into(), ..on("b") };
@@ -170,7 +170,7 @@ fn interfaces_come_by_priority_and_name_and_an_address_is_had_once() {
     assert_eq!(addresses(&start(&networks, "y", &[on("a")]).unwrap()), ["eth0=10.1.0.3"], "nothing was left of it");
     let missing = start(&networks, "z", &[on("nosuch")]).unwrap_err();
     assert_eq!(missing, "failed to set up container networking: network nosuch not found");
-    networks.create(with_subnet("small", "10.9.0.0/30")).unwrap();
+    networks.create(with_subnet("small", "10.9.0.0/30"), &[]).unwrap();
     start(&networks, "s", &[on("small")]).unwrap();
     let full = start(&networks, "t", &[on("small")]).unwrap_err();
     assert!(full.contains("no available IPv4 addresses on this network's address pools: small ("), "{full}");
@@ -180,7 +180,7 @@ fn interfaces_come_by_priority_and_name_and_an_address_is_had_once() {
 fn a_network_that_somebody_is_on_stays() {
     let world = World::new();
     let networks = world.open(&[]);
-    networks.create(network("own")).unwrap();
+    networks.create(network("own"), &[]).unwrap();
     let id = start(&networks, "web", &[on("own")]).unwrap().endpoints[0].id.clone();
     let refused = networks.remove("own").unwrap_err();
     let expected =
@@ -196,10 +196,10 @@ fn a_network_that_somebody_is_on_stays() {
 fn places_are_taken_and_left_while_a_container_runs() {
     let world = World::new();
     let networks = world.open(&[]);
-    networks.create(with_subnet("own", "10.1.0.0/24")).unwrap();
+    networks.create(with_subnet("own", "10.1.0.0/24"), &[]).unwrap();
     start(&networks, "web", &[on(BRIDGE)]).unwrap();
     let asked = NetworkAttachment { aliases: vec!["www".into()], links: vec!["db:sql".into()], ..on("own") };
-    let who = Owner { id: "0123456789abcdef", name: "web", hostname: "h" };
+    let who = Owner { hostname: "h", name: "web", ..owner("0123456789abcdef") };
     assert_eq!(dns_names(who, &asked.aliases), ["web", "www", "0123456789ab", "h"]);
     let place = networks.connect(owner("web"), 0, &asked).unwrap();
     assert_eq!(
@@ -220,8 +220,8 @@ fn places_are_taken_and_left_while_a_container_runs() {
 fn what_networks_that_are_always_there_lack_is_refused_in_mobys_words() {
     let world = World::new();
     let networks = world.open(&[]);
-    networks.create(network("chosen")).unwrap();
-    networks.create(with_subnet("own", "10.1.0.0/24")).unwrap();
+    networks.create(network("chosen"), &[]).unwrap();
+    networks.create(with_subnet("own", "10.1.0.0/24"), &[]).unwrap();
     let refused = |network: &str, ipv4: &str, aliases: &[&str]| {
         let aliases = aliases.iter().map(|alias| (*alias).to_owned()).collect();
         let error =
@@ -248,4 +248,21 @@ fn what_networks_that_are_always_there_lack_is_refused_in_mobys_words() {
     assert_eq!(refused("own", "10.2.0.1", &[]), "no configured subnet or ip-range contain the IP address 10.2.0.1");
     networks.check(&NetworkAttachment { ipv4_address: "10.1.0.9".into(), ..on("own") }).unwrap();
     networks.check(&on("nosuch")).unwrap();
+}
+
+#[test]
+fn a_network_that_nobody_chose_the_addresses_of_is_not_where_the_host_goes() {
+    let world = World::new();
+    let networks = world.open(&[]);
+    let subnet = |name: &str| networks.find(name).unwrap().pools[0].subnet.to_string();
+    let host =
+        ["172.18.0.0/15", "192.168.0.0/24", "172.20.0.0/14", "172.24.0.0/13"].map(|text| Subnet::parse(text).unwrap());
+    networks.create(network("beside"), &host).unwrap();
+    // 192.168.0.0/20 is the host's, and 192.168.64.0/20 holds what stands for the host.
+    assert_eq!(subnet("beside"), "192.168.16.0/20");
+    networks.create(with_subnet("wanted", "172.19.0.0/16"), &host).unwrap();
+    assert_eq!(subnet("wanted"), "172.19.0.0/16");
+    let everything = [Subnet::parse("128.0.0.0/1").unwrap()];
+    networks.create(network("for-want-of-others"), &everything).unwrap();
+    assert_eq!(subnet("for-want-of-others"), "172.18.0.0/16");
 }

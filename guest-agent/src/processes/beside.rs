@@ -42,6 +42,12 @@ pub(crate) fn prepare(
             part = subpath;
             (overlay::read_only(&layers, user_namespace)?, "image".to_owned())
         }
+        // Whose its files are was said when it was mounted.
+        MountSource::Host { path, shown } => {
+            let place = openat(CWD, &path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+            let copy = place.and_then(mounts::detached_copy).map_err(failed(format!("open {shown}")))?;
+            (copy, shown)
+        }
         MountSource::Memory(mut tmpfs) => {
             // Its root gets its mode when the place is known, and only then can it be read-only.
             read_only = tmpfs.attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY);

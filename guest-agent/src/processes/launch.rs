@@ -24,6 +24,8 @@ pub struct ContainerLaunch {
     pub etc: EtcFiles,
     /// What network it has.
     pub network: Network,
+    /// The cgroup that its own is in, below that of all containers; empty for that.
+    pub cgroup_parent: String,
     /// What it may use.
     pub resources: Resources,
     /// Whether the root file system is read-only.
@@ -89,6 +91,13 @@ pub enum MountSource {
         layers: Vec<PathBuf>,
         /// The path within; empty for all.
         subpath: String,
+    },
+    /// A folder or a file of the host.
+    Host {
+        /// Where it is mounted in the guest.
+        path: PathBuf,
+        /// Where it is on the host, for messages.
+        shown: String,
     },
     /// Memory.
     Memory(crate::rootfs::tmpfs::Tmpfs),

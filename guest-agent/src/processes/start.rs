@@ -119,7 +119,7 @@ type Prepared = (String, ContainerSetup, ProcessSpec, Vec<OwnedFd>);
 /// Makes what only a name is given of: the cgroup with its limits in force, the root file system, the files of /etc.
 fn prepare(launch: ContainerLaunch, joined: Vec<OwnedFd>) -> Result<Prepared, LaunchError> {
     let devices = (!launch.privileged).then_some(launch.device_rules.as_slice());
-    let cgroup = cgroups::create(&launch.id, &launch.resources, devices)?;
+    let cgroup = cgroups::create(&launch.id, &launch.cgroup_parent, &launch.resources, devices)?;
     let user_namespace = launch.user_namespace.as_deref().map(AsFd::as_fd);
     let rootfs = overlay::mount(&launch.layers, &launch.upper, &launch.work, user_namespace)?;
     let mut descriptors = vec![cgroup, rootfs];

@@ -7,6 +7,8 @@ pub mod events;
 pub mod execs;
 pub mod files;
 pub mod guest;
+pub mod host;
 pub mod images;
 pub mod networks;
+pub mod shares;
 pub mod volumes;

@@ -104,7 +104,8 @@ impl v1::networks_server::Networks for NetworksService {
         request: Request<CreateNetworkRequest>,
     ) -> Result<Response<CreateNetworkResponse>, Status> {
         let asked = request.into_inner();
-        let id = self.ask(move |networks| networks.create(asked)).await?;
+        let host = self.networks.host_routes().await;
+        let id = self.ask(move |networks| networks.create(asked, &host)).await?;
         Ok(Response::new(CreateNetworkResponse { id }))
     }
 

@@ -6,8 +6,10 @@
 
 mod file;
 mod records;
+#[cfg(test)]
+mod storage_tests;
 
-use std::{io, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::watch;
@@ -46,6 +48,18 @@ pub enum StateError {
     /// The file cannot be opened or made.
     #[error("cannot open the database {path}")]
     Open {
+        /// The file.
+        path: String,
+        /// What redb says.
+        #[source]
+        source: redb::DatabaseError,
+    },
+    /// Something else than redb has written to the file, or the disk has lost what was on it.
+    #[error(
+        "the database {path} is damaged; nothing was changed: put a copy of the data disk in its place, or move it away and \
+         start anew (volumes are folders on it, and still there)"
+    )]
+    Damaged {
         /// The file.
         path: String,
         /// What redb says.
@@ -97,6 +111,22 @@ impl<E: Into<redb::Error>> From<E> for StateError {
 }
 
 impl StateError {
+    fn cannot_open(path: &Path, source: redb::DatabaseError) -> Self {
+        let path = path.display().to_string();
+        let is_damaged = match &source {
+            redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => true,
+            redb::DatabaseError::Storage(redb::StorageError::Io(error)) => error.kind() == io::ErrorKind::InvalidData,
+            _ => false,
+        };
+        if is_damaged { Self::Damaged { path, source } } else { Self::Open { path, source } }
+    }
+
+    /// Whether another agent would fail in the same way: only who owns the data disk can do something about it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Schema { .. })
+    }
+
     /// Whether the data disk is full.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
@@ -111,15 +141,40 @@ impl Database {
     /// # Errors
     /// If the file cannot be used, or a newer Cove wrote it.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let (tell, failed) = watch::channel(false);
         let open = || {
-            let file = DatabaseFile::open(path, tell).map_err(redb::StorageError::Io)?;
-            redb::Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file)
+            if !path.exists() {
+                Self::make(path)?;
+            }
+            Self::in_file(path)
         };
-        let redb = open().map_err(|source| StateError::Open { path: path.display().to_string(), source })?;
-        let database = Self { redb: Arc::new(redb), failed };
+        let database = open().map_err(|source| StateError::cannot_open(path, source))?;
         database.check_schema()?;
         Ok(database)
+    }
+
+    /// Makes the file under another name, so that under its own it is never half a database: redb could not tell that from
+    /// a damaged one.
+    fn make(path: &Path) -> Result<(), redb::DatabaseError> {
+        let unfinished = path.with_added_extension("new");
+        let put = |result: io::Result<()>| result.map_err(redb::StorageError::Io);
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => put(Err(error))?,
+            _ => {}
+        }
+        drop(Self::in_file(&unfinished)?);
+        put(fs::rename(&unfinished, path))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Ok(put(fs::File::open(folder).and_then(|folder| folder.sync_all()))?)
+    }
+
+    fn in_file(path: &Path) -> Result<Self, redb::DatabaseError> {
+        let (tell, failed) = watch::channel(false);
+        Self::on(DatabaseFile::open(path, tell).map_err(redb::StorageError::Io)?, failed)
+    }
+
+    fn on(storage: impl redb::StorageBackend, failed: watch::Receiver<bool>) -> Result<Self, redb::DatabaseError> {
+        let redb = redb::Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(storage)?;
+        Ok(Self { redb: Arc::new(redb), failed })
     }
 
     fn check_schema(&self) -> Result<(), StateError> {
@@ -239,6 +294,20 @@ mod tests {
             .await;
         assert!(matches!(failed, Err(StateError::Shutdown)));
         assert_eq!(NOTES.get(&database, "a").unwrap(), None);
+    }
+
+    #[test]
+    fn a_database_that_was_not_finished_is_made_anew_and_one_that_is_none_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.redb");
+        let unfinished = folder.path().join("state.redb.new");
+        fs::write(&unfinished, [0; 4096]).unwrap();
+        drop(Database::open(&path).unwrap());
+        assert!(!unfinished.exists());
+        fs::write(&path, [7; 4096]).unwrap();
+        let error = Database::open(&path).unwrap_err();
+        assert!(matches!(error, StateError::Damaged { .. }) && error.is_final(), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), [7; 4096]);
     }
 
     #[test]

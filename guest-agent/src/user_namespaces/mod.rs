@@ -8,6 +8,7 @@
 
 mod files;
 mod make;
+mod owners;
 
 use std::{
     fs::{self, File},
@@ -19,6 +20,7 @@ use std::{
 pub use self::{
     files::{DISK, as_root_of_containers, below_disk},
     make::{HOLDER, Made, hold, make, make_network},
+    owners::Owners,
 };
 
 /// Whom the guest knows a container's root as: dockerd's first choice.

@@ -1745,6 +1745,13 @@ pub struct RegistrySettings {
     /// Folder of registries' certificates, in docker's order; docker's own when empty.
     #[prost(string, tag = "5")]
     pub certificates: ::prost::alloc::string::String,
+    /// The proxy that registries are reached by, but those of this computer: "<http://proxy:3128",> "socks5://proxy". What the
+    /// environment or the system says when empty.
+    #[prost(string, tag = "6")]
+    pub proxy: ::prost::alloc::string::String,
+    /// Hosts, domains and networks that are reached without it.
+    #[prost(string, repeated, tag = "7")]
+    pub no_proxy: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Asks for the settings.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1790,6 +1797,12 @@ pub struct UpdateRegistrySettingsRequest {
     /// Start from the defaults instead of the file.
     #[prost(bool, tag = "6")]
     pub reset: bool,
+    /// The proxy; the environment's or the system's when empty.
+    #[prost(string, optional, tag = "7")]
+    pub proxy: ::core::option::Option<::prost::alloc::string::String>,
+    /// Who is reached without it.
+    #[prost(message, optional, tag = "8")]
+    pub no_proxy: ::core::option::Option<RegistryList>,
 }
 /// They are written.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3213,6 +3226,1225 @@ pub mod guest_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Who is connected to what.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFlowsRequest {
+    /// Of this container alone, by the beginning of its id; empty for all.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+}
+/// Who is connected to what.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListFlowsResponse {
+    /// Flows that live, the oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub flows: ::prost::alloc::vec::Vec<Flow>,
+    /// The last that failed, the oldest first.
+    #[prost(message, repeated, tag = "2")]
+    pub failures: ::prost::alloc::vec::Vec<FlowFailure>,
+}
+/// A connection, the datagrams of a port, or a ping.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Flow {
+    /// Id of the container; empty for those that have the guest's own network.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+    /// What it is made of.
+    #[prost(enumeration = "FlowProtocol", tag = "2")]
+    pub protocol: i32,
+    /// Address and port, or "host.docker.internal" and port; of datagrams those of the first.
+    #[prost(string, tag = "3")]
+    pub target: ::prost::alloc::string::String,
+    /// When it began.
+    #[prost(message, optional, tag = "4")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Bytes to the outside.
+    #[prost(uint64, tag = "5")]
+    pub bytes_sent: u64,
+    /// Bytes from there.
+    #[prost(uint64, tag = "6")]
+    pub bytes_received: u64,
+}
+/// A flow that did not come to be.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FlowFailure {
+    /// Id of the container; empty for those that have the guest's own network.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+    /// What it was made of.
+    #[prost(enumeration = "FlowProtocol", tag = "2")]
+    pub protocol: i32,
+    /// Where it should have gone.
+    #[prost(string, tag = "3")]
+    pub target: ::prost::alloc::string::String,
+    /// When.
+    #[prost(message, optional, tag = "4")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// What the container was told: Linux's errno.
+    #[prost(int32, tag = "5")]
+    pub errno: i32,
+    /// Why, in words.
+    #[prost(string, tag = "6")]
+    pub why: ::prost::alloc::string::String,
+}
+/// What the user has said about the way out.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EgressSettings {
+    /// Addresses and blocks of addresses ("10.0.0.0/8") that no container reaches.
+    #[prost(string, repeated, tag = "1")]
+    pub denied: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether no container reaches the host's loopback.
+    #[prost(bool, tag = "2")]
+    pub host_denied: bool,
+    /// The proxy for all TCP: "<http://..."> or "socks5://..."; empty for the daemon's ALL_PROXY, "none" for none.
+    #[prost(string, tag = "3")]
+    pub proxy: ::prost::alloc::string::String,
+    /// Addresses and blocks that are reached without it.
+    #[prost(string, repeated, tag = "4")]
+    pub no_proxy: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A list that replaces another.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EgressList {
+    /// Its values.
+    #[prost(string, repeated, tag = "1")]
+    pub values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Asks for what the user has said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetEgressSettingsRequest {}
+/// What the user has said.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetEgressSettingsResponse {
+    /// It.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<EgressSettings>,
+    /// The file that it is kept in.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+}
+/// Says something else. What is absent stays.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateEgressSettingsRequest {
+    /// Replaces the list.
+    #[prost(message, optional, tag = "1")]
+    pub denied: ::core::option::Option<EgressList>,
+    /// Whether no container reaches the host's loopback.
+    #[prost(bool, optional, tag = "2")]
+    pub host_denied: ::core::option::Option<bool>,
+    /// The proxy.
+    #[prost(string, optional, tag = "3")]
+    pub proxy: ::core::option::Option<::prost::alloc::string::String>,
+    /// Replaces the list.
+    #[prost(message, optional, tag = "4")]
+    pub no_proxy: ::core::option::Option<EgressList>,
+}
+/// What the user has said now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateEgressSettingsResponse {
+    /// It.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<EgressSettings>,
+}
+/// Whom a container wants to reach. Between the halves.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EgressTarget {
+    /// 4 or 16 bytes in the network's order; empty for the host itself.
+    #[prost(bytes = "vec", tag = "1")]
+    pub ip: ::prost::alloc::vec::Vec<u8>,
+    /// Port; 0 for a ping.
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+}
+/// Connects for a container: a raw stream comes with the request's id as its flow, or a refusal. Between the halves.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenConnection {
+    /// Whose it is; empty for the guest's own network.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+    /// Whom it is to.
+    #[prost(message, optional, tag = "2")]
+    pub target: ::core::option::Option<EgressTarget>,
+}
+/// Opens a port for the datagrams of a container: a raw stream of messages comes, or a refusal. Between the halves.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenDatagrams {
+    /// Whose they are; empty for the guest's own network.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+    /// Whom the first is to.
+    #[prost(message, optional, tag = "2")]
+    pub target: ::core::option::Option<EgressTarget>,
+}
+/// Pings for a container. Between the halves.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SendPing {
+    /// Whose it is; empty for the guest's own network.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+    /// Whom it is to.
+    #[prost(message, optional, tag = "2")]
+    pub target: ::core::option::Option<EgressTarget>,
+    /// Its number.
+    #[prost(uint32, tag = "3")]
+    pub sequence: u32,
+    /// How many routers it may pass.
+    #[prost(uint32, tag = "4")]
+    pub hops: u32,
+    /// What it carries.
+    #[prost(bytes = "vec", tag = "5")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
+/// Asks for a name. Between the halves.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResolveName {
+    /// The name, without a dot at its end.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The type of records that are wanted.
+    #[prost(uint32, tag = "2")]
+    pub kind: u32,
+    /// The whole question, for who is asked by it.
+    #[prost(bytes = "vec", tag = "3")]
+    pub message: ::prost::alloc::vec::Vec<u8>,
+    /// Whether it came by TCP.
+    #[prost(bool, tag = "4")]
+    pub by_tcp: bool,
+    /// Whom to ask, by address and port; empty for the host's own resolver.
+    #[prost(message, repeated, tag = "5")]
+    pub servers: ::prost::alloc::vec::Vec<EgressTarget>,
+}
+/// What a name comes to. Between the halves.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResolvedName {
+    /// A server's whole answer; empty if there are addresses instead.
+    #[prost(bytes = "vec", tag = "1")]
+    pub message: ::prost::alloc::vec::Vec<u8>,
+    /// The addresses of the name, of both families: 4 or 16 bytes each.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+/// Asks where the host itself goes. Between the halves.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostRoutes {}
+/// Where the host itself goes. Between the halves.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnownRoutes {
+    /// Subnets, "10.0.0.0/8"; not what leads everywhere.
+    #[prost(string, repeated, tag = "1")]
+    pub subnets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// What a flow is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FlowProtocol {
+    /// Not said.
+    Unspecified = 0,
+    /// A connection.
+    Tcp = 1,
+    /// The datagrams of one port.
+    Udp = 2,
+    /// A ping that waits for its answer.
+    Ping = 3,
+}
+impl FlowProtocol {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FLOW_PROTOCOL_UNSPECIFIED",
+            Self::Tcp => "FLOW_PROTOCOL_TCP",
+            Self::Udp => "FLOW_PROTOCOL_UDP",
+            Self::Ping => "FLOW_PROTOCOL_PING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FLOW_PROTOCOL_UNSPECIFIED" => Some(Self::Unspecified),
+            "FLOW_PROTOCOL_TCP" => Some(Self::Tcp),
+            "FLOW_PROTOCOL_UDP" => Some(Self::Udp),
+            "FLOW_PROTOCOL_PING" => Some(Self::Ping),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod egress_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// The way out of containers, which is the host's: what they are connected to, why they are not, and what is allowed.
+    #[derive(Debug, Clone)]
+    pub struct EgressClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> EgressClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> EgressClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            EgressClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Who is connected to what, and what failed last.
+        pub async fn list_flows(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFlowsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFlowsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Egress/ListFlows");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Egress", "ListFlows"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What the user has said about the way out.
+        pub async fn get_egress_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetEgressSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEgressSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Egress/GetEgressSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Egress", "GetEgressSettings"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says something else; it holds for what is connected from now on. INVALID_ARGUMENT for what makes no sense.
+        pub async fn update_egress_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateEgressSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateEgressSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Egress/UpdateEgressSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Egress", "UpdateEgressSettings"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod egress_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with EgressServer.
+    #[async_trait]
+    pub trait Egress: std::marker::Send + std::marker::Sync + 'static {
+        /// Who is connected to what, and what failed last.
+        async fn list_flows(
+            &self,
+            request: tonic::Request<super::ListFlowsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFlowsResponse>,
+            tonic::Status,
+        >;
+        /// What the user has said about the way out.
+        async fn get_egress_settings(
+            &self,
+            request: tonic::Request<super::GetEgressSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEgressSettingsResponse>,
+            tonic::Status,
+        >;
+        /// Says something else; it holds for what is connected from now on. INVALID_ARGUMENT for what makes no sense.
+        async fn update_egress_settings(
+            &self,
+            request: tonic::Request<super::UpdateEgressSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateEgressSettingsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// The way out of containers, which is the host's: what they are connected to, why they are not, and what is allowed.
+    #[derive(Debug)]
+    pub struct EgressServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> EgressServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for EgressServer<T>
+    where
+        T: Egress,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Egress/ListFlows" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFlowsSvc<T: Egress>(pub Arc<T>);
+                    impl<T: Egress> tonic::server::UnaryService<super::ListFlowsRequest>
+                    for ListFlowsSvc<T> {
+                        type Response = super::ListFlowsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFlowsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Egress>::list_flows(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFlowsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Egress/GetEgressSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetEgressSettingsSvc<T: Egress>(pub Arc<T>);
+                    impl<
+                        T: Egress,
+                    > tonic::server::UnaryService<super::GetEgressSettingsRequest>
+                    for GetEgressSettingsSvc<T> {
+                        type Response = super::GetEgressSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetEgressSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Egress>::get_egress_settings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetEgressSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Egress/UpdateEgressSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateEgressSettingsSvc<T: Egress>(pub Arc<T>);
+                    impl<
+                        T: Egress,
+                    > tonic::server::UnaryService<super::UpdateEgressSettingsRequest>
+                    for UpdateEgressSettingsSvc<T> {
+                        type Response = super::UpdateEgressSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateEgressSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Egress>::update_egress_settings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateEgressSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for EgressServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Egress";
+    impl<T> tonic::server::NamedService for EgressServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// What a raw stream is for: the first message on it, from the host. Clients have no raw streams.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StreamHeader {
+    /// What it is for.
+    #[prost(oneof = "stream_header::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<stream_header::Kind>,
+}
+/// Nested message and enum types in `StreamHeader`.
+pub mod stream_header {
+    /// What it is for.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// A client of a published port.
+        #[prost(message, tag = "1")]
+        Publish(super::PublishStream),
+        /// The outside of a connection that a container made, which the agent asked for.
+        #[prost(message, tag = "2")]
+        Egress(super::EgressStream),
+        /// A folder of the host, which the agent asked for.
+        #[prost(message, tag = "3")]
+        File(super::FileStream),
+    }
+}
+/// A client of a published port: a connection, or all datagrams of one client.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishStream {
+    /// Id of the container.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+    /// Its protocol.
+    #[prost(enumeration = "PortProtocol", tag = "2")]
+    pub protocol: i32,
+    /// The port in the container.
+    #[prost(uint32, tag = "3")]
+    pub container_port: u32,
+    /// Who connected: 4 or 16 bytes in the network's order.
+    #[prost(bytes = "vec", tag = "4")]
+    pub client_ip: ::prost::alloc::vec::Vec<u8>,
+    /// From which port.
+    #[prost(uint32, tag = "5")]
+    pub client_port: u32,
+}
+/// The outside of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EgressStream {
+    /// The number by which the agent asked for it.
+    #[prost(uint64, tag = "1")]
+    pub flow_id: u64,
+}
+/// A folder of the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileStream {
+    /// The share that was granted.
+    #[prost(string, tag = "1")]
+    pub share_id: ::prost::alloc::string::String,
+}
+/// A protocol with ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PortProtocol {
+    /// As TCP.
+    Unspecified = 0,
+    /// TCP.
+    Tcp = 1,
+    /// UDP.
+    Udp = 2,
+}
+impl PortProtocol {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PORT_PROTOCOL_UNSPECIFIED",
+            Self::Tcp => "PORT_PROTOCOL_TCP",
+            Self::Udp => "PORT_PROTOCOL_UDP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PORT_PROTOCOL_UNSPECIFIED" => Some(Self::Unspecified),
+            "PORT_PROTOCOL_TCP" => Some(Self::Tcp),
+            "PORT_PROTOCOL_UDP" => Some(Self::Udp),
+            _ => None,
+        }
+    }
+}
+/// An answer of the host.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServeGuestRequest {
+    /// Which request it answers; 0 in the first message, which answers none.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// The answer.
+    #[prost(oneof = "serve_guest_request::Answer", tags = "2, 3, 4, 8, 9")]
+    pub answer: ::core::option::Option<serve_guest_request::Answer>,
+}
+/// Nested message and enum types in `ServeGuestRequest`.
+pub mod serve_guest_request {
+    /// The answer.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Answer {
+        /// It could not be done.
+        #[prost(message, tag = "2")]
+        Refused(super::HostRefusal),
+        /// It is done, and there is nothing to say about it.
+        #[prost(message, tag = "3")]
+        Done(super::HostDone),
+        /// The ports of a container are open.
+        #[prost(message, tag = "4")]
+        Published(super::PublishedPorts),
+        /// What a name comes to.
+        #[prost(message, tag = "8")]
+        Resolved(super::ResolvedName),
+        /// Where the host itself goes.
+        #[prost(message, tag = "9")]
+        Routes(super::KnownRoutes),
+    }
+}
+/// A request of the agent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServeGuestResponse {
+    /// Counts up from 1.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// What is asked for.
+    #[prost(oneof = "serve_guest_response::Request", tags = "2, 3, 8, 9, 10, 11, 12")]
+    pub request: ::core::option::Option<serve_guest_response::Request>,
+}
+/// Nested message and enum types in `ServeGuestResponse`.
+pub mod serve_guest_response {
+    /// What is asked for.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Request {
+        /// Opens the ports of a container.
+        #[prost(message, tag = "2")]
+        Publish(super::PublishPorts),
+        /// Closes the ports of a container.
+        #[prost(message, tag = "3")]
+        Unpublish(super::UnpublishPorts),
+        /// Connects to the outside.
+        #[prost(message, tag = "8")]
+        Connect(super::OpenConnection),
+        /// Opens a port for datagrams to the outside.
+        #[prost(message, tag = "9")]
+        Datagrams(super::OpenDatagrams),
+        /// Pings the outside.
+        #[prost(message, tag = "10")]
+        Ping(super::SendPing),
+        /// Asks for a name.
+        #[prost(message, tag = "11")]
+        Resolve(super::ResolveName),
+        /// Asks where the host itself goes.
+        #[prost(message, tag = "12")]
+        Routes(super::HostRoutes),
+    }
+}
+/// Why the host does not do something.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostRefusal {
+    /// Linux's errno, for who has to repeat it to a program; 0 if there is none.
+    #[prost(int32, tag = "1")]
+    pub errno: i32,
+    /// A sentence for people.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+}
+/// There is nothing to say.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostDone {}
+/// Opens the ports of a container, all or none. What was open for it stays open where it is asked for again.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PublishPorts {
+    /// Id of the container.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+    /// Its ports.
+    #[prost(message, repeated, tag = "2")]
+    pub ports: ::prost::alloc::vec::Vec<PortRequest>,
+    /// Its address, for messages.
+    #[prost(string, tag = "3")]
+    pub container_ip: ::prost::alloc::string::String,
+}
+/// A port that is to be open on the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PortRequest {
+    /// Its protocol.
+    #[prost(enumeration = "PortProtocol", tag = "1")]
+    pub protocol: i32,
+    /// The port in the container.
+    #[prost(uint32, tag = "2")]
+    pub container_port: u32,
+    /// The address of the host; empty for all, of both versions.
+    #[prost(string, tag = "3")]
+    pub host_ip: ::prost::alloc::string::String,
+    /// The first port of the host that will do; 0 if any will.
+    #[prost(uint32, tag = "4")]
+    pub host_port: u32,
+    /// The last that will do.
+    #[prost(uint32, tag = "5")]
+    pub host_port_end: u32,
+}
+/// The ports of a container, open.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PublishedPorts {
+    /// In the order in which they were asked for, one for each address.
+    #[prost(message, repeated, tag = "1")]
+    pub ports: ::prost::alloc::vec::Vec<PublishedPort>,
+}
+/// A port that is open on the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishedPort {
+    /// Its protocol.
+    #[prost(enumeration = "PortProtocol", tag = "1")]
+    pub protocol: i32,
+    /// The port in the container.
+    #[prost(uint32, tag = "2")]
+    pub container_port: u32,
+    /// The address of the host: "0.0.0.0", "::" or one of them.
+    #[prost(string, tag = "3")]
+    pub host_ip: ::prost::alloc::string::String,
+    /// The port of the host.
+    #[prost(uint32, tag = "4")]
+    pub host_port: u32,
+}
+/// Closes the ports of a container.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnpublishPorts {
+    /// Id of the container.
+    #[prost(string, tag = "1")]
+    pub container_id: ::prost::alloc::string::String,
+}
+/// Generated client implementations.
+pub mod host_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What the agent asks of the host. Implemented in the agent and called by the daemon alone, which passes no other call on.
+    #[derive(Debug, Clone)]
+    pub struct HostClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> HostClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HostClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HostClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Takes the agent's requests and answers them. The daemon keeps one such call open as long as the machine runs; a newer
+        /// one ends the older. What a daemon did for the agent ends with its call, and is asked for again of the next.
+        pub async fn serve_guest(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::ServeGuestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ServeGuestResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cove.v1.Host/ServeGuest");
+            let mut req = request.into_streaming_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Host", "ServeGuest"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod host_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HostServer.
+    #[async_trait]
+    pub trait Host: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ServeGuest method.
+        type ServeGuestStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ServeGuestResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Takes the agent's requests and answers them. The daemon keeps one such call open as long as the machine runs; a newer
+        /// one ends the older. What a daemon did for the agent ends with its call, and is asked for again of the next.
+        async fn serve_guest(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ServeGuestRequest>>,
+        ) -> std::result::Result<tonic::Response<Self::ServeGuestStream>, tonic::Status>;
+    }
+    /// What the agent asks of the host. Implemented in the agent and called by the daemon alone, which passes no other call on.
+    #[derive(Debug)]
+    pub struct HostServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HostServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HostServer<T>
+    where
+        T: Host,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Host/ServeGuest" => {
+                    #[allow(non_camel_case_types)]
+                    struct ServeGuestSvc<T: Host>(pub Arc<T>);
+                    impl<
+                        T: Host,
+                    > tonic::server::StreamingService<super::ServeGuestRequest>
+                    for ServeGuestSvc<T> {
+                        type Response = super::ServeGuestResponse;
+                        type ResponseStream = T::ServeGuestStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ServeGuestRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Host>::serve_guest(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ServeGuestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HostServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Host";
+    impl<T> tonic::server::NamedService for HostServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A list that is told apart from an absent one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StringList {
@@ -3377,9 +4609,19 @@ pub struct ContainerSpec {
     /// Ports that its program listens on, for those who link to it: "80/tcp".
     #[prost(string, repeated, tag = "46")]
     pub exposed_ports: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Ports of the host that lead to ports of the container while it runs.
+    #[prost(message, repeated, tag = "60")]
+    pub port_bindings: ::prost::alloc::vec::Vec<PortRequest>,
+    /// Whether each exposed port that has no port of the host gets one.
+    #[prost(bool, tag = "61")]
+    pub publish_all_ports: bool,
     /// By how much its clocks differ from the guest's, by a time namespace of its own; none when absent.
     #[prost(message, optional, tag = "50")]
     pub clock_offsets: ::core::option::Option<ClockOffsets>,
+    /// The cgroup that its own is made in, "team/part", below that of all containers; made if it is not there, and kept with the
+    /// limits that somebody has set on it. Empty for that of all containers.
+    #[prost(string, tag = "51")]
+    pub cgroup_parent: ::prost::alloc::string::String,
 }
 /// By how many seconds the clocks of a container are ahead of the guest's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3522,7 +4764,8 @@ pub struct Mount {
     /// What kind.
     #[prost(enumeration = "MountKind", tag = "1")]
     pub kind: i32,
-    /// Name of a volume, or reference of an image; a volume without a name is made and goes with the container.
+    /// Name of a volume, reference of an image, or path on the host; a volume without a name is made and goes with the
+    /// container.
     #[prost(string, tag = "2")]
     pub source: ::prost::alloc::string::String,
     /// Path in the container.
@@ -3564,6 +4807,9 @@ pub struct Mount {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
+    /// The grant by which a folder of the host is seen, of the service Shares.
+    #[prost(string, tag = "14")]
+    pub share_id: ::prost::alloc::string::String,
 }
 /// What happens when a program ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3783,6 +5029,9 @@ pub struct Container {
     /// container's network.
     #[prost(string, tag = "16")]
     pub sandbox_id: ::prost::alloc::string::String,
+    /// Ports of the host that lead to it, while it runs.
+    #[prost(message, repeated, tag = "21")]
+    pub ports: ::prost::alloc::vec::Vec<PublishedPort>,
 }
 /// What is mounted in a container.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3793,7 +5042,7 @@ pub struct MountPoint {
     /// Name of the volume.
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
-    /// Where it is in the guest.
+    /// Where it is in the guest; of a folder of the host where it is there.
     #[prost(string, tag = "3")]
     pub source: ::prost::alloc::string::String,
     /// Path in the container.
@@ -4475,6 +5724,8 @@ pub enum MountKind {
     Tmpfs = 2,
     /// The files of an image.
     Image = 3,
+    /// A folder or a file of the host.
+    Bind = 4,
 }
 impl MountKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -4487,6 +5738,7 @@ impl MountKind {
             Self::Volume => "MOUNT_KIND_VOLUME",
             Self::Tmpfs => "MOUNT_KIND_TMPFS",
             Self::Image => "MOUNT_KIND_IMAGE",
+            Self::Bind => "MOUNT_KIND_BIND",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -4496,6 +5748,7 @@ impl MountKind {
             "MOUNT_KIND_VOLUME" => Some(Self::Volume),
             "MOUNT_KIND_TMPFS" => Some(Self::Tmpfs),
             "MOUNT_KIND_IMAGE" => Some(Self::Image),
+            "MOUNT_KIND_BIND" => Some(Self::Bind),
             _ => None,
         }
     }
@@ -11926,6 +13179,1066 @@ pub mod events_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "cove.v1.Events";
     impl<T> tonic::server::NamedService for EventsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// A grant.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Share {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The path on this computer.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+    /// Whether it cannot be written to.
+    #[prost(bool, tag = "3")]
+    pub read_only: bool,
+    /// Whether the path is there.
+    #[prost(bool, tag = "4")]
+    pub present: bool,
+}
+/// Asks for a grant.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantShareRequest {
+    /// Absolute path on this computer.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// Whether it cannot be written to.
+    #[prost(bool, tag = "2")]
+    pub read_only: bool,
+    /// Make a folder where there is nothing, now and whenever a container starts, as docker's -v does.
+    #[prost(bool, tag = "3")]
+    pub create_missing: bool,
+}
+/// It is granted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantShareResponse {
+    /// The grant.
+    #[prost(message, optional, tag = "1")]
+    pub share: ::core::option::Option<Share>,
+}
+/// Asks for the list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSharesRequest {}
+/// The list.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSharesResponse {
+    /// The grants, by path.
+    #[prost(message, repeated, tag = "1")]
+    pub shares: ::prost::alloc::vec::Vec<Share>,
+    /// Below which folders anything may be shared.
+    #[prost(string, repeated, tag = "2")]
+    pub roots: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Asks to take a grant back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeShareRequest {
+    /// Its id, or its path.
+    #[prost(string, tag = "1")]
+    pub share: ::prost::alloc::string::String,
+}
+/// It is taken back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeShareResponse {}
+/// Says below which folders anything may be shared.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateShareRootsRequest {
+    /// The folders; the defaults when empty: the user's own folder and those for temporary files.
+    #[prost(string, repeated, tag = "1")]
+    pub roots: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// It is so.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateShareRootsResponse {
+    /// The folders.
+    #[prost(string, repeated, tag = "1")]
+    pub roots: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// From the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServeHostFoldersRequest {
+    /// Which mount is meant.
+    #[prost(uint64, tag = "1")]
+    pub mount: u64,
+    /// What there is to say.
+    #[prost(oneof = "serve_host_folders_request::News", tags = "2, 3, 4, 5")]
+    pub news: ::core::option::Option<serve_host_folders_request::News>,
+}
+/// Nested message and enum types in `ServeHostFoldersRequest`.
+pub mod serve_host_folders_request {
+    /// What there is to say.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum News {
+        /// It can be mounted.
+        #[prost(message, tag = "2")]
+        Opened(super::HostFolderOpened),
+        /// It cannot; for people.
+        #[prost(string, tag = "3")]
+        Refused(::prost::alloc::string::String),
+        /// An answer to a message of the kernel, or a notice for it.
+        #[prost(bytes, tag = "4")]
+        Message(::prost::alloc::vec::Vec<u8>),
+        /// Something happened on the host, and is to be done again so that programs that watch hear of it. One at a time.
+        #[prost(message, tag = "5")]
+        Change(super::HostChange),
+    }
+}
+/// A folder of the host can be mounted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostFolderOpened {
+    /// Whether it is a folder, not a file.
+    #[prost(bool, tag = "1")]
+    pub folder: bool,
+    /// Whether owners and permissions are the host's, so that the guest's kernel has to check them.
+    #[prost(bool, tag = "2")]
+    pub check_permissions: bool,
+}
+/// Something that happened on the host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostChange {
+    /// What.
+    #[prost(enumeration = "HostChangeKind", tag = "1")]
+    pub kind: i32,
+    /// The path, from what is shared.
+    #[prost(bytes = "vec", tag = "2")]
+    pub path: ::prost::alloc::vec::Vec<u8>,
+    /// Where it was moved to.
+    #[prost(bytes = "vec", tag = "3")]
+    pub moved_to: ::prost::alloc::vec::Vec<u8>,
+    /// Kind and permissions of what was made, as stat has them.
+    #[prost(uint32, tag = "4")]
+    pub mode: u32,
+    /// Whether what was removed was a folder.
+    #[prost(bool, tag = "5")]
+    pub folder: bool,
+}
+/// It was done again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostChangeReplayed {}
+/// From the agent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServeHostFoldersResponse {
+    /// Which mount is meant; a number that the agent chose.
+    #[prost(uint64, tag = "1")]
+    pub mount: u64,
+    /// What there is to say.
+    #[prost(oneof = "serve_host_folders_response::News", tags = "2, 3, 4, 5")]
+    pub news: ::core::option::Option<serve_host_folders_response::News>,
+}
+/// Nested message and enum types in `ServeHostFoldersResponse`.
+pub mod serve_host_folders_response {
+    /// What there is to say.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum News {
+        /// It is to be mounted, or was before the host's last call ended.
+        #[prost(message, tag = "2")]
+        Open(super::OpenHostFolder),
+        /// A message of the kernel.
+        #[prost(bytes, tag = "3")]
+        Message(::prost::alloc::vec::Vec<u8>),
+        /// It is not mounted any more.
+        #[prost(message, tag = "4")]
+        Close(super::CloseHostFolder),
+        /// What happened on the host was done again, as far as that went.
+        #[prost(message, tag = "5")]
+        Replayed(super::HostChangeReplayed),
+    }
+}
+/// A folder of the host is to be mounted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenHostFolder {
+    /// The grant.
+    #[prost(string, tag = "1")]
+    pub share_id: ::prost::alloc::string::String,
+    /// Whose the user's files are in the container.
+    #[prost(uint32, tag = "2")]
+    pub uid: u32,
+    /// Their group.
+    #[prost(uint32, tag = "3")]
+    pub gid: u32,
+    /// Whether the container has ids of its own, so that those of the host mean nothing in it.
+    #[prost(bool, tag = "4")]
+    pub user_namespace: bool,
+}
+/// It is not mounted any more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CloseHostFolder {}
+/// What happens to files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HostChangeKind {
+    /// Not said.
+    Unspecified = 0,
+    /// It was made.
+    Made = 1,
+    /// It was removed.
+    Removed = 2,
+    /// It was moved.
+    Moved = 3,
+    /// It has other contents.
+    Contents = 4,
+    /// It has other attributes.
+    Attributes = 5,
+}
+impl HostChangeKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HOST_CHANGE_KIND_UNSPECIFIED",
+            Self::Made => "HOST_CHANGE_KIND_MADE",
+            Self::Removed => "HOST_CHANGE_KIND_REMOVED",
+            Self::Moved => "HOST_CHANGE_KIND_MOVED",
+            Self::Contents => "HOST_CHANGE_KIND_CONTENTS",
+            Self::Attributes => "HOST_CHANGE_KIND_ATTRIBUTES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HOST_CHANGE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "HOST_CHANGE_KIND_MADE" => Some(Self::Made),
+            "HOST_CHANGE_KIND_REMOVED" => Some(Self::Removed),
+            "HOST_CHANGE_KIND_MOVED" => Some(Self::Moved),
+            "HOST_CHANGE_KIND_CONTENTS" => Some(Self::Contents),
+            "HOST_CHANGE_KIND_ATTRIBUTES" => Some(Self::Attributes),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod shares_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Folders of this computer that containers see. Implemented in the daemon.
+    #[derive(Debug, Clone)]
+    pub struct SharesClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> SharesClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SharesClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SharesClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Lets containers see a folder or a file of this computer; the mount that is to see it names the id. What was granted
+        /// before has the same id. NOT_FOUND: there is none. PERMISSION_DENIED: it is not below a folder that the user lets be
+        /// shared. INVALID_ARGUMENT: no absolute path. UNIMPLEMENTED: not on this host.
+        pub async fn grant_share(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GrantShareRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantShareResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Shares/GrantShare",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Shares", "GrantShare"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists what was granted, and below which folders the user lets anything be.
+        pub async fn list_shares(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSharesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSharesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Shares/ListShares",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cove.v1.Shares", "ListShares"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a grant back. Containers that see it see it no more once they are started again. NOT_FOUND: no such grant.
+        pub async fn revoke_share(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeShareRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeShareResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Shares/RevokeShare",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Shares", "RevokeShare"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says below which folders anything may be shared. INVALID_ARGUMENT: no absolute path.
+        pub async fn update_share_roots(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateShareRootsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateShareRootsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Shares/UpdateShareRoots",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Shares", "UpdateShareRoots"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod shares_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SharesServer.
+    #[async_trait]
+    pub trait Shares: std::marker::Send + std::marker::Sync + 'static {
+        /// Lets containers see a folder or a file of this computer; the mount that is to see it names the id. What was granted
+        /// before has the same id. NOT_FOUND: there is none. PERMISSION_DENIED: it is not below a folder that the user lets be
+        /// shared. INVALID_ARGUMENT: no absolute path. UNIMPLEMENTED: not on this host.
+        async fn grant_share(
+            &self,
+            request: tonic::Request<super::GrantShareRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantShareResponse>,
+            tonic::Status,
+        >;
+        /// Lists what was granted, and below which folders the user lets anything be.
+        async fn list_shares(
+            &self,
+            request: tonic::Request<super::ListSharesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSharesResponse>,
+            tonic::Status,
+        >;
+        /// Takes a grant back. Containers that see it see it no more once they are started again. NOT_FOUND: no such grant.
+        async fn revoke_share(
+            &self,
+            request: tonic::Request<super::RevokeShareRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeShareResponse>,
+            tonic::Status,
+        >;
+        /// Says below which folders anything may be shared. INVALID_ARGUMENT: no absolute path.
+        async fn update_share_roots(
+            &self,
+            request: tonic::Request<super::UpdateShareRootsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateShareRootsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Folders of this computer that containers see. Implemented in the daemon.
+    #[derive(Debug)]
+    pub struct SharesServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SharesServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SharesServer<T>
+    where
+        T: Shares,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.Shares/GrantShare" => {
+                    #[allow(non_camel_case_types)]
+                    struct GrantShareSvc<T: Shares>(pub Arc<T>);
+                    impl<T: Shares> tonic::server::UnaryService<super::GrantShareRequest>
+                    for GrantShareSvc<T> {
+                        type Response = super::GrantShareResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GrantShareRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shares>::grant_share(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GrantShareSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Shares/ListShares" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSharesSvc<T: Shares>(pub Arc<T>);
+                    impl<T: Shares> tonic::server::UnaryService<super::ListSharesRequest>
+                    for ListSharesSvc<T> {
+                        type Response = super::ListSharesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSharesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shares>::list_shares(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSharesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Shares/RevokeShare" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeShareSvc<T: Shares>(pub Arc<T>);
+                    impl<
+                        T: Shares,
+                    > tonic::server::UnaryService<super::RevokeShareRequest>
+                    for RevokeShareSvc<T> {
+                        type Response = super::RevokeShareResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeShareRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shares>::revoke_share(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeShareSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Shares/UpdateShareRoots" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateShareRootsSvc<T: Shares>(pub Arc<T>);
+                    impl<
+                        T: Shares,
+                    > tonic::server::UnaryService<super::UpdateShareRootsRequest>
+                    for UpdateShareRootsSvc<T> {
+                        type Response = super::UpdateShareRootsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateShareRootsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shares>::update_share_roots(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateShareRootsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SharesServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.Shares";
+    impl<T> tonic::server::NamedService for SharesServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod host_folders_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What the agent needs of the host for the folders that were granted. Implemented in the agent; the daemon keeps one call
+    /// open.
+    #[derive(Debug, Clone)]
+    pub struct HostFoldersClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> HostFoldersClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HostFoldersClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HostFoldersClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Carries the messages of the guest's kernel and their answers. A newer call ends the older.
+        pub async fn serve_host_folders(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ServeHostFoldersRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ServeHostFoldersResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.HostFolders/ServeHostFolders",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.HostFolders", "ServeHostFolders"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod host_folders_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HostFoldersServer.
+    #[async_trait]
+    pub trait HostFolders: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ServeHostFolders method.
+        type ServeHostFoldersStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::ServeHostFoldersResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Carries the messages of the guest's kernel and their answers. A newer call ends the older.
+        async fn serve_host_folders(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ServeHostFoldersRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ServeHostFoldersStream>,
+            tonic::Status,
+        >;
+    }
+    /// What the agent needs of the host for the folders that were granted. Implemented in the agent; the daemon keeps one call
+    /// open.
+    #[derive(Debug)]
+    pub struct HostFoldersServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HostFoldersServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HostFoldersServer<T>
+    where
+        T: HostFolders,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cove.v1.HostFolders/ServeHostFolders" => {
+                    #[allow(non_camel_case_types)]
+                    struct ServeHostFoldersSvc<T: HostFolders>(pub Arc<T>);
+                    impl<
+                        T: HostFolders,
+                    > tonic::server::StreamingService<super::ServeHostFoldersRequest>
+                    for ServeHostFoldersSvc<T> {
+                        type Response = super::ServeHostFoldersResponse;
+                        type ResponseStream = T::ServeHostFoldersStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ServeHostFoldersRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HostFolders>::serve_host_folders(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ServeHostFoldersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HostFoldersServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cove.v1.HostFolders";
+    impl<T> tonic::server::NamedService for HostFoldersServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -20,5 +20,7 @@ echo $$ >/sys/fs/cgroup/init/cgroup.procs
 echo "+cpu +memory +pids +io +cpuset" >/sys/fs/cgroup/cgroup.subtree_control
 dockerd --exec-opt native.cgroupdriver=cgroupfs --ipv6=false --ip6tables=false --userland-proxy=false --log-level=warn &
 socat VSOCK-LISTEN:2375,fork,backlog=64 UNIX-CONNECT:/run/docker.sock &
+# The bench has a registry for it.
+socat TCP-LISTEN:5000,bind=127.0.0.1,reuseaddr,fork,backlog=64 VSOCK-CONNECT:2:5000 &
 # PID 1 reaps, and never ends.
 while :; do wait; sleep 60; done

@@ -1,7 +1,7 @@
 //! `docker commit`, `diff`, `export`.
 
 use anyhow::{Result, ensure};
-use cove_tests::{image::BUSYBOX, world::World};
+use cove_tests::{command, image::BUSYBOX, world::World};
 
 crate::tests![
     a_container_becomes_an_image,
@@ -12,6 +12,7 @@ crate::tests![
     an_export_can_be_imported_and_run,
     what_cannot_be_is_said_in_dockerds_words,
     commits_are_told,
+    cove_has_words_of_its_own_for_it,
 ];
 
 /// A container in which a command was run.
@@ -177,4 +178,31 @@ fn commits_are_told(world: &World) -> Result<()> {
     world.docker(&["rm", &container])?.ok()?;
     world.docker(&["rmi", "cove-test/told:1"])?.ok()?;
     Ok(())
+}
+
+fn cove_has_words_of_its_own_for_it(world: &World) -> Result<()> {
+    let _use = world.shared();
+    changed(world, "commit-cove", "echo mark > /mark; rm /bin/vi")?;
+    let changes = world.cove(&["diff", "commit-cove"])?.ok()?;
+    ensure!(changes.stdout.contains("A /mark") && changes.stdout.contains("D /bin/vi"), "{changes}");
+    let listed = world.cove(&["--format", "json", "diff", "commit-cove"])?.ok()?.json()?;
+    ensure!(listed.as_array().is_some_and(|all| all.iter().any(|one| one["path"] == "/mark")), "{listed}");
+    let commit = ["commit", "-m", "why", "-c", "CMD [\"cat\", \"/mark\"]", "commit-cove", "cove-test/cove-commit:1"];
+    let id = world.cove(&commit)?.ok()?.stdout;
+    ensure!(world.says(&["inspect", "-f", "{{.Id}} {{.Comment}}", "cove-test/cove-commit:1"])? == format!("{id} why"));
+    ensure!(world.says(&["run", "--rm", "cove-test/cove-commit:1"])? == "mark", "its file is not what it was");
+    let folder = world.scratch()?;
+    let file = folder.path().join("files.tar").display().to_string();
+    world.cove(&["export", "-o", &file, "commit-cove"])?.ok()?;
+    let piped = world.cove(&["export", "commit-cove"])?.ok()?.bytes;
+    ensure!(std::fs::read(&file)?.len() == piped.len(), "the file is not what is piped");
+    let import = ["import", "-c", "CMD [\"cat\", \"/mark\"]", "-c", "ENV PATH=/bin"];
+    world.cove(&[&import[..], &[&file, "cove-test/cove-import:1"]].concat())?.ok()?;
+    ensure!(world.says(&["run", "--rm", "cove-test/cove-import:1"])? == "mark", "its file is not what it was");
+    let piped = command::run(world.cove_command(&[&import[..], &["-"]].concat()), &piped)?.ok()?;
+    world.docker(&["rmi", &piped.stdout])?.ok()?;
+    world.cove(&["diff", "commit-none"])?.exits(1)?.complains("No such container: commit-none")?;
+    world.cove(&["import", "/none.tar"])?.exits(1)?.complains("open /none.tar")?;
+    world.docker(&["rmi", "cove-test/cove-commit:1", "cove-test/cove-import:1"])?.ok()?;
+    gone(world, "commit-cove")
 }

@@ -12,11 +12,6 @@ crate::tests![
 
 fn a_device_is_given_as_far_as_its_permissions_go(world: &World) -> Result<()> {
     let _use = world.shared();
-    world.needs_cgroup_v2()?;
-    let look = "stat -c %F /dev/disk; head -c 512 /dev/disk | wc -c; head -c 1 /dev/zero > /dev/disk && echo written";
-    let said = world.docker(&["run", "--rm", "--device", "/dev/vda:/dev/disk:r", BUSYBOX, "sh", "-c", look])?;
-    ensure!(said.stdout == "block special file\n512", "{said}");
-    ensure!(said.stderr.contains("Operation not permitted"), "{said}");
     let other = world.docker(&[
         "run",
         "--rm",
@@ -33,6 +28,12 @@ fn a_device_is_given_as_far_as_its_permissions_go(world: &World) -> Result<()> {
     let kept = world.says(&["inspect", "-f", "{{json .HostConfig.Devices}}", "with-device"])?;
     world.docker(&["rm", "with-device"])?.ok()?;
     ensure!(kept == r#"[{"PathOnHost":"/dev/vda","PathInContainer":"/dev/x","CgroupPermissions":"rw"}]"#, "{kept}");
+    // The oracle's own host forbids it its disk, and has the first version.
+    world.needs_cgroup_v2()?;
+    let look = "stat -c %F /dev/disk; head -c 512 /dev/disk | wc -c; head -c 1 /dev/zero > /dev/disk && echo written";
+    let said = world.docker(&["run", "--rm", "--device", "/dev/vda:/dev/disk:r", BUSYBOX, "sh", "-c", look])?;
+    ensure!(said.stdout == "block special file\n512", "{said}");
+    ensure!(said.stderr.contains("Operation not permitted"), "{said}");
     Ok(())
 }
 

@@ -3,15 +3,20 @@
 //!
 //! COVE_FAULT_STEPS, a number, says how many system calls lie between two places where something is killed.
 
-use std::{env, time::Instant};
+use std::{env, os::unix::net::UnixStream, thread::ScopedJoinHandle, time::Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cove_tests::{
     command::{DEADLINE, Watched},
+    http::Connection,
     image::{self, BUSYBOX},
+    model::{
+        Command, Dice,
+        history::{Call, linearize},
+    },
     world::World,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     leaks::{self, Counts},
@@ -21,6 +26,9 @@ use crate::{
 crate::tests![
     an_agent_that_is_killed_at_any_step_leaves_nothing_half_done,
     a_first_process_that_is_killed_at_any_step_has_not_started,
+    a_system_call_that_fails_at_any_step_of_a_start_is_told_and_leaves_nothing,
+    an_engine_that_ends_again_and_again_is_told_and_containers_run_on,
+    a_data_disk_that_fails_is_told_and_whole_after_a_restart,
     an_agent_without_descriptors_refuses_and_recovers,
     a_container_without_descriptors_harms_nobody,
     ten_thousand_orphans_are_reaped_or_go_with_their_container,
@@ -52,6 +60,15 @@ impl<'w> Saboteur<'w> {
         self.0.says(&["exec", "saboteur", "sh", "-c", script])
     }
 
+    /// Ends what it has begun. The agent may be ending of that just now, so it may have to be said again.
+    fn disarm(&self) -> Result<()> {
+        let disarm = ["exec", "saboteur", "sh", "-c", "killall fault 2>/dev/null || true"];
+        if self.0.docker(&disarm)?.code() != 0 {
+            self.0.docker(&disarm)?.ok()?;
+        }
+        Ok(())
+    }
+
     fn end(self) -> Result<()> {
         self.0.docker(&["rm", "-f", "saboteur"])?.ok().map(drop)
     }
@@ -64,7 +81,7 @@ fn stride(usual: usize) -> Result<usize> {
 
 /// What must not have become more. A new agent has descriptors and memory of its own.
 fn is_no_more(before: &Counts, now: &Counts) -> bool {
-    let counted = |name: &str| !name.starts_with("memory") && !name.starts_with("descriptors");
+    let counted = |name: &str| ["memory", "descriptors", "nodes"].iter().all(|what| !name.starts_with(what));
     now.iter().filter(|(name, _)| counted(name)).all(|(name, count)| before.get(name).is_some_and(|was| count <= was))
 }
 
@@ -160,6 +177,106 @@ fn a_first_process_that_is_killed_at_any_step_has_not_started(world: &World) -> 
     saboteur.end()
 }
 
+/// F-29, F-30: of the first process and of the agent, with a network of the user's own.
+fn a_system_call_that_fails_at_any_step_of_a_start_is_told_and_leaves_nothing(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let saboteur = Saboteur::start(world)?;
+    leaks::start_counting(world)?;
+    world.says(&["network", "create", "faulty"])?;
+    let before = leaks::settled(world, |_| true)?;
+    let mut told = 0;
+    for (whose, first) in [("fail-first-process", 3), ("fail-agent", 2)] {
+        for step in (first..).step_by(stride(70)?) {
+            let agent = fact(world, "/guest/agent_pid")?;
+            let mut failure = saboteur.begin(&[whose, &step.to_string()])?;
+            failure.line("ready")?;
+            let ran = world.docker(&["run", "--name", "victim", "--network", "faulty", BUSYBOX, "echo", "ran"])?;
+            saboteur.disarm()?;
+            let failed = failure.end()?.1.iter().any(|line| line.contains("failed with"));
+            // An agent whose database fails ends, and takes along what it was to pass on.
+            if !failed && fact(world, "/guest/agent_pid")? == agent {
+                ran.ok().with_context(|| format!("{whose} {step}: nothing failed"))?;
+                world.docker(&["rm", "victim"])?.ok()?;
+                break;
+            }
+            // It may also be one that does not matter, or that the program itself makes.
+            told += usize::from(ran.code() != 0);
+            ensure!(ran.code() == 0 || !ran.stderr.is_empty(), "{whose} {step}: not a word\n{ran}");
+            runs_after_all(world, "victim").with_context(|| format!("{whose} {step}\n{ran}"))?;
+        }
+    }
+    ensure!(told > 3, "{told} failures were told only");
+    nothing_is_left(world, &before)?;
+    world.docker(&["network", "rm", "faulty"])?.ok()?;
+    world.docker(&["rm", "-f", "counts"])?.ok()?;
+    saboteur.end()
+}
+
+/// There is no such container, or it runs once nothing fails.
+fn runs_after_all(world: &World, name: &str) -> Result<()> {
+    if world.docker(&["inspect", name])?.stderr.contains("No such object") {
+        return Ok(());
+    }
+    world.says(&["wait", name])?;
+    ensure!(world.says(&["start", "-a", name])? == "ran", "it does not run");
+    world.docker(&["rm", name])?.ok().map(drop)
+}
+
+/// F-13, F-33: what ends it is its database, which is damaged for a while.
+fn an_engine_that_ends_again_and_again_is_told_and_containers_run_on(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let saboteur = Saboteur::start(world)?;
+    let survivor = Survivor::start(world)?;
+    let database = "/proc/1/root/var/lib/cove/state.redb";
+    world.docker(&["exec", "-d", "saboteur", "/fault", "damage", database, "8"])?.ok()?;
+    let told = "times in a row: the database /var/lib/cove/state.redb is damaged; nothing was changed";
+    wait_for_warning(world, |warnings| warnings.contains(told))?;
+    wait_for_warning(world, |warnings| !warnings.contains("in a row"))?;
+    survivor.runs_on()?;
+    saboteur.end()
+}
+
+/// F-19.
+fn a_data_disk_that_fails_is_told_and_whole_after_a_restart(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let saboteur = Saboteur::start(world)?;
+    world.says(&[
+        "run",
+        "-d",
+        "--name",
+        "kept",
+        BUSYBOX,
+        "sh",
+        "-c",
+        "echo written > /file; sync; echo ready; sleep 1000",
+    ])?;
+    world.log_line("kept", "ready")?;
+    let images = world.says(&["images", "-q", "--no-trunc"])?;
+    saboteur.begin(&["shut-down", "/proc/1/root/var/lib/cove"])?.line("shut down: Ok(0)")?;
+    // The agent ends when its database fails, so this may hear of either.
+    let refused = world.docker(&["create", "--name", "late", BUSYBOX])?.exits(1)?;
+    ensure!(!refused.stderr.is_empty(), "{refused}");
+    wait_for_warning(world, |warnings| warnings.contains("in a row") && warnings.contains("Input/output error"))?;
+    world.cove(&["restart", "--time", "0"])?.ok()?;
+    ensure!(world.says(&["images", "-q", "--no-trunc"])? == images, "other images than before");
+    world.docker(&["start", "kept"])?.ok()?;
+    ensure!(world.says(&["exec", "kept", "cat", "/file"])? == "written", "its file is not what it was");
+    world.docker(&["inspect", "late"])?.exits(1)?;
+    world.docker(&["rm", "-f", "kept"])?.ok()?;
+    saboteur.end()
+}
+
+fn wait_for_warning(world: &World, good: impl Fn(&str) -> bool) -> Result<()> {
+    let until = Instant::now() + DEADLINE;
+    loop {
+        let warnings = world.cove(&["status", "--format", "json"])?.ok()?.json()?["warnings"].to_string();
+        if good(&warnings) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < until, "cove status says {warnings}");
+    }
+}
+
 /// F-29.
 fn an_agent_without_descriptors_refuses_and_recovers(world: &World) -> Result<()> {
     let _use = world.alone();
@@ -238,56 +355,57 @@ fn ten_thousand_orphans_are_reaped_or_go_with_their_container(world: &World) -> 
     Ok(())
 }
 
-/// F-31: 32 clients, one container.
+/// F-31: 32 clients, one container. There is an order of all calls in which their answers are right.
 fn clients_that_do_everything_at_once_are_all_answered(world: &World) -> Result<()> {
     let _use = world.shared();
-    let create = json!({ "Image": BUSYBOX, "Cmd": ["sleep", "1000"] }).to_string();
-    let exec = json!({ "Cmd": ["true"] }).to_string();
-    let requests = [
-        ("POST", "/containers/create?name=crowd", create.as_str()),
-        ("POST", "/containers/crowd/start", ""),
-        ("POST", "/containers/crowd/exec", exec.as_str()),
-        ("POST", "/containers/crowd/pause", ""),
-        ("POST", "/containers/crowd/unpause", ""),
-        ("POST", "/containers/crowd/kill", ""),
-        ("POST", "/containers/crowd/restart?t=0", ""),
-        ("POST", "/containers/crowd/stop?t=0", ""),
-        ("GET", "/containers/crowd/json", ""),
-        ("DELETE", "/containers/crowd?force=1", ""),
-    ];
-    let client = |client: usize| -> Result<()> {
+    let client = |client: usize| -> Result<Vec<Call>> {
         let mut api = world.api()?;
+        let mut commands = Command::ALL.to_vec();
         // Each in an order of its own.
-        for turn in 0..requests.len() {
-            let (method, path, body) = requests[(client * 7 + turn * (1 + 2 * (client % 2))) % requests.len()];
-            let answer = api.request(method, path, JSON, body.as_bytes())?;
-            let known = [200, 201, 204, 304, 404, 409].contains(&answer.status);
-            let words = String::from_utf8_lossy(&answer.body);
-            // dockerd has this code for it, too.
-            let is_told = answer.status == 500 && words.contains("is not paused");
-            ensure!(known || is_told, "{method} {path}: {} {words}", answer.status);
-        }
-        Ok(())
+        let mut dice = Dice(client as u64);
+        (1..commands.len()).for_each(|at| commands.swap(at, dice.roll(at + 1)));
+        commands.into_iter().map(|command| ask(&mut api, command, "crowd")).collect()
     };
-    std::thread::scope(|scope| {
+    let histories = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..32).map(|number| scope.spawn(move || client(number))).collect();
-        clients.into_iter().try_for_each(|client| client.join().ok().context("a thread panicked")?)
+        let join = |client: ScopedJoinHandle<'_, _>| client.join().ok().context("a thread panicked")?;
+        clients.into_iter().map(join).collect::<Result<Vec<_>>>()
     })?;
     // It is there or it is not; if it is, it can be used.
-    whole(world, "crowd")
+    whole(world, "crowd")?;
+    // There is no such order of dockerd's answers.
+    world.only_cove();
+    linearize(&histories).map_err(anyhow::Error::msg)
+}
+
+fn ask(api: &mut Connection<UnixStream>, command: Command, name: &str) -> Result<Call> {
+    let (method, path) = command.request(name);
+    let body = match command {
+        Command::Create => json!({ "Image": BUSYBOX, "Cmd": ["sleep", "1000"] }).to_string(),
+        Command::Exec => json!({ "Cmd": ["true"] }).to_string(),
+        _ => String::new(),
+    };
+    let began = Instant::now();
+    let answer = api.request(method, &path, JSON, body.as_bytes())?;
+    let ended = Instant::now();
+    let words = String::from_utf8_lossy(&answer.body);
+    let known = [200, 201, 204, 304, 404, 409].contains(&answer.status);
+    // dockerd has the code 500 for these, too.
+    let is_told = ["is not paused", "is marked for removal"].iter().any(|told| words.contains(told));
+    ensure!(known || is_told, "{method} {path}: {} {words}", answer.status);
+    let shown =
+        serde_json::from_slice::<Value>(&answer.body).unwrap_or_default()["State"]["Status"].as_str().map(Into::into);
+    Ok(Call { command, status: answer.status, shown, began, ended })
 }
 
 fn two_hundred_containers_run_at_once(world: &World) -> Result<()> {
     let _use = world.alone();
-    let config = json!({ "Image": BUSYBOX, "Cmd": ["sleep", "1000"], "Labels": { "many": "" } }).to_string();
+    let config = json!({ "Image": BUSYBOX, "Cmd": ["sleep", "1000"], "Labels": { "many": "" } });
     let some = |numbers: std::ops::Range<usize>| -> Result<()> {
         let mut api = world.api()?;
         for number in numbers {
-            let made =
-                api.request("POST", &format!("/containers/create?name=many-{number}"), JSON, config.as_bytes())?;
-            ensure!(made.status == 201, "{}", String::from_utf8_lossy(&made.body));
-            let started = api.request("POST", &format!("/containers/many-{number}/start"), JSON, b"")?;
-            ensure!(started.status == 204, "{number}: {}", String::from_utf8_lossy(&started.body));
+            api.json("POST", &format!("/containers/create?name=many-{number}"), &config)?;
+            api.json("POST", &format!("/containers/many-{number}/start"), &Value::Null)?;
         }
         Ok(())
     };

@@ -29,14 +29,18 @@ fn memory_that_containers_freed_goes_back_to_the_host(world: &World) -> Result<(
 
 fn space_of_removed_containers_goes_back_to_the_host(world: &World) -> Result<()> {
     let _use = world.alone();
-    let disk = world.home().join("machine/data.raw");
-    let taken = || -> Result<u64> { Ok(fs::metadata(&disk)?.blocks() * 512) };
+    let taken = || taken(world);
     let fill = "dd if=/dev/urandom of=/file bs=1M count=100 2>/dev/null && sync && echo full";
     world.says(&["run", "--name", "space", BUSYBOX, "sh", "-c", fill])?;
     let full = taken()?;
     ensure!(full > 100 * MIB, "the disk takes {full} bytes with a file of 100 MiB on it");
     world.docker(&["rm", "space"])?.ok()?;
     until(|| Ok(taken()? + 90 * MIB < full), || format!("{full} bytes before and {:?} after", taken()))
+}
+
+/// Bytes of this computer's disk that the data disk takes.
+pub(crate) fn taken(world: &World) -> Result<u64> {
+    Ok(fs::metadata(world.home().join("machine/data.raw"))?.blocks() * 512)
 }
 
 /// What QEMU holds of the guest's memory, which is shared memory.
@@ -47,7 +51,7 @@ fn guest_memory(qemu: u32) -> Result<u64> {
 }
 
 /// Asks until it is so: the kernel gives back in its own time and tells nobody.
-fn until(so: impl Fn() -> Result<bool>, what: impl Fn() -> String) -> Result<()> {
+pub(crate) fn until(so: impl Fn() -> Result<bool>, what: impl Fn() -> String) -> Result<()> {
     let end = Instant::now() + DEADLINE;
     while !so()? {
         ensure!(Instant::now() < end, "{}", what());

@@ -202,6 +202,11 @@ fn images_that_were_committed_on_one_another_go_together(world: &World) -> Resul
     let listed = world.says(&["images", "-q", "--no-trunc"])?;
     ensure!(!listed.contains(&first), "a step on the way is not listed");
     ensure!(world.says(&["images", "-a", "-q", "--no-trunc"])?.contains(&first), "but with -a");
+    for (dangling, shown) in [("dangling=true", ""), ("dangling=false", second.as_str())] {
+        let listed = world.says(&["images", "-a", "-q", "--no-trunc", "--filter", dangling])?;
+        let listed: Vec<&str> = listed.lines().filter(|id| *id == first || *id == second).collect();
+        ensure!(listed.concat() == shown, "{dangling}: {listed:?}");
+    }
     let removed = world.says(&["rmi", "cove-test/steps:2"])?;
     ensure!(
         removed.contains(&format!("Deleted: {second}")) && removed.contains(&format!("Deleted: {first}")),

@@ -11,6 +11,8 @@ use cove_tests::{
 };
 use serde_json::Value;
 
+use crate::registry::HalfPulled;
+
 crate::tests![
     containers_and_images_outlive_a_restart_of_the_machine,
     containers_and_images_outlive_a_power_cut,
@@ -50,6 +52,7 @@ fn containers_and_images_outlive_a_power_cut(world: &World) -> Result<()> {
     let counts = "echo begin; n=0; while :; do n=$((n+1)); echo line $n; sleep 0.1; done";
     world.says(&["run", "-d", "--name", "cut-always", "--restart", "always", BUSYBOX, "sh", "-c", counts])?;
     world.log_line("cut-always", "line 5")?;
+    let half = HalfPulled::begin(world)?;
     let helper = fact(world, "/hypervisor/helper_pid")?;
     let qemu = child_named(helper, "qemu-system")?;
     let mut begun = Vec::new();
@@ -64,6 +67,7 @@ fn containers_and_images_outlive_a_power_cut(world: &World) -> Result<()> {
     let status = world.says(&["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "cut"])?;
     ensure!(status == "exited 255", "{status}");
     ensure!(world.says(&["images", "-q", "--no-trunc"])? == images, "other images than before");
+    half.given_up().comes_whole(world)?;
     comes_back_once(world, "cut-always")?;
     drop(begun);
     for name in ["cut-1", "cut-2", "cut-3"] {
@@ -140,7 +144,15 @@ fn a_container_runs_on_when_the_agent_is_killed(world: &World) -> Result<()> {
     let survivor = Survivor::start(world)?;
     let address = ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "survivor"];
     let before = world.says(&address)?;
+    let on_terminal = ["exec", "-t", "survivor", "sh", "-c", "echo here; exec sleep 4000"];
+    let mut on_terminal = Watched::start(world.docker_command(&on_terminal))?;
+    on_terminal.line("here")?;
     kill_the_agent(world)?;
+
+    // Nobody can come back to an exec; one with a terminal is hung up.
+    on_terminal.end()?;
+    let hung_up = "while pgrep -f '[s]leep 4000'; do :; done";
+    world.docker(&["exec", "survivor", "sh", "-c", hung_up])?.ok()?;
 
     // Its address is still its own.
     ensure!(world.says(&address)? == before, "another address than {before}");

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use cove_tests::{image::BUSYBOX, world::World};
+use cove_tests::{image::BUSYBOX, name_server, outside::Borrowed, world::World};
 
 use crate::user_networks::{remove, sleeper};
 
 crate::tests![
     containers_find_each_other_by_name_alias_and_id,
     an_address_has_a_name,
-    names_of_nobody_fail_at_once,
+    names_of_nobody_fail_at_once_where_nobody_else_can_be_asked,
     those_who_share_an_alias_take_turns,
     a_link_is_a_name_of_ones_own,
     names_follow_renames_and_ends,
@@ -18,6 +18,8 @@ crate::tests![
     questions_may_come_by_tcp_and_nonsense_is_let_go,
     who_joins_a_network_finds_its_names,
     the_file_of_name_servers_is_dockerds,
+    servers_that_were_asked_for_are_asked,
+    names_of_the_hosts_file_are_known_everywhere,
 ];
 
 fn in_it(world: &World, container: &str, script: &str) -> Result<String> {
@@ -59,14 +61,13 @@ fn an_address_has_a_name(world: &World) -> Result<()> {
     remove(world, &["backwards"], &["n-back"])
 }
 
-fn names_of_nobody_fail_at_once(world: &World) -> Result<()> {
+fn names_of_nobody_fail_at_once_where_nobody_else_can_be_asked(world: &World) -> Result<()> {
     let _use = world.shared();
     for network in ["n-one", "n-two"] {
-        world.says(&["network", "create", network])?;
+        world.says(&["network", "create", "--internal", network])?;
     }
     sleeper(world, "in-one", &["--network", "n-one"])?;
     sleeper(world, "in-two", &["--network", "n-two"])?;
-    world.only_cove();
     for name in ["in-two", "in-one.n-two", "nosuch", "example.com"] {
         let said = in_it(world, "in-one", &format!("nslookup {name} 2>&1 || true"))?;
         ensure!(said.contains(&format!("can't find {name}: SERVFAIL")), "{name}: {said}");
@@ -173,4 +174,46 @@ fn the_file_of_name_servers_is_dockerds(world: &World) -> Result<()> {
     let said = lines(&["--dns", "9.9.9.9", "--dns-search", "foo.bar", "--dns-option", "ndots:3"])?;
     ensure!(said == "nameserver 127.0.0.11\nsearch foo.bar\noptions ndots:3", "{said}");
     remove(world, &[], &["n-file"])
+}
+
+fn servers_that_were_asked_for_are_asked(world: &World) -> Result<()> {
+    let _use = world.shared();
+    let _address = Borrowed::address("198.51.100.53/32")?;
+    let asked = name_server::at("198.51.100.53:53")?;
+    world.says(&["network", "create", "n-dns"])?;
+    for network in ["n-dns", "bridge"] {
+        sleeper(world, "dns-asks", &["--network", network, "--dns", "198.51.100.53", "--dns-search", "test"])?;
+        for name in ["one.test", "one"] {
+            let said = find(world, "dns-asks", name)?;
+            ensure!(said == "203.0.113.1", "{network} {name}: {said}");
+        }
+        let said = in_it(world, "dns-asks", "nslookup nosuch.test 2>&1 || true")?;
+        ensure!(said.contains("can't find nosuch.test: NXDOMAIN"), "{network}: {said}");
+        let said = in_it(world, "dns-asks", "nslookup -type=txt one.test")?;
+        ensure!(said.contains("a text"), "{network}: {said}");
+        remove(world, &["dns-asks"], &[])?;
+    }
+    // Three hundred addresses do not fit into a datagram, and come by TCP.
+    let question = r"\000\033\000\007\001\000\000\001\000\000\000\000\000\000\004many\004test\000\000\001\000\001";
+    sleeper(world, "dns-tcp", &["--network", "n-dns", "--dns", "198.51.100.53"])?;
+    let length = format!("printf '{question}' | nc 127.0.0.11 53 | wc -c");
+    let said = in_it(world, "dns-tcp", &length)?;
+    ensure!(said == (2 + 27 + 300 * 16).to_string(), "{said} bytes");
+    ensure!(asked.try_iter().any(|name| name == "many.test"), "the server was not asked");
+    remove(world, &["dns-tcp"], &["n-dns"])
+}
+
+fn names_of_the_hosts_file_are_known_everywhere(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let hosts = std::fs::read_to_string("/etc/hosts")?;
+    let loopback = hosts.lines().filter_map(|line| line.strip_prefix("127.0.0.1")).flat_map(str::split_whitespace);
+    let Some(name) = loopback.into_iter().find(|name| *name != "localhost") else { return Ok(()) };
+    for network in ["bridge", "host"] {
+        let ask = format!("nslookup {name} | sed -n '3,$s/^Address: //p'");
+        let said = world.says(&["run", "--rm", "--network", network, BUSYBOX, "sh", "-c", &ask])?;
+        // The host's loopback is at another address for containers.
+        ensure!(said.lines().any(|line| line == "192.168.65.254"), "{network} {name}: {said}");
+    }
+    Ok(())
 }

@@ -25,16 +25,8 @@ crate::tests![
 
 /// An image whose command says its mark, with random bytes besides.
 fn archive(name: &str, mark: &str, noise: usize, architecture: &str) -> Result<Vec<u8>> {
-    // Random enough that no compression makes it small: a simple generator, always the same.
-    let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ mark.len() as u64;
-    let bytes = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[0]
-    });
-    let layer =
-        image::root_tar(&[("mark", mark.as_bytes().to_vec(), 0o644), ("noise", bytes.take(noise).collect(), 0o644)])?;
+    let noise = image::noise(mark.len() as u64, noise);
+    let layer = image::root_tar(&[("mark", mark.as_bytes().to_vec(), 0o644), ("noise", noise, 0o644)])?;
     let config = serde_json::json!({ "Cmd": ["cat", "/mark"], "Env": ["PATH=/bin"] });
     image::docker_archive_for(name, &layer, config, architecture)
 }
@@ -230,10 +222,10 @@ fn a_registry_that_dies_under_a_pull_is_waited_for(world: &World) -> Result<()> 
     world.only_cove();
     let mut registry = Registry::open()?;
     registry.put(&archive("x:1", "whole", 8 << 20, "amd64")?, "dies:1", "oci")?;
-    let wire = Wire::to(&registry.address, 3 << 20)?;
+    let wire = Wire::that_breaks(&registry.address, 3 << 20)?;
     let name = format!("{}/dies:1", wire.address);
     let pulling = Watched::start(world.docker_command(&["pull", &name]))?;
-    wire.is_cut()?;
+    wire.has_met_its_fate()?;
     registry.kill();
     registry.run()?;
     let (code, lines) = pulling.end()?;
@@ -247,21 +239,44 @@ fn a_pull_that_is_given_up_leaves_nothing(world: &World) -> Result<()> {
     // Alone: the lists before and after are compared.
     let _use = world.alone();
     let before = world.says(&["images", "-aq", "--no-trunc"])?;
-    let mut registry = Registry::open()?;
-    registry.put(&archive("x:1", "half", 8 << 20, "amd64")?, "half:1", "oci")?;
-    let wire = Wire::to(&registry.address, 3 << 20)?;
-    let name = format!("{}/half:1", wire.address);
-    let pulling = Watched::start(world.docker_command(&["pull", &name]))?;
-    wire.is_cut()?;
-    registry.kill();
-    // The client goes away; nobody waits for this any more.
-    drop(pulling);
+    let half = HalfPulled::begin(world)?.given_up();
     ensure!(world.says(&["images", "-aq", "--no-trunc"])? == before, "half an image is there");
-    registry.run()?;
-    world.docker(&["pull", &name])?.ok()?;
-    ensure!(world.says(&["run", "--rm", &name])? == "half", "its file is not what it was");
-    world.docker(&["rmi", &name])?.ok()?;
-    Ok(())
+    half.comes_whole(world)
+}
+
+/// An image of which a half has come, and whose registry is gone.
+pub(crate) struct HalfPulled {
+    registry: Registry,
+    wire: Wire,
+    pulling: Option<Watched>,
+}
+
+impl HalfPulled {
+    pub(crate) fn begin(world: &World) -> Result<Self> {
+        let mut registry = Registry::open()?;
+        registry.put(&archive("x:1", "half", 8 << 20, "amd64")?, "half:1", "oci")?;
+        let wire = Wire::that_breaks(&registry.address, 3 << 20)?;
+        let name = format!("{}/half:1", wire.address);
+        let pulling = Watched::start(world.docker_command(&["pull", &name]))?;
+        wire.has_met_its_fate()?;
+        registry.kill();
+        Ok(Self { registry, wire, pulling: Some(pulling) })
+    }
+
+    /// The client goes away; nobody waits for it any more.
+    pub(crate) fn given_up(mut self) -> Self {
+        drop(self.pulling.take());
+        self
+    }
+
+    /// Once the registry is there again, all of it can be had.
+    pub(crate) fn comes_whole(mut self, world: &World) -> Result<()> {
+        let name = format!("{}/half:1", self.wire.address);
+        self.registry.run()?;
+        world.docker(&["pull", &name])?.ok()?;
+        ensure!(world.says(&["run", "--rm", &name])? == "half", "its file is not what it was");
+        world.docker(&["rmi", &name])?.ok().map(drop)
+    }
 }
 
 fn a_mirror_is_asked_before_docker_hub(world: &World) -> Result<()> {

@@ -5,11 +5,13 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use anyhow::{Result, ensure};
 use cove_tests::{
+    command::Watched,
     image::{self, BUSYBOX},
+    registry::Wire,
     world::World,
 };
 
-use crate::lifecycle::fact;
+use crate::{giving_back, lifecycle::fact, pull};
 
 crate::tests![a_small_machine_refuses_what_it_has_no_room_for_and_recovers];
 
@@ -24,6 +26,7 @@ fn a_small_machine_refuses_what_it_has_no_room_for_and_recovers(world: &World) -
     small.says(&["run", "-d", "--name", "talker", BUSYBOX, "sh", "-c", &talker])?;
     small.log_line("talker", "first")?;
     without_room(&small)?;
+    without_room_for_what_comes(&small)?;
     without_inodes(&small)?;
     without_memory(&small)?;
     ensure!(fact(&small, "/guest/agent_pid")? == agent, "the agent died of it");
@@ -50,8 +53,8 @@ fn small_machine() -> Result<World> {
     Ok(small)
 }
 
-/// F-17.
-fn without_room(small: &World) -> Result<()> {
+/// A container, `filler`, takes the disk to its last block.
+fn fill(small: &World) -> Result<()> {
     // First what can be had without writing, then the rest.
     let fill = "for m in 512 256 128 64 32 16 8; do fallocate -l ${m}M /fill.$m; done; cat /dev/zero > /rest";
     // Exit code 1 is the shell's word for the write that failed; what it says about it reaches who is attached, though the
@@ -59,7 +62,13 @@ fn without_room(small: &World) -> Result<()> {
     small
         .docker(&["run", "--name", "filler", BUSYBOX, "sh", "-c", fill])?
         .exits(1)?
-        .complains("No space left on device")?;
+        .complains("No space left on device")
+        .map(drop)
+}
+
+/// F-17.
+fn without_room(small: &World) -> Result<()> {
+    fill(small)?;
     let before = small.docker(&["images", "-aq", "--no-trunc"])?.ok()?.stdout;
     let large = image::root_tar(&[("large", vec![7; 32 << 20], 0o644)])?;
     let large = image::docker_archive("cove-test/large:1", &large, serde_json::json!({ "Cmd": ["sh"] }))?;
@@ -72,6 +81,29 @@ fn without_room(small: &World) -> Result<()> {
     small.docker_with(&["load"], &large)?.ok()?;
     small.docker(&["rmi", "cove-test/large:1"])?.ok()?;
     runs(small)
+}
+
+/// F-17: the disk becomes full while an image comes.
+fn without_room_for_what_comes(small: &World) -> Result<()> {
+    let before = pull::whole_store(small)?;
+    let taken = giving_back::taken(small)?;
+    let registry = pull::registry()?;
+    let wire = Wire::that_jams(&registry.address, pull::image_bytes()? as u64 / 2)?;
+    let name = format!("{}/large:1", wire.address);
+    let pulling = Watched::start(small.docker_command(&["pull", &name]))?;
+    wire.has_met_its_fate()?;
+    fill(small)?;
+    wire.mend();
+    let (code, lines) = pulling.end()?;
+    ensure!(code == 1 && lines.iter().any(|line| line.to_lowercase().contains(NO_SPACE)), "{lines:#?}");
+    let after = pull::whole_store(small)?;
+    ensure!(after == before, "{before} became {after}");
+    small.docker(&["rm", "filler"])?.ok()?;
+    let is_back = || Ok(giving_back::taken(small)? <= taken + (8 << 20));
+    giving_back::until(is_back, || format!("{taken} bytes before and {:?} after", giving_back::taken(small)))?;
+    small.docker(&["pull", &name])?.ok()?;
+    pull::is_whole_and_goes(small, &name, &before)?;
+    giving_back::until(is_back, || format!("{taken} bytes before and {:?} after", giving_back::taken(small)))
 }
 
 /// F-18.

@@ -11,6 +11,8 @@ use crate::life;
 crate::tests![
     root_of_a_container_is_nobody_in_the_machine,
     files_are_as_in_any_other_container,
+    files_are_copied_with_the_owners_that_the_container_sees,
+    what_is_made_of_a_container_has_the_owners_that_it_sees,
     volumes_are_shared_by_containers_with_and_without,
     memory_images_and_parts_of_volumes_have_the_right_owners,
     devices_are_there_and_none_can_be_made,
@@ -109,6 +111,113 @@ fn files_are_as_in_any_other_container(world: &World) -> Result<()> {
     let said = remapped(world, &["--workdir", "/made/for/it", "--user", "1000"], "pwd; stat -c %u .")?;
     ensure!(said == "/made/for/it\n0", "{said}");
     Ok(())
+}
+
+/// A tar of files that belong to others: one may do what its owner may not.
+fn belongings() -> Result<Vec<u8>> {
+    // cap_net_raw=ep of the second version, which says nothing of a user namespace.
+    const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let busybox = image::root_tar(&[])?;
+    let mut busybox = tar::Archive::new(busybox.as_slice());
+    let mut busybox = busybox
+        .entries()?
+        .find_map(|entry| entry.ok().filter(|entry| entry.path().is_ok_and(|path| path.ends_with("bin/busybox"))));
+    let mut may = Vec::new();
+    std::io::Read::read_to_end(busybox.as_mut().context("no busybox")?, &mut may)?;
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut put = |path: &str, content: &[u8], owner: (u64, u64), mode: u32| -> Result<()> {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(if path.ends_with('/') { tar::EntryType::Directory } else { tar::EntryType::Regular });
+        header.set_size(content.len() as u64);
+        header.set_mode(mode);
+        header.set_uid(owner.0);
+        header.set_gid(owner.1);
+        if path == "d/busybox" {
+            builder.append_pax_extensions([("SCHILY.xattr.security.capability", &CAPABILITY[..])])?;
+        }
+        Ok(builder.append_data(&mut header, path, content)?)
+    };
+    put("d/", b"", (1000, 1001), 0o750)?;
+    put("d/busybox", &may, (0, 0), 0o755)?;
+    put("d/f", b"x", (123, 45), 0o4750)?;
+    Ok(builder.into_inner()?)
+}
+
+/// Owners, permissions and attributes in a tar, by names.
+fn owners(tar: &[u8]) -> Result<Vec<String>> {
+    let mut said = Vec::new();
+    for entry in tar::Archive::new(tar).entries()? {
+        let mut entry = entry?;
+        let mut words = format!(
+            "{} {}:{} {:o}",
+            entry.path()?.display(),
+            entry.header().uid()?,
+            entry.header().gid()?,
+            entry.header().mode()?
+        );
+        for extension in entry.pax_extensions()?.into_iter().flatten() {
+            let extension = extension?;
+            if extension.key()?.starts_with("SCHILY.xattr") {
+                words.push_str(&format!(" {} bytes of {}", extension.value_bytes().len(), extension.key()?));
+            }
+        }
+        said.push(words);
+    }
+    Ok(said)
+}
+
+fn files_are_copied_with_the_owners_that_the_container_sees(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let tar = belongings()?;
+    let expected =
+        ["d/ 1000:1001 750", "d/busybox 0:0 755 20 bytes of SCHILY.xattr.security.capability", "d/f 123:45 4750"];
+    ensure!(owners(&tar)? == expected, "{:?}", owners(&tar)?);
+    for run in [&["run", "-d"][..], &["create"]] {
+        let user = ["-u", "1000:1001", "--cap-add", "NET_RAW", "--name", "userns-cp", BUSYBOX, "sleep", "1000"];
+        world.says(&[run, &REMAP[..], &user].concat())?;
+        world.docker_with(&["cp", "-", "userns-cp:/tmp"], &tar)?.ok()?;
+        world.docker_with(&["cp", "-a", "-", "userns-cp:/home"], &tar)?.ok()?;
+        let out = world.docker(&["cp", "userns-cp:/tmp/d", "-"])?.ok()?.bytes;
+        ensure!(owners(&out)? == expected, "{run:?}: {:?}", owners(&out)?);
+        world.docker(&["start", "userns-cp"])?.ok()?;
+        let said = world.says(&["exec", "userns-cp", "stat", "-c", "%u:%g %a", "/tmp/d", "/tmp/d/f", "/home/d/f"])?;
+        ensure!(said == "1000:1001 750\n123:45 4750\n1000:1001 4750", "{run:?}: {said}");
+        // What the file may do, it may do in there.
+        let may = world.says(&["exec", "userns-cp", "/tmp/d/busybox", "grep", "CapEff", "/proc/self/status"])?;
+        ensure!(may.ends_with("0000000000002000"), "{run:?}: {may}");
+        remove(world, &["userns-cp"])?;
+    }
+    Ok(())
+}
+
+fn what_is_made_of_a_container_has_the_owners_that_it_sees(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let script =
+        "echo x > /mark; chown 5:6 /mark; chmod 2750 /mark; rm /bin/vi; chown 7 /home; echo done; exec sleep 1000";
+    world.says(&[&["run", "-d", "--name", "userns-made"], &REMAP[..], &[BUSYBOX, "sh", "-c", script]].concat())?;
+    world.log_line("userns-made", "done")?;
+    let of = |all: Vec<String>, name: &str| all.into_iter().find(|line| line.starts_with(name)).unwrap_or_default();
+    for state in ["running", "exited"] {
+        let changes = world.says(&["diff", "userns-made"])?;
+        let mut changes: Vec<&str> = changes.lines().collect();
+        changes.sort_unstable();
+        ensure!(changes == ["A /mark", "C /bin", "C /home", "D /bin/vi"], "{state}: {changes:?}");
+        let exported = owners(&world.docker(&["export", "userns-made"])?.ok()?.bytes)?;
+        ensure!(of(exported.clone(), "mark ") == "mark 5:6 2750", "{state}: {exported:?}");
+        ensure!(of(exported.clone(), "bin/busybox ") == "bin/busybox 0:0 755", "{state}: {exported:?}");
+        ensure!(of(exported.clone(), "home/ ") == "home/ 7:0 755", "{state}: {exported:?}");
+        world.says(&["commit", "userns-made", "cove-test/userns-made:1"])?;
+        for options in [&[][..], &REMAP] {
+            let look = ["cove-test/userns-made:1", "stat", "-c", "%u:%g %a", "/mark", "/home", "/bin/busybox"];
+            let said = world.says(&[&["run", "--rm"], options, &look].concat())?;
+            ensure!(said == "5:6 2750\n7:0 755\n0:0 755", "{state} {options:?}: {said}");
+        }
+        world.docker(&["rmi", "cove-test/userns-made:1"])?.ok()?;
+        world.docker(&["stop", "-t", "0", "userns-made"])?.ok()?;
+    }
+    remove(world, &["userns-made"])
 }
 
 fn volumes_are_shared_by_containers_with_and_without(world: &World) -> Result<()> {

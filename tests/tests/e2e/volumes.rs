@@ -107,7 +107,7 @@ fn what_cannot_be_is_said_in_dockerds_words(world: &World) -> Result<()> {
         (&["--tmpfs", "/x:zork"], "invalid tmpfs option \"zork\""),
         (&["--mount", "type=image,src=nosuch,dst=/x"], "No such image: nosuch:latest"),
         (&["--volumes-from", "nosuch"], "No such container: nosuch"),
-        (&["-v", "/home:/x"], "bind source path /home (/home:/x): host folders are not supported"),
+        (&["-v", "/home:/x"], "the path /home is not shared from this computer"),
     ] {
         // docker takes any "not found" for that of the image, and would pull it.
         let arguments = [&["run", "--rm", "--pull", "never"], options, &[BUSYBOX, "true"]].concat();
@@ -494,7 +494,9 @@ fn cove_has_volumes_too(world: &World) -> Result<()> {
     world.cove(&[&run[..], &["echo here > /data/file; touch /scratch/x /m/x"]].concat())?.ok()?;
     let said = world.cove(&["run", "--rm", "-v", "coves:/data:ro", BUSYBOX, "cat", "/data/file"])?.ok()?.stdout;
     ensure!(said == "here", "{said}");
-    world.cove(&["run", "--rm", "-v", "/etc:/x", BUSYBOX, "true"])?.complains("a folder of this computer")?;
+    world
+        .cove(&["run", "--rm", "-v", "/etc:/x", BUSYBOX, "true"])?
+        .complains("the path /etc is not shared from this computer")?;
     let listed = world.cove(&["volume", "ls", "--filter", "label=a=b", "--size", "--format", "json"])?.ok()?.json()?;
     ensure!(listed[0]["name"] == "coves" && listed[0]["bytes"] == 5, "{listed}");
     let shown = world.cove(&["volume", "inspect", "coves"])?.ok()?.json()?;

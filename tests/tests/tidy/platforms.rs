@@ -11,6 +11,10 @@ const OS_DEPENDENT: &[&str] = &[
     "app/cli/src/terminal/",
     // Chooses the hypervisor of this host.
     "app/daemon/src/helper/",
+    // The host's files: an implementation for each family of systems behind one trait.
+    "app/shares/src/host/",
+    // What differs between systems about listening.
+    "app/gateway/src/ports/socket.rs",
     // A backend is a crate of one system: `#![cfg(...)]` on its first line.
     "app/hypervisor-qemu/",
     // Its planner and its verdicts are pure and tested everywhere.

@@ -15,7 +15,7 @@ const FIRST: [&str; 2] = [
     "virtio_blk", // the data disk
     "vsock",      // the way to the host
 ];
-const THEN: [&str; 9] = [
+const THEN: [&str; 15] = [
     "vmw_vsock_virtio_transport", // the way to the host on virtio
     "ext4",                       // the data disk's file system
     "overlay",                    // root file systems of containers
@@ -25,6 +25,12 @@ const THEN: [&str; 9] = [
     "bridge",                     // ... and what joins them
     "nft_chain_nat",              // rules that keep networks apart and lead to the name server
     "nft_nat",                    // ... and what these lead by
+    "nft_queue",                  // connections to the outside, held until the host has made them
+    "nfnetlink_queue",            // ... by the agent
+    "nft_tproxy",                 // ... which is then whom they reach
+    "nft_fib_inet",               // what is outside, by the routes
+    "nft_reject_inet",            // the host's errors, for who wanted to connect
+    "dummy",                      // the link that leads outside
 ];
 
 /// Tell QEMU of a panic.

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use cove_proto::v1::{
-    Container, ContainerState, ContainerStatus, Health, HealthStatus, ListContainersRequest, StringList,
+    Container, ContainerState, ContainerStatus, Health, HealthStatus, ListContainersRequest, PortProtocol,
+    PublishedPort, StringList,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::ports;
 use crate::{
     engine::Engine,
     failure::{Failure, Outcome},
@@ -45,6 +47,15 @@ struct Row<'a> {
     created_at_seconds: Option<i64>,
     started_at_seconds: Option<i64>,
     finished_at_seconds: Option<i64>,
+    ports: Vec<Port<'a>>,
+}
+
+#[derive(Serialize)]
+struct Port<'a> {
+    host_ip: &'a str,
+    host_port: u32,
+    container_port: u32,
+    protocol: &'static str,
 }
 
 /// Prints the list.
@@ -91,7 +102,14 @@ fn as_json(container: &Container) -> Row<'_> {
         created_at_seconds: seconds(container.created_at.as_ref()),
         started_at_seconds: seconds(state.and_then(|state| state.started_at.as_ref())),
         finished_at_seconds: seconds(state.and_then(|state| state.finished_at.as_ref())),
+        ports: container.ports.iter().map(port).collect(),
     }
+}
+
+fn port(port: &PublishedPort) -> Port<'_> {
+    let protocol = if port.protocol() == PortProtocol::Udp { "udp" } else { "tcp" };
+    let PublishedPort { host_ip, host_port, container_port, .. } = port;
+    Port { host_ip, host_port: *host_port, container_port: *container_port, protocol }
 }
 
 /// The status in docker's word.
@@ -135,7 +153,7 @@ fn id(container: &Container, arguments: &Arguments) -> String {
 }
 
 fn text(containers: &[Container], arguments: &Arguments, now: Timestamp) -> String {
-    let mut table = Table::new(&["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES"]);
+    let mut table = Table::new(&["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"]);
     for container in containers {
         let created = output::age(container.created_at.as_ref(), now);
         table.row([
@@ -144,6 +162,7 @@ fn text(containers: &[Container], arguments: &Arguments, now: Timestamp) -> Stri
             command(container, arguments.no_trunc),
             created.map(|age| format!("{age} ago")).unwrap_or_default(),
             status(container, now),
+            ports::shown(&container.ports),
             container.name.clone(),
         ]);
     }

@@ -5,10 +5,14 @@ mod life;
 mod mounts;
 mod spec;
 
+pub(crate) mod commit;
+pub(crate) mod diff;
 pub(crate) mod exec;
+pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod pause;
+mod ports;
 pub(crate) mod prune;
 pub(crate) mod remove;
 pub(crate) mod run;

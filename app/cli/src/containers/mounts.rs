@@ -6,10 +6,10 @@ use cove_proto::v1::{Mount, MountKind};
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MountError {
     /// Not the syntax.
-    #[error("a volume is NAME:/PATH, NAME:/PATH:ro or /PATH")]
+    #[error("a volume is NAME:/PATH, NAME:/PATH:ro or /PATH; a folder of this computer is FOLDER:/PATH")]
     Syntax,
-    /// A folder of this computer.
-    #[error("{0} is a folder of this computer, which this version of Cove cannot mount yet: name a volume instead")]
+    /// The present folder is unknown.
+    #[error("find the folder {0}")]
     HostFolder(String),
     /// Not a mode.
     #[error("{0:?} is no mode: there are ro, rw and nocopy")]
@@ -19,23 +19,29 @@ pub(crate) enum MountError {
     Memory,
 }
 
-/// Reads "NAME:/PATH:MODE", or "/PATH" for a volume without a name.
+/// Reads "NAME:/PATH:MODE", "FOLDER:/PATH:MODE", or "/PATH" for a volume without a name.
 pub(super) fn volume(text: &str) -> Result<Mount, MountError> {
-    let parts: Vec<&str> = text.split(':').collect();
+    // The drive of a Windows path is no source of its own.
+    let drive = matches!(text.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    let skipped = if drive { 2 } else { 0 };
+    let mut parts: Vec<&str> = text[skipped..].split(':').collect();
+    parts[0] = &text[..skipped + parts[0].len()];
     let (source, target, modes) = match parts[..] {
         [path] if path.starts_with('/') => ("", path, ""),
         [source, target] => (source, target, ""),
         [source, target, modes] => (source, target, modes),
         _ => return Err(MountError::Syntax),
     };
-    if source.starts_with(['/', '.', '~']) || source.contains('\\') {
-        return Err(MountError::HostFolder(source.to_owned()));
-    }
     if text.starts_with(':') || !target.starts_with('/') {
         return Err(MountError::Syntax);
     }
-    let (source, target) = (source.to_owned(), target.to_owned());
-    let mut mount = Mount { kind: MountKind::Volume.into(), source, target, ..Default::default() };
+    let mut mount = Mount { source: source.to_owned(), target: target.to_owned(), ..Default::default() };
+    mount.set_kind(MountKind::Volume);
+    if source.starts_with(['/', '.']) || source.contains('\\') {
+        let folder = std::path::absolute(source).map_err(|_| MountError::HostFolder(source.to_owned()))?;
+        mount.source = folder.display().to_string();
+        mount.set_kind(MountKind::Bind);
+    }
     for mode in modes.split(',').filter(|mode| !mode.is_empty()) {
         match mode {
             "rw" => mount.read_only = false,
@@ -68,9 +74,12 @@ mod tests {
         let mount = volume("v1:/data:ro,nocopy").unwrap();
         assert_eq!((mount.source.as_str(), mount.target.as_str()), ("v1", "/data"));
         assert!(mount.read_only && mount.no_copy);
-        for host in ["/home:/x", "./a:/x", "~/a:/x"] {
-            assert!(matches!(volume(host), Err(MountError::HostFolder(_))), "{host}");
+        for host in ["/home:/x", "./a:/x:ro", "C:\\a:/x"] {
+            let mount = volume(host).unwrap();
+            assert_eq!((mount.kind(), mount.target.as_str()), (MountKind::Bind, "/x"), "{host}");
         }
+        let here = std::env::current_dir().unwrap().join("a").display().to_string();
+        assert_eq!(volume("./a:/x").unwrap().source, here);
         for wrong in ["data", "v1:x", ":/x", "a:/b:ro:c"] {
             assert_eq!(volume(wrong), Err(MountError::Syntax), "{wrong}");
         }

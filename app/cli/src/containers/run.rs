@@ -4,8 +4,9 @@
 use std::{env, io::IsTerminal as _};
 
 use cove_proto::v1::{
-    CreateContainerRequest, CreateContainerResponse, GetContainerRequest, GetImageRequest, PullImageRequest,
-    StartContainerRequest, WaitCondition, WaitContainerRequest, WaitContainerResponse,
+    ContainerSpec, CreateContainerRequest, CreateContainerResponse, GetContainerRequest, GetImageRequest,
+    GrantShareRequest, MountKind, PullImageRequest, StartContainerRequest, WaitCondition, WaitContainerRequest,
+    WaitContainerResponse,
 };
 use tonic::{Code, Status, Streaming};
 
@@ -83,7 +84,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let engine = Engine::reach().await.map_err(|error| refused(error.into()))?;
     let (auto_remove, detach, name, pull) = (arguments.rm, arguments.detach, arguments.name, arguments.pull);
     let variable = |name: &str| env::var(name).ok();
-    let spec = arguments.options.into_spec(arguments.image, arguments.command, streams, auto_remove, variable);
+    let mut spec = arguments.options.into_spec(arguments.image, arguments.command, streams, auto_remove, variable);
+    grant(&engine, &mut spec).await.map_err(refused)?;
     let wanted = CreateContainerRequest { name, spec: Some(spec) };
     let created = create(&engine, wanted, pull).await.map_err(refused)?;
     for warning in &created.warnings {
@@ -98,6 +100,18 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
     let attachment = Attachment::open(&engine, &created.id, streams, arguments.detach_keys).await?;
     foreground(&engine, &created.id, attachment, auto_remove).await
+}
+
+/// Has the daemon let the container see the folders of this computer that it is to see. As docker's -v, which this is, it
+/// makes those that are missing.
+async fn grant(engine: &Engine, spec: &mut ContainerSpec) -> Result<(), Failure> {
+    for mount in spec.mounts.iter_mut().filter(|mount| mount.kind() == MountKind::Bind) {
+        let request =
+            GrantShareRequest { path: mount.source.clone(), read_only: mount.read_only, create_missing: true };
+        let granted = engine.shares().grant_share(request).await?.into_inner();
+        mount.share_id = granted.share.unwrap_or_default().id;
+    }
+    Ok(())
 }
 
 /// Attached and waited for before it starts, so that neither output nor end can be missed.

@@ -2,7 +2,11 @@
 
 use cove_proto::v1::{ContainerSpec, DeviceMapping, LogConfig, Mount, Resources, SeccompProfile, Security, StringList};
 
-use super::{life::Life, mounts};
+use super::{
+    life::Life,
+    mounts,
+    ports::{self, Published},
+};
 use crate::{quantities, terminal};
 
 /// What surrounds a program, of a new container as of an exec.
@@ -49,6 +53,12 @@ pub(crate) struct Options {
     /// Network: its name, "none", "host" (the machine's, not this computer's) or "container:NAME".
     #[arg(long, value_name = "NETWORK", default_value = "", hide_default_value = true)]
     network: String,
+    /// Port of this computer that leads to one of it: [[ADDRESS:]PORT:]PORT[/udp].
+    #[arg(short, long, value_name = "PORTS", value_parser = ports::published)]
+    publish: Vec<Published>,
+    /// Give each port that its image exposes one of this computer.
+    #[arg(short = 'P', long)]
+    publish_all: bool,
     /// Set a label: NAME=VALUE.
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     label: Vec<String>,
@@ -72,7 +82,8 @@ pub(crate) struct Options {
     read_only: bool,
     #[command(flatten)]
     life: Life,
-    /// Volume to mount: NAME:/PATH, with ":ro" read-only; /PATH alone for one without a name.
+    /// Volume, or folder of this computer, to mount: NAME:/PATH or FOLDER:/PATH, with ":ro" read-only; /PATH alone for a
+    /// volume without a name.
     #[arg(short, long, value_name = "VOLUME", value_parser = mounts::volume)]
     volume: Vec<Mount>,
     /// Memory to mount: /PATH, or /PATH:size=64m,mode=700.
@@ -154,6 +165,8 @@ impl Options {
             stop_timeout_seconds: self.stop_timeout,
             auto_remove,
             network_mode: self.network,
+            port_bindings: self.publish.into_iter().flat_map(|published| published.0).collect(),
+            publish_all_ports: self.publish_all,
             log_config: log_config(self.log_driver, self.log_opt),
             resources: Some(Resources {
                 nano_cpus: self.cpus.unwrap_or_default(),

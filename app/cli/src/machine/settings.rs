@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u64>,
     /// Whether containers have a user namespace, in which their root is nobody outside, unless they say otherwise.
-    #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
+    #[arg(long, value_name = "ON|OFF", value_parser = quantities::on_or_off)]
     user_namespaces: Option<bool>,
     /// Back to the defaults, before what else is given.
     #[arg(long)]
@@ -117,14 +117,6 @@ fn show_registries(found: &GetSettingsResponse, registries: &GetRegistrySettings
 
 fn bytes(text: &str) -> Result<u64, QuantityError> {
     quantities::bytes(text).and_then(|bytes| u64::try_from(bytes).map_err(|_| QuantityError::Size))
-}
-
-fn on_or_off(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("either on or off"),
-    }
 }
 
 /// `None` if nothing is to be changed.
@@ -222,8 +214,8 @@ mod tests {
         assert_eq!(one, UpdateSettingsRequest { cpus: Some(2), ..Default::default() });
         let off = change(&Arguments { user_namespaces: Some(false), ..Arguments::default() }).unwrap();
         assert_eq!(off, UpdateSettingsRequest { user_namespaces: Some(false), ..Default::default() });
-        assert_eq!([on_or_off("on"), on_or_off("off")], [Ok(true), Ok(false)]);
-        assert!(on_or_off("yes").is_err());
+        assert_eq!(["on", "off"].map(quantities::on_or_off), [Ok(true), Ok(false)]);
+        assert!(quantities::on_or_off("yes").is_err());
         assert!(change(&Arguments { reset: true, ..Arguments::default() }).unwrap().reset);
     }
 

@@ -23,6 +23,13 @@ pub(crate) struct Options {
     /// Folder of registries' certificates, in docker's order; docker's own with an empty one.
     #[arg(long, value_name = "FOLDER")]
     registry_certificates: Option<String>,
+    /// Proxy by which registries are reached, such as http://proxy:3128 or socks5://proxy; the environment's or the system's
+    /// with an empty one.
+    #[arg(long, value_name = "ADDRESS")]
+    registry_proxy: Option<String>,
+    /// Host, domain or network that is reached without the proxy; more at will; none with an empty one.
+    #[arg(long, value_name = "HOST")]
+    registry_no_proxy: Vec<String>,
 }
 
 /// The settings for programs.
@@ -33,12 +40,22 @@ pub(crate) struct Settings {
     concurrent_downloads: u32,
     concurrent_uploads: u32,
     certificates: String,
+    proxy: String,
+    no_proxy: Vec<String>,
 }
 
 impl From<RegistrySettings> for Settings {
     fn from(settings: RegistrySettings) -> Self {
-        let RegistrySettings { mirrors, insecure, concurrent_downloads, concurrent_uploads, certificates } = settings;
-        Self { mirrors, insecure, concurrent_downloads, concurrent_uploads, certificates }
+        let RegistrySettings {
+            mirrors,
+            insecure,
+            concurrent_downloads,
+            concurrent_uploads,
+            certificates,
+            proxy,
+            no_proxy,
+        } = settings;
+        Self { mirrors, insecure, concurrent_downloads, concurrent_uploads, certificates, proxy, no_proxy }
     }
 }
 
@@ -56,6 +73,8 @@ impl Options {
             concurrent_uploads: self.concurrent_uploads,
             certificates: self.registry_certificates.clone(),
             reset,
+            proxy: self.registry_proxy.clone(),
+            no_proxy: list(&self.registry_no_proxy),
         };
         (request != UpdateRegistrySettingsRequest::default()).then_some(request)
     }
@@ -70,6 +89,10 @@ pub(crate) fn text(settings: &RegistrySettings, paint: Paint) -> String {
     text += &line("layers", &format!("{} down, {} up", settings.concurrent_downloads, settings.concurrent_uploads));
     if !settings.certificates.is_empty() {
         text += &line("certs", &settings.certificates);
+    }
+    if !settings.proxy.is_empty() {
+        text += &line("proxy", &settings.proxy);
+        text += &line("no proxy", &list(&settings.no_proxy));
     }
     text
 }
@@ -89,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_are_four_lines() {
+    fn each_setting_that_is_there_has_a_line() {
         let settings = RegistrySettings {
             mirrors: vec!["http://a".into(), "http://b".into()],
             concurrent_downloads: 3,
@@ -97,9 +120,11 @@ mod tests {
             certificates: "/c".into(),
             ..RegistrySettings::default()
         };
-        assert_eq!(
-            text(&settings, Paint::plain()),
-            "  mirrors     http://a, http://b\n  insecure    none\n  layers      3 down, 5 up\n  certs       /c\n"
-        );
+        let four =
+            "  mirrors     http://a, http://b\n  insecure    none\n  layers      3 down, 5 up\n  certs       /c\n";
+        assert_eq!(text(&settings, Paint::plain()), four);
+        let behind = RegistrySettings { proxy: "http://p".into(), no_proxy: vec!["x".into()], ..settings };
+        let six = format!("{four}  proxy       http://p\n  no proxy    x\n");
+        assert_eq!(text(&behind, Paint::plain()), six);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use cove_machine::hypervisor::{HypervisorError, Vm};
+use cove_machine::hypervisor::{self, HypervisorError, Vm};
 use cove_proto::{
     boot_secret::{BootSecret, HandshakeError},
     paced::Paced,
@@ -60,9 +60,7 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     pub(super) async fn dial(vm: Arc<dyn Vm>, secret: &BootSecret) -> Result<Self, DialError> {
-        let mut stream = Paced(vm.connect(ports::AGENT).await?);
-        secret.prove_as_host(&mut stream).await?;
-        let stream = Severed::at(stream, ended(vm.clone()));
+        let stream = prove(vm.clone(), ports::AGENT, secret).await?;
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -101,6 +99,17 @@ impl Connection {
         *request.uri_mut() = address(request.uri().path_and_query().cloned());
         self.sender.try_send_request(request).await
     }
+}
+
+/// Dials a port of the agent. Both halves have proven themselves then.
+pub(super) async fn prove(
+    vm: Arc<dyn Vm>,
+    port: u32,
+    secret: &BootSecret,
+) -> Result<Severed<Paced<hypervisor::Connection>>, DialError> {
+    let mut stream = Paced(vm.connect(port).await?);
+    secret.prove_as_host(&mut stream).await?;
+    Ok(Severed::at(stream, ended(vm)))
 }
 
 /// HTTP/2 wants a scheme and a host; nobody looks at them.

@@ -3,6 +3,7 @@
 //! * [`Agent`] — the secret of the present boot and what is known of the agent.
 //! * `connection` — one HTTP/2 connection to it, proved with the secret.
 //! * `severed` — which ends with the machine.
+//! * `streams` — raw streams into it, proved alike.
 //! * `guest` — how the machine's life asks whether it is up and tells it to power off.
 //! * [`clock`] — keeps the guest's clock right.
 
@@ -10,6 +11,7 @@ pub mod clock;
 mod connection;
 mod guest;
 mod severed;
+mod streams;
 
 use std::{
     sync::{

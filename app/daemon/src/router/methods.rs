@@ -8,7 +8,10 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Services that are implemented here; all others of the package are the agent's.
-const HOST_SERVICES: [&str; 2] = ["Machine", "Registry"];
+const HOST_SERVICES: [&str; 4] = ["Machine", "Registry", "Egress", "Shares"];
+
+/// Services of the agent that are the daemon's own business: no client's call is passed on to them.
+const BETWEEN_THE_HALVES: [&str; 2] = ["Host", "HostFolders"];
 
 const PACKAGE: &str = "cove.v1";
 
@@ -40,7 +43,9 @@ impl Methods {
     fn of(set: &FileDescriptorSet) -> Self {
         let files = set.file.iter().filter(|file| file.package() == PACKAGE);
         let (mut services, mut guest) = (Vec::new(), HashMap::new());
-        for service in files.flat_map(|file| &file.service) {
+        let offered =
+            files.flat_map(|file| &file.service).filter(|service| !BETWEEN_THE_HALVES.contains(&service.name()));
+        for service in offered {
             let name = format!("{PACKAGE}.{}", service.name());
             if !HOST_SERVICES.contains(&service.name()) {
                 guest.extend(service.method.iter().map(|method| {
@@ -84,7 +89,10 @@ mod tests {
     #[test]
     fn services_of_the_host_and_strangers_are_not_the_agents() {
         let methods = Methods::read().unwrap();
-        for path in ["/cove.v1.Machine/GetMachine", "/cove.v1.Guest/Nonsense", "/other.v1.Guest/GetGuest", "/", ""] {
+        let hidden = "/cove.v1.Host/ServeGuest";
+        for path in
+            ["/cove.v1.Machine/GetMachine", hidden, "/cove.v1.Guest/Nonsense", "/other.v1.Guest/GetGuest", "/", ""]
+        {
             assert_eq!(methods.guest(path), None, "{path}");
         }
         assert!(methods.services().any(|service| service == "cove.v1.Machine"));

@@ -14,13 +14,16 @@ use std::sync::Arc;
 
 use cove_proto::{
     FILE_DESCRIPTOR_SET,
-    v1::{machine_server::MachineServer, registry_server::RegistryServer},
+    v1::{
+        egress_server::EgressServer, machine_server::MachineServer, registry_server::RegistryServer,
+        shares_server::SharesServer,
+    },
 };
 use tonic::service::Routes;
 use tonic_reflection::server::Error as ReflectionError;
 
 use self::{forward::Forwarder, methods::Methods};
-use crate::rpc::{machine::MachineRpc, registry::RegistryRpc};
+use crate::rpc::{egress::EgressRpc, machine::MachineRpc, registry::RegistryRpc, shares::SharesRpc};
 
 /// All that the engine's endpoint answers: the services here, health, reflection, and the agent's services. The Docker
 /// API calls the same routes in process.
@@ -30,6 +33,8 @@ use crate::rpc::{machine::MachineRpc, registry::RegistryRpc};
 pub async fn routes(
     machine: MachineRpc,
     registry: RegistryRpc,
+    egress: EgressRpc,
+    shares: SharesRpc,
     methods: &Methods,
     forwarder: Arc<Forwarder>,
 ) -> Result<Routes, ReflectionError> {
@@ -45,6 +50,8 @@ pub async fn routes(
     };
     let router = Routes::new(MachineServer::new(machine))
         .add_service(RegistryServer::new(registry))
+        .add_service(EgressServer::new(egress))
+        .add_service(SharesServer::new(shares))
         .add_service(health_server)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

@@ -6,7 +6,7 @@ use cove_machine::{FailureKind, StartError, StopError, hypervisor::Exit, setting
 use cove_registry::{ErrorKind, RegistryError};
 use tonic::Status;
 
-use crate::{agent::DialError, image::ImageError, rpc::machine::ChangeError};
+use crate::{agent::DialError, image::ImageError, rpc::machine::ChangeError, shares::grants::GrantError};
 
 /// An error and its sources, once each, as one text.
 #[must_use]
@@ -70,6 +70,19 @@ pub fn registry(error: &RegistryError) -> Status {
         ErrorKind::Corrupt => Status::data_loss(text),
         ErrorKind::Unsupported => Status::unimplemented(text),
         ErrorKind::Refused => Status::unknown(text),
+    }
+}
+
+/// A folder of this computer is not shared.
+#[must_use]
+pub fn grant(error: &GrantError) -> Status {
+    let text = chain(error);
+    match error {
+        GrantError::Relative(_) | GrantError::Special(_) => Status::invalid_argument(text),
+        GrantError::Missing(_) | GrantError::Unknown(_) => Status::not_found(text),
+        GrantError::Forbidden { .. } => Status::permission_denied(text),
+        GrantError::Unsupported => Status::unimplemented(text),
+        GrantError::Look { .. } | GrantError::Keep { .. } => Status::internal(text),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cove_proto::v1::{Container, ContainerSpec, StringList};
 use serde_json::{Map, Value, json};
 
-use crate::shapes::{life, list_or_null};
+use crate::shapes::{life, list_or_null, ports};
 use crate::spec::client_data;
 
 /// What the container was made from. Docker leaves some members out when they are not set.
@@ -20,7 +20,7 @@ pub(super) fn shape(container: &Container, spec: &ContainerSpec) -> Value {
     set("AttachStdin", json!(fact(spec, client_data::ATTACH_STDIN)));
     set("AttachStdout", json!(fact(spec, client_data::ATTACH_STDOUT)));
     set("AttachStderr", json!(fact(spec, client_data::ATTACH_STDERR)));
-    if let Some(ports) = exposed_ports(spec) {
+    if let Some(ports) = ports::exposed(spec) {
         set("ExposedPorts", ports);
     }
     set("Tty", json!(spec.tty));
@@ -58,10 +58,6 @@ fn fact(spec: &ContainerSpec, key: &str) -> bool {
 fn volumes(spec: &ContainerSpec) -> Value {
     let paths: BTreeMap<&String, Value> = spec.anonymous_volumes.iter().map(|path| (path, json!({}))).collect();
     if paths.is_empty() { Value::Null } else { json!(paths) }
-}
-
-fn exposed_ports(spec: &ContainerSpec) -> Option<Value> {
-    serde_json::from_str(spec.client_data.get(client_data::EXPOSED_PORTS)?).ok()
 }
 
 fn strings(list: Option<&StringList>) -> Value {

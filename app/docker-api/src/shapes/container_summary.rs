@@ -4,7 +4,7 @@ use cove_proto::v1::{Container, ContainerSpec};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::shapes::{container_state, mounts, network_settings};
+use crate::shapes::{container_state, mounts, network_settings, ports};
 use crate::timestamps;
 
 /// A container in a list, as it is `now`. Sizes are there when they were asked for.
@@ -21,7 +21,7 @@ pub(crate) fn shape(container: &Container, now: Timestamp, sizes: bool) -> Value
     set("ImageID", json!(container.image_id));
     set("Command", json!(command(container)));
     set("Created", json!(timestamps::unix(container.created_at.as_ref())));
-    set("Ports", json!([]));
+    set("Ports", ports::row(container));
     // Nothing written is left out, not 0.
     let size = |bytes: Option<u64>| bytes.filter(|bytes| sizes && *bytes > 0);
     if let Some(bytes) = size(container.writable_bytes) {

@@ -5,7 +5,7 @@ use cove_proto::v1::{ContainerSpec, DeviceMapping, IoDeviceLimit, SeccompProfile
 use serde_json::{Map, Value, json};
 
 use crate::{
-    shapes::{life, list_or_null, mounts, network_settings},
+    shapes::{life, list_or_null, mounts, network_settings, ports},
     spec::{client_data, labels},
 };
 
@@ -17,7 +17,7 @@ pub(super) fn shape(spec: &ContainerSpec, name: &str) -> Value {
         "ContainerIDFile": "",
         "LogConfig": {"Type": log_driver(spec), "Config": log_options(spec)},
         "NetworkMode": network_settings::mode(spec),
-        "PortBindings": {},
+        "PortBindings": ports::bindings(spec),
         "RestartPolicy": life::restart_policy(spec.restart_policy.as_ref()),
         "AutoRemove": spec.auto_remove,
         "VolumeDriver": volume_driver(spec),
@@ -37,7 +37,7 @@ pub(super) fn shape(spec: &ContainerSpec, name: &str) -> Value {
         "OomScoreAdj": spec.resources.as_ref().map_or(0, |resources| resources.oom_score_adj),
         "PidMode": spec.pid_mode,
         "Privileged": security.privileged,
-        "PublishAllPorts": false,
+        "PublishAllPorts": spec.publish_all_ports,
         "ReadonlyRootfs": security.read_only_rootfs,
         "SecurityOpt": list_or_null(&security_options(spec, &security)),
         "UTSMode": spec.uts_mode,
@@ -106,7 +106,7 @@ fn resources(spec: &ContainerSpec) -> Value {
         "CpuShares": resources.cpu_shares,
         "Memory": resources.memory_bytes,
         "NanoCpus": resources.nano_cpus,
-        "CgroupParent": "",
+        "CgroupParent": spec.cgroup_parent,
         "BlkioWeight": resources.io_weight,
         "BlkioWeightDevice": io_devices(&resources.io_device_weights, "Weight"),
         "BlkioDeviceReadBps": io_devices(&resources.io_read_bytes_per_second, "Rate"),

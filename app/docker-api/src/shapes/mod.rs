@@ -23,6 +23,7 @@ mod life;
 mod mounts;
 pub(crate) mod network;
 mod network_settings;
+mod ports;
 pub(crate) mod progress;
 pub(crate) mod stats;
 pub(crate) mod usage;

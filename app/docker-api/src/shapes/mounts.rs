@@ -29,6 +29,7 @@ fn shape_point(spec: &ContainerSpec, point: &MountPoint) -> Value {
         MountKind::Volume => ("volume", ""),
         MountKind::Tmpfs => ("tmpfs", ""),
         MountKind::Image => ("image", "rprivate"),
+        MountKind::Bind => ("bind", "rprivate"),
         MountKind::Unspecified => ("", ""),
     };
     set("Type", json!(kind));
@@ -54,7 +55,8 @@ fn mode(spec: &ContainerSpec, point: &MountPoint) -> String {
     let mounted = mounts.iter().any(|mount| mount["Target"].as_str().is_some_and(|path| clean(path) == point.target));
     match bound {
         Some(bind) if !bind.mode.is_empty() => bind.mode.to_owned(),
-        Some(_) => "z".to_owned(),
+        Some(_) if point.kind() == MountKind::Volume => "z".to_owned(),
+        Some(_) => String::new(),
         None if mounted && point.kind() == MountKind::Volume => "z".to_owned(),
         None => String::new(),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cove_proto::v1::{Container, ContainerSpec, NetworkAttachment, NetworkEndpoint};
 use serde_json::{Map, Value, json};
 
-use crate::shapes::list_or_null;
+use crate::shapes::{list_or_null, ports};
 
 /// Docker's word for the network mode.
 pub(super) fn mode(spec: &ContainerSpec) -> &str {
@@ -75,7 +75,7 @@ pub(super) fn shape(container: &Container) -> Value {
         "Bridge": "",
         "SandboxID": container.sandbox_id,
         "SandboxKey": sandbox_key(container),
-        "Ports": {},
+        "Ports": ports::open(container),
         "HairpinMode": false,
         "LinkLocalIPv6Address": "",
         "LinkLocalIPv6PrefixLen": 0,

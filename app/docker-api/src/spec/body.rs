@@ -63,6 +63,8 @@ pub(crate) struct HostConfig {
     pub(crate) auto_remove: Option<bool>,
     pub(crate) restart_policy: Option<RestartPolicy>,
     pub(crate) network_mode: Option<String>,
+    pub(crate) port_bindings: Option<super::ports::PortBindings>,
+    pub(crate) publish_all_ports: Option<bool>,
     pub(crate) shm_size: Option<i64>,
     pub(crate) console_size: Option<[u32; 2]>,
     pub(crate) ulimits: Option<Vec<Ulimit>>,
@@ -98,6 +100,7 @@ pub(crate) struct HostConfig {
     pub(crate) pid_mode: Option<String>,
     #[serde(rename = "UTSMode")]
     pub(crate) uts_mode: Option<String>,
+    pub(crate) cgroup_parent: Option<String>,
     pub(crate) cgroupns_mode: Option<String>,
     pub(crate) userns_mode: Option<String>,
     pub(crate) devices: Option<Vec<DeviceMapping>>,

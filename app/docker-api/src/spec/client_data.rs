@@ -10,8 +10,6 @@ pub(crate) const ATTACH_STDIN: &str = "docker.attach_stdin";
 pub(crate) const ATTACH_STDOUT: &str = "docker.attach_stdout";
 /// "true" when the creating client attached standard error.
 pub(crate) const ATTACH_STDERR: &str = "docker.attach_stderr";
-/// The exposed ports, JSON: `{"80/tcp":{}}`. They are documentation: nothing is published.
-pub(crate) const EXPOSED_PORTS: &str = "docker.exposed_ports";
 
 /// `Binds`, JSON: `["v1:/data:ro"]`.
 pub(crate) const BINDS: &str = "docker.binds";
@@ -29,13 +27,9 @@ pub(crate) fn of(config: &Config) -> HashMap<String, String> {
         (ATTACH_STDOUT, config.attach_stdout),
         (ATTACH_STDERR, config.attach_stderr),
     ];
-    let mut facts: HashMap<_, _> = attached
+    attached
         .into_iter()
         .filter(|(_, attached)| *attached == Some(true))
         .map(|(key, _)| (key.to_owned(), "true".to_owned()))
-        .collect();
-    if let Some(ports) = config.exposed_ports.as_ref().filter(|ports| !ports.is_empty()) {
-        facts.insert(EXPOSED_PORTS.to_owned(), serde_json::Value::Object(ports.clone()).to_string());
-    }
-    facts
+        .collect()
 }

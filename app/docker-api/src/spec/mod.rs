@@ -4,7 +4,7 @@
 //!
 //! * [`body`] — the part of the body that is read.
 //! * `unsupported` — the table of what is refused.
-//! * [`mounts`], `resources`, `security`, `network`, `devices`, `logging`, `life` — parts of the specification.
+//! * [`mounts`], `resources`, `security`, `network`, `ports`, `devices`, `logging`, `life` — parts of the specification.
 //! * [`labels`] — what Docker has no other words for.
 
 pub(crate) mod body;
@@ -15,6 +15,7 @@ mod life;
 mod logging;
 pub(crate) mod mounts;
 pub(crate) mod network;
+mod ports;
 mod resources;
 mod security;
 mod unsupported;
@@ -33,6 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) spec: ContainerSpec,
     /// What was left out, in dockerd's words.
     pub(crate) warnings: Vec<String>,
+    /// Targets of mounts whose folder of the host is made where there is none.
+    pub(crate) made: Vec<String>,
 }
 
 /// Reads a body.
@@ -48,9 +51,9 @@ pub(crate) fn from_body(body: Value) -> Result<Wanted, Error> {
     let warnings = warnings(&host);
     let mut spec = spec(config, host)?;
     spec.networks = network::attachments(&body, &spec.network_mode)?;
-    mounts::read(&body, &mut spec)?;
+    let made = mounts::read(&body, &mut spec)?;
     labels::apply(&mut spec)?;
-    Ok(Wanted { spec, warnings })
+    Ok(Wanted { spec, warnings, made })
 }
 
 /// Reads the body of an update, whose members are those of a `HostConfig`.
@@ -71,6 +74,10 @@ fn warnings(host: &HostConfig) -> Vec<String> {
     if host.oom_kill_disable.unwrap_or(false) {
         warnings.push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".to_owned());
     }
+    let is_bound = host.port_bindings.as_ref().is_some_and(|bindings| !bindings.is_empty());
+    if host.network_mode.as_deref() == Some("host") && is_bound {
+        warnings.push("Published ports are discarded when using host network mode".to_owned());
+    }
     // dockerd says it to clients of old versions of its API only; the others are left to wonder.
     if [host.kernel_memory, host.kernel_memory_tcp].into_iter().flatten().any(|bytes| bytes > 0) {
         let discarded = "Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. \
@@ -81,9 +88,11 @@ fn warnings(host: &HostConfig) -> Vec<String> {
 }
 
 fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
-    network::check_exposed(host.network_mode.as_deref(), config.exposed_ports.as_ref())?;
+    network::check_ports(host.network_mode.as_deref(), config.exposed_ports.as_ref(), host.port_bindings.as_ref())?;
     let client_data = client_data::of(&config);
     let exposed_ports = config.exposed_ports.iter().flatten().map(|(port, _)| port.clone()).collect();
+    let port_bindings = ports::requests(&host.port_bindings.take().unwrap_or_default())?;
+    let publish_all_ports = host.publish_all_ports.unwrap_or(false);
     let tty = config.tty.unwrap_or(false);
     Ok(ContainerSpec {
         image: config.image.unwrap_or_default(),
@@ -112,6 +121,7 @@ fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
         ipc_mode: host.ipc_mode.take().unwrap_or_default(),
         pid_mode: host.pid_mode.take().unwrap_or_default(),
         uts_mode: host.uts_mode.take().unwrap_or_default(),
+        cgroup_parent: host.cgroup_parent.take().unwrap_or_default(),
         cgroupns_mode: host.cgroupns_mode.take().unwrap_or_default(),
         userns_mode: host.userns_mode.take().unwrap_or_default(),
         init: host.init.unwrap_or(false),
@@ -128,6 +138,8 @@ fn spec(config: Config, mut host: HostConfig) -> Result<ContainerSpec, Error> {
         security: Some(security::security(host)?),
         client_data,
         exposed_ports,
+        port_bindings,
+        publish_all_ports,
         ..Default::default()
     })
 }

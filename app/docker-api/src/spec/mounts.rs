@@ -31,10 +31,18 @@ struct MountBody {
     source: String,
     target: String,
     read_only: bool,
-    bind_options: Option<Value>,
+    bind_options: Option<BindOptions>,
     volume_options: Option<VolumeOptions>,
     image_options: Option<ImageOptions>,
     tmpfs_options: Option<TmpfsOptions>,
+}
+
+/// What is mounted below a folder of the host is part of it, read-only or not: there is nothing to choose.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct BindOptions {
+    propagation: String,
+    create_mountpoint: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -67,16 +75,27 @@ struct TmpfsOptions {
     options: Option<Vec<Vec<String>>>,
 }
 
-/// Puts into the specification what a body says of mounts.
-pub(super) fn read(body: &Value, spec: &mut ContainerSpec) -> Result<(), Error> {
+/// Puts into the specification what a body says of mounts; says at which targets a folder of the host is made where there
+/// is none.
+pub(super) fn read(body: &Value, spec: &mut ContainerSpec) -> Result<Vec<String>, Error> {
+    let mut made = Vec::new();
     let host = &body["HostConfig"];
     let said: Said = Option::deserialize(host).map_err(invalid_json)?.unwrap_or_default();
     let driver = said.volume_driver.unwrap_or_default();
     for bind in said.binds.iter().flatten() {
-        spec.mounts.push(bind_mount(bind, &driver)?);
+        let mount = bind_mount(bind, &driver)?;
+        if mount.kind() == MountKind::Bind {
+            made.push(mount.target.clone());
+        }
+        spec.mounts.push(mount);
     }
     for mount in said.mounts.unwrap_or_default() {
-        spec.mounts.push(mount_of(mount)?);
+        let makes = mount.bind_options.as_ref().is_some_and(|options| options.create_mountpoint);
+        let mount = mount_of(mount)?;
+        if makes {
+            made.push(mount.target.clone());
+        }
+        spec.mounts.push(mount);
     }
     for (target, options) in said.tmpfs.unwrap_or_default() {
         let tmpfs_options = options.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect();
@@ -99,7 +118,7 @@ pub(super) fn read(body: &Value, spec: &mut ContainerSpec) -> Result<(), Error> 
             spec.client_data.insert(key.to_owned(), host[member].to_string());
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 fn volume(source: String, target: String, driver: &str) -> Mount {
@@ -165,11 +184,12 @@ fn is_mode(mode: &str) -> bool {
 
 fn bind_mount(text: &str, driver: &str) -> Result<Mount, Error> {
     let bind = Bind::parse(text)?;
-    if bind.source.starts_with('/') || is_windows(bind.source) {
-        return Err(host_folder(bind.source, text));
-    }
-    let why = if PROPAGATIONS.iter().any(|word| bind.has(word)) {
+    let is_bind = bind.source.starts_with('/') || is_windows(bind.source);
+    let propagation = PROPAGATIONS.iter().find(|word| bind.has(word));
+    let why = if !is_bind && propagation.is_some() {
         Some("field BindOptions must not be specified".to_owned())
+    } else if is_bind && bind.has("nocopy") {
+        Some("field VolumeOptions must not be specified".to_owned())
     } else if clean(bind.target) == "/" && bind.target.starts_with('/') {
         Some("invalid specification: destination can't be '/'".to_owned())
     } else if !bind.target.starts_with('/') {
@@ -178,8 +198,14 @@ fn bind_mount(text: &str, driver: &str) -> Result<Mount, Error> {
         None
     };
     if let Some(why) = why {
-        let what = format!("invalid volume specification: '{text}': invalid mount config for type \"volume\": {why}");
+        let kind = if is_bind { "bind" } else { "volume" };
+        let what = format!("invalid volume specification: '{text}': invalid mount config for type {kind:?}: {why}");
         return Err(Error::BadRequest(what));
+    }
+    if is_bind {
+        let propagation = (*propagation.unwrap_or(&"")).to_owned();
+        let target = bind.target.to_owned();
+        return Ok(Mount { read_only: bind.has("ro"), propagation, ..host_mount(bind.source, target) });
     }
     let (read_only, no_copy) = (bind.has("ro"), bind.has("nocopy"));
     Ok(Mount { read_only, no_copy, ..volume(bind.source.to_owned(), bind.target.to_owned(), driver) })
@@ -188,16 +214,16 @@ fn bind_mount(text: &str, driver: &str) -> Result<Mount, Error> {
 fn mount_of(body: MountBody) -> Result<Mount, Error> {
     let invalid = |why: &str| Error::BadRequest(format!("invalid mount config for type {:?}: {why}", body.r#type));
     let kind = match body.r#type.as_str() {
-        "bind" => {
-            let option = format!("--mount type=bind,source={}", body.source);
-            return Err(host_folder(&body.source, &option));
-        }
+        "bind" => MountKind::Bind,
         "volume" => MountKind::Volume,
         "tmpfs" => MountKind::Tmpfs,
         "image" => MountKind::Image,
         _ => return Err(invalid("mount type unknown")),
     };
-    if body.bind_options.is_some_and(|options| !options.is_null()) {
+    if kind == MountKind::Bind {
+        return host_mount_of(&body).map_err(|why| invalid(&why));
+    }
+    if body.bind_options.is_some() {
         return Err(invalid("field BindOptions must not be specified"));
     }
     let volume = body.volume_options.unwrap_or_default();
@@ -224,10 +250,27 @@ fn mount_of(body: MountBody) -> Result<Mount, Error> {
     })
 }
 
-fn host_folder(source: &str, option: &str) -> Error {
-    Error::NotImplemented(format!(
-        "bind source path {source} ({option}): host folders are not supported by this version of Cove yet"
-    ))
+/// A folder of the host. The grant by which it is seen is made for the mount before the container.
+fn host_mount(source: &str, target: String) -> Mount {
+    let source = if is_windows(source) { source.to_owned() } else { clean(source) };
+    Mount { kind: MountKind::Bind.into(), source, target, ..Default::default() }
+}
+
+fn host_mount_of(body: &MountBody) -> Result<Mount, String> {
+    if body.source.is_empty() {
+        return Err("field Source must not be empty".to_owned());
+    }
+    if !body.source.starts_with('/') && !is_windows(&body.source) {
+        return Err(format!("invalid mount path: '{}' mount path must be absolute", body.source));
+    }
+    if body.volume_options.is_some() {
+        return Err("field VolumeOptions must not be specified".to_owned());
+    }
+    if body.tmpfs_options.is_some() {
+        return Err("field TmpfsOptions must not be specified".to_owned());
+    }
+    let propagation = body.bind_options.as_ref().map(|options| options.propagation.clone()).unwrap_or_default();
+    Ok(Mount { read_only: body.read_only, propagation, ..host_mount(&body.source, body.target.clone()) })
 }
 
 /// Go's path.Clean of a path from the root, as the engine writes targets.
@@ -251,7 +294,7 @@ mod tests {
 
     fn spec(body: Value) -> Result<ContainerSpec, Error> {
         let mut spec = ContainerSpec::default();
-        read(&body, &mut spec).map(|()| spec)
+        read(&body, &mut spec).map(|_| spec)
     }
 
     fn refusal(host: Value) -> (u16, String) {
@@ -300,16 +343,60 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_the_host_are_refused_by_name() {
+    fn folders_of_the_host_are_mounts_and_only_v_makes_them() {
+        let body = json!({"HostConfig": {
+            "Binds": ["/home/./a/:/a:ro,cached", "C:\\b:/b:rslave,z"],
+            "Mounts": [
+                {"Type": "bind", "Source": "/c", "Target": "/c", "ReadOnly": true},
+                {"Type": "bind", "Source": "/d", "Target": "/d",
+                    "BindOptions": {"Propagation": "rshared", "CreateMountpoint": true, "NonRecursive": true}}]}});
+        let mut spec = ContainerSpec::default();
+        assert_eq!(read(&body, &mut spec).unwrap(), ["/a", "/b", "/d"]);
+        let seen: Vec<_> =
+            spec.mounts.iter().map(|m| (m.source.as_str(), m.read_only, m.propagation.as_str())).collect();
+        assert_eq!(
+            seen,
+            [("/home/a", true, ""), ("C:\\b", false, "rslave"), ("/c", true, ""), ("/d", false, "rshared")]
+        );
+        assert!(spec.mounts.iter().all(|mount| mount.kind() == MountKind::Bind));
+    }
+
+    #[test]
+    fn binds_that_make_no_sense_are_refused_in_dockerds_words() {
+        let invalid = "invalid mount config for type \"bind\"";
         for (host, words) in [
-            (json!({"Binds": ["/home:/x"]}), "bind source path /home (/home:/x): host folders are"),
-            (json!({"Binds": ["C:\\a:/x:ro"]}), "bind source path C:\\a (C:\\a:/x:ro): host folders are"),
             (
-                json!({"Mounts": [{"Type": "bind", "Source": "/etc", "Target": "/x"}]}),
-                "bind source path /etc (--mount type=bind,source=/etc): host folders are",
+                json!({"Binds": ["/q:/x:nocopy"]}),
+                format!(
+                    "invalid volume specification: '/q:/x:nocopy': {invalid}: field VolumeOptions must not be specified"
+                ),
+            ),
+            (
+                json!({"Binds": ["/q:x"]}),
+                format!(
+                    "invalid volume specification: '/q:x': {invalid}: invalid mount path: 'x' mount path must be absolute"
+                ),
+            ),
+            (
+                json!({"Binds": ["/q:/"]}),
+                format!(
+                    "invalid volume specification: '/q:/': {invalid}: invalid specification: destination can't be '/'"
+                ),
+            ),
+            (
+                json!({"Mounts": [{"Type": "bind", "Target": "/x"}]}),
+                format!("{invalid}: field Source must not be empty"),
+            ),
+            (
+                json!({"Mounts": [{"Type": "bind", "Source": "rel", "Target": "/x"}]}),
+                format!("{invalid}: invalid mount path: 'rel' mount path must be absolute"),
+            ),
+            (
+                json!({"Mounts": [{"Type": "bind", "Source": "/a", "Target": "/x", "VolumeOptions": {}}]}),
+                format!("{invalid}: field VolumeOptions must not be specified"),
             ),
         ] {
-            assert_eq!(refusal(host), (501, format!("{words} not supported by this version of Cove yet")));
+            assert_eq!(refusal(host), (400, words));
         }
     }
 

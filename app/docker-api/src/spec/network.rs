@@ -6,6 +6,7 @@ use cove_proto::v1::{NetworkAttachment, NetworkAttachments};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::ports::PortBindings;
 use crate::{call::invalid_json, error::Error};
 
 /// Docker's `EndpointSettings`, as far as a client says something with it. The rest is what dockerd answers with, and takes
@@ -85,11 +86,20 @@ pub(super) fn attachments(body: &Value, mode: &str) -> Result<Option<NetworkAtta
 }
 
 /// Refuses ports of a network that is another container's.
-pub(super) fn check_exposed(mode: Option<&str>, ports: Option<&Map<String, Value>>) -> Result<(), Error> {
+pub(super) fn check_ports(
+    mode: Option<&str>,
+    exposed: Option<&Map<String, Value>>,
+    bindings: Option<&PortBindings>,
+) -> Result<(), Error> {
     let joins = mode.is_some_and(|mode| mode.starts_with("container:"));
-    if joins && ports.is_some_and(|ports| !ports.is_empty()) {
-        let message = "conflicting options: port exposing and the container type network mode";
-        return Err(Error::BadRequest(message.to_owned()));
+    let wrong = match () {
+        () if bindings.is_some_and(|bindings| !bindings.is_empty()) => "publishing",
+        () if exposed.is_some_and(|ports| !ports.is_empty()) => "exposing",
+        () => return Ok(()),
+    };
+    if joins {
+        let message = format!("conflicting options: port {wrong} and the container type network mode");
+        return Err(Error::BadRequest(message));
     }
     Ok(())
 }

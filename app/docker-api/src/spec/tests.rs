@@ -12,7 +12,7 @@ fn refusal(body: Value) -> String {
 #[test]
 fn the_body_of_docker_run_is_understood() {
     let body = serde_json::from_str(include_str!("../../tests/data/create.json")).unwrap();
-    let Wanted { spec, warnings } = from_body(body).unwrap();
+    let Wanted { spec, warnings, .. } = from_body(body).unwrap();
     assert!(warnings.is_empty());
     assert_eq!(spec.image, "busybox");
     assert_eq!(spec.cmd.unwrap().values, ["echo", "hi"]);
@@ -30,7 +30,7 @@ fn limits_and_rights_are_taken_over() {
         "CapAdd": ["NET_ADMIN"], "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges:true", "seccomp=unconfined"],
         "ReadonlyRootfs": true, "ConsoleSize": [24, 80], "NetworkMode": "none", "MaskedPaths": [],
         "Ulimits": [{"Name": "nofile", "Soft": 100, "Hard": 200}], "OomKillDisable": true}});
-    let Wanted { spec, warnings } = from_body(body).unwrap();
+    let Wanted { spec, warnings, .. } = from_body(body).unwrap();
     assert_eq!(warnings.len(), 1);
     let (resources, security) = (spec.resources.unwrap(), spec.security.unwrap());
     assert_eq!((resources.nano_cpus, resources.memory_bytes, resources.pids_limit), (1_500_000_000, 67_108_864, 50));
@@ -49,8 +49,6 @@ fn limits_and_rights_are_taken_over() {
 #[test]
 fn what_is_not_built_is_refused_by_the_name_of_its_option() {
     for (host_config, option) in [
-        (json!({"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}), "publishing ports (-p)"),
-        (json!({"PublishAllPorts": true}), "publishing ports (-P)"),
         (json!({"LogConfig": {"Type": "syslog"}}), "--log-driver"),
         (json!({"LogConfig": {"Type": "", "Config": {"mode": "non-blocking"}}}), "--log-opt mode=non-blocking"),
         (json!({"Runtime": "runc"}), "--runtime"),
@@ -179,12 +177,19 @@ fn what_dockerd_refuses_is_refused_in_its_words() {
             400,
             "conflicting options: port exposing and the container type network mode",
         ),
+        (
+            json!({"Image": "x", "HostConfig": {"NetworkMode": "container:x", "PortBindings": {"80/tcp": [{}]}}}),
+            400,
+            "conflicting options: port publishing and the container type network mode",
+        ),
     ] {
         let error = from_body(body).unwrap_err();
         assert_eq!((error.status().as_u16(), error.to_string().as_str()), (status, words));
     }
     let body = json!({"Image": "x", "HostConfig": {"KernelMemory": 1_000_000}});
     assert!(from_body(body).unwrap().warnings[0].contains("kernel memory limit"));
+    let body = json!({"Image": "x", "HostConfig": {"NetworkMode": "host", "PortBindings": {"80/tcp": [{}]}}});
+    assert_eq!(from_body(body).unwrap().warnings, ["Published ports are discarded when using host network mode"]);
 }
 
 #[test]

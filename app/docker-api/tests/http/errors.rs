@@ -72,16 +72,23 @@ async fn bodies_are_checked_as_dockerd_does() {
 }
 
 #[tokio::test]
-async fn an_option_that_is_not_built_makes_no_container() {
+async fn a_folder_of_the_host_that_is_not_granted_makes_no_container() {
     let mut client = Client::new();
-    let body = r#"{"Image":"x","HostConfig":{"Binds":["/home:/x"]}}"#;
-    let refused = client.post("/v1.50/containers/create", body).await;
-    assert_eq!(refused.status, 501);
-    assert_eq!(
-        refused.message(),
-        "bind source path /home (/home:/x): host folders are not supported by this version of Cove yet"
-    );
+    let missing = "invalid mount config for type \"bind\": bind source path does not exist: /missing";
+    for (host, status, message) in [
+        (r#"{"Binds":["/etc:/x"]}"#, 403, "the path /etc is not shared from this computer"),
+        (r#"{"Mounts":[{"Type":"bind","Source":"/missing","Target":"/x"}]}"#, 400, missing),
+    ] {
+        let body = format!(r#"{{"Image":"x","HostConfig":{host}}}"#);
+        let refused = client.post("/v1.50/containers/create", &body).await;
+        assert_eq!((refused.status, refused.message().as_str()), (status, message));
+    }
     assert!(client.fake.created.lock().unwrap().is_none());
+    let body = r#"{"Image":"x","HostConfig":{"Binds":["/missing:/x:ro"]}}"#;
+    assert_eq!(client.post("/v1.50/containers/create", body).await.status, 201);
+    assert!(client.fake.asked().contains(&"grant /missing true true".to_owned()));
+    let created = client.fake.created.lock().unwrap().clone().unwrap().spec.unwrap();
+    assert_eq!(created.mounts[0].share_id, "id of /missing");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 //! * [`keep`] — from the guest to the sink, with an eye on panics and resets.
 //! * [`tail`] — the end of it.
 //! * [`follow`] — what comes from now on.
+//! * [`agents`] — what it tells of agents that do not stay.
 
 use std::{
     io,
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+pub mod agents;
 pub mod follow;
 pub mod keep;
 pub mod sink;

@@ -2,9 +2,10 @@
 //!
 //! HTTP/1.1, as dockerd speaks it: each layer has a connection of its own, and none waits for another's window.
 //!
-//! * `tls` — whom to trust. `certificates` — what lies in docker's `certs.d`. `words` — Go's words for what failed.
+//! * [`proxies`] — by which way. `tls` — whom to trust. `certificates` — what lies in docker's `certs.d`. `words` — Go's words for what failed.
 
 mod certificates;
+pub(crate) mod proxies;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -19,7 +20,7 @@ use std::{
 
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect};
 
-use self::certificates::Certificates;
+use self::{certificates::Certificates, proxies::Proxies};
 use crate::{
     endpoints::{Endpoint, insecure},
     error::RegistryError,
@@ -39,12 +40,15 @@ pub(crate) struct Http {
     pub(crate) sending: Client,
 }
 
+/// A host, whether it must prove itself, by what, and how it is reached.
+type Way = (String, bool, Certificates, Proxies);
+
 /// The clients, one for each host and what it is trusted by.
 #[derive(Debug)]
 pub(crate) struct Transport {
     /// How long a host may say nothing at all.
     stall: Duration,
-    clients: Mutex<HashMap<(String, bool, Certificates), Http>>,
+    clients: Mutex<HashMap<Way, Http>>,
 }
 
 impl Transport {
@@ -52,31 +56,42 @@ impl Transport {
         Self { stall, clients: Mutex::default() }
     }
 
-    /// The client for an endpoint; one that was made for the same host and certificates is used again.
-    pub(crate) fn client(&self, endpoint: &Endpoint, folders: &[PathBuf]) -> Result<Http, RegistryError> {
+    /// The client for an endpoint; one that was made for the same host, certificates and proxies is used again.
+    pub(crate) fn client(
+        &self,
+        endpoint: &Endpoint,
+        folders: &[PathBuf],
+        proxies: &Proxies,
+    ) -> Result<Http, RegistryError> {
         let certificates = Certificates::of(&endpoint.host, folders)?;
-        let key = (endpoint.host.clone(), endpoint.verify, certificates);
+        let key = (endpoint.host.clone(), endpoint.verify, certificates, proxies.clone());
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = self.build(endpoint, &key.2)?;
-        // What was made for certificates that have changed is of no use any more.
-        clients.retain(|(host, verify, _), _| (host, *verify) != (&endpoint.host, endpoint.verify));
+        let client = self.build(endpoint, &key.2, proxies)?;
+        // What was made for what has changed is of no use any more.
+        clients.retain(|(host, verify, ..), _| (host, *verify) != (&endpoint.host, endpoint.verify));
         clients.insert(key, client.clone());
         Ok(client)
     }
 
-    fn build(&self, endpoint: &Endpoint, certificates: &Certificates) -> Result<Http, RegistryError> {
+    fn build(
+        &self,
+        endpoint: &Endpoint,
+        certificates: &Certificates,
+        proxies: &Proxies,
+    ) -> Result<Http, RegistryError> {
         let tls = tls::config(endpoint.verify, certificates)?;
-        let usual = one(endpoint, tls.clone(), |builder| builder.read_timeout(self.stall))?;
-        Ok(Http { usual, sending: one(endpoint, tls, |builder| builder)? })
+        let usual = one(endpoint, tls.clone(), proxies, |builder| builder.read_timeout(self.stall))?;
+        Ok(Http { usual, sending: one(endpoint, tls, proxies, |builder| builder)? })
     }
 }
 
 fn one(
     endpoint: &Endpoint,
     tls: rustls::ClientConfig,
+    proxies: &Proxies,
     finish: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, RegistryError> {
     let mut builder = Client::builder()
@@ -88,6 +103,8 @@ fn one(
     if insecure::is_loopback(insecure::host(&endpoint.host)) {
         // Go asks no proxy for what is on this computer, whatever the environment says.
         builder = builder.no_proxy();
+    } else {
+        builder = proxies.tell(builder)?;
     }
     let failed = |error: reqwest::Error| RegistryError::Transport {
         method: "Get",

@@ -16,7 +16,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use super::{Transport, send};
+use super::{Transport, proxies::Proxies, send};
 use crate::{endpoints::Endpoint, error::RegistryError};
 
 fn data(name: &str) -> PathBuf {
@@ -52,7 +52,7 @@ fn server() -> SocketAddr {
 async fn asked(address: SocketAddr, scheme: &str, verify: bool, folders: &[PathBuf]) -> Result<u16, RegistryError> {
     let (base, host) = (format!("{scheme}://{address}"), address.to_string());
     let place = Endpoint { base: base.clone(), host, verify, mirror: false };
-    let client = Transport::new(Duration::from_secs(10)).client(&place, folders)?;
+    let client = Transport::new(Duration::from_secs(10)).client(&place, folders, &Proxies::default())?;
     send(client.usual.get(format!("{base}/v2/"))).await.map(|answer| answer.status().as_u16())
 }
 

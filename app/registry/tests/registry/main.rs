@@ -10,6 +10,7 @@ mod fake;
 mod auth;
 mod down;
 mod manifests;
+mod proxies;
 mod up;
 
 use std::time::Duration;

@@ -74,3 +74,11 @@ async fn tags_come_page_by_page() {
     let fake = Fake::new().await;
     assert_eq!(to_pull(&fake).await.tags().await.unwrap(), ["one", "two"]);
 }
+
+#[tokio::test]
+async fn a_manifest_that_never_ends_is_given_up() {
+    let fake = Fake::new().await;
+    fake.manifest("1", OCI_MANIFEST, &" ".repeat(5 << 20));
+    let error = to_pull(&fake).await.fetch(&named(&fake, "a/b:1")).await.unwrap_err();
+    assert_eq!(error.to_string(), "a manifest is larger than 4194304 bytes");
+}

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{
     FilesError,
     changes::{Change, ChangeKind, Layers, is_opaque},
-    read::{Walk, entry},
+    read::Walk,
     root::{self, Root},
 };
 use crate::{
@@ -134,7 +134,8 @@ impl<W: Write> LayerTar<'_, W> {
             let separator: &[u8] = if above.is_empty() { b"" } else { b"/" };
             let path = [above, separator, b".wh.", name].concat();
             let mode = 0o600;
-            return self.walk.put(&crate::images::Entry { mode, ..entry(EntryKind::File, &facts, path) }, io::empty());
+            let whiteout = self.walk.new_entry(EntryKind::File, &facts, path);
+            return self.walk.put(&crate::images::Entry { mode, ..whiteout }, io::empty());
         }
         let facts = statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         if FileType::from_raw_mode(facts.st_mode) == FileType::Directory {
@@ -167,7 +168,7 @@ impl<W: Write> LayerTar<'_, W> {
             return Ok(());
         }
         let facts = fstat(folder).map_err(|errno| FilesError::of(&String::from_utf8_lossy(path), errno))?;
-        let mark = entry(EntryKind::File, &facts, [path, b"/.wh..wh..opq"].concat());
+        let mark = self.walk.new_entry(EntryKind::File, &facts, [path, b"/.wh..wh..opq"].concat());
         self.walk.put(&crate::images::Entry { mode: 0o600, ..mark }, io::empty())
     }
 }

@@ -75,6 +75,9 @@ pub(super) fn tar_of_all(root: &Root, out: impl Write) -> Result<(), FilesError>
     walk.finish()
 }
 
+/// What a file may do, as an attribute of it.
+pub(super) const CAPABILITY: &[u8] = b"security.capability";
+
 /// Entries on their way into a tar.
 pub(super) struct Walk<'a, W> {
     root: &'a Root,
@@ -126,8 +129,8 @@ impl<'a, W: Write> Walk<'a, W> {
     pub(super) fn folder_alone(&mut self, folder: BorrowedFd<'_>, path: &[u8]) -> Result<(), FilesError> {
         let facts = rustix::fs::fstat(folder).map_err(failed(path))?;
         let name = [path, b"/"].concat();
-        let xattrs = attributes(folder).map_err(failed(path))?;
-        self.put(&Entry { xattrs, ..entry(EntryKind::Directory, &facts, name) }, io::empty())
+        let xattrs = self.attributes(folder).map_err(failed(path))?;
+        self.put(&Entry { xattrs, ..self.new_entry(EntryKind::Directory, &facts, name) }, io::empty())
     }
 
     fn content(&mut self, folder: BorrowedFd<'_>, path: &[u8], depth: usize) -> Result<(), FilesError> {
@@ -152,7 +155,7 @@ impl<'a, W: Write> Walk<'a, W> {
             // tar has no sockets.
             _ => return Ok(()),
         };
-        let mut new = Entry { device: (major, minor), ..entry(kind, facts, path.to_vec()) };
+        let mut new = Entry { device: (major, minor), ..self.new_entry(kind, facts, path.to_vec()) };
         if kind == EntryKind::Symlink {
             new.device = (0, 0);
             new.link = match readlinkat(parent, name, Vec::new()) {
@@ -170,15 +173,41 @@ impl<'a, W: Write> Walk<'a, W> {
         };
         if facts.st_nlink > 1 {
             if let Some(first) = self.links.get(&(facts.st_dev, facts.st_ino)) {
-                let link = Entry { link: first.clone(), ..entry(EntryKind::HardLink, &facts, path.to_vec()) };
+                let link = Entry { link: first.clone(), ..self.new_entry(EntryKind::HardLink, &facts, path.to_vec()) };
                 return self.put(&link, io::empty());
             }
             self.links.insert((facts.st_dev, facts.st_ino), path.to_vec());
         }
         let size = u64::try_from(facts.st_size).unwrap_or_default();
-        let xattrs = attributes(&file).map_err(failed(path))?;
-        let new = Entry { size, xattrs, ..entry(EntryKind::File, &facts, path.to_vec()) };
+        let xattrs = self.attributes(&file).map_err(failed(path))?;
+        let new = Entry { size, xattrs, ..self.new_entry(EntryKind::File, &facts, path.to_vec()) };
         self.put(&new, File::from(file))
+    }
+
+    /// An entry with the owner, permissions and time of a file. dockerd's have no fractions of seconds.
+    pub(super) fn new_entry(&self, kind: EntryKind, facts: &Stat, path: Vec<u8>) -> Entry {
+        let owners = self.root.owners();
+        Entry {
+            path,
+            link: Vec::new(),
+            kind,
+            mode: facts.st_mode & 0o7777,
+            uid: owners.within(facts.st_uid),
+            gid: owners.within(facts.st_gid),
+            mtime: (facts.st_mtime, 0),
+            size: 0,
+            sparse: None,
+            device: (0, 0),
+            xattrs: Vec::new(),
+        }
+    }
+
+    fn attributes(&self, file: impl AsFd) -> rustix::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut found = attributes(file)?;
+        for (_, value) in found.iter_mut().filter(|(name, _)| name == CAPABILITY) {
+            *value = self.root.owners().capabilities_within(std::mem::take(value));
+        }
+        Ok(found)
     }
 
     /// An entry of the caller's making.
@@ -187,22 +216,6 @@ impl<'a, W: Write> Walk<'a, W> {
             io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => FilesError::Gone(source),
             _ => FilesError::Io { path: String::from_utf8_lossy(&entry.path).into_owned(), source },
         })
-    }
-}
-
-/// An entry of tar with the owner, permissions and time of a file. dockerd's have no fractions of seconds.
-pub(super) fn entry(kind: EntryKind, facts: &Stat, path: Vec<u8>) -> Entry {
-    Entry {
-        path,
-        link: Vec::new(),
-        kind,
-        mode: facts.st_mode & 0o7777,
-        uid: facts.st_uid,
-        gid: facts.st_gid,
-        mtime: (facts.st_mtime, 0),
-        size: 0,
-        device: (0, 0),
-        xattrs: Vec::new(),
     }
 }
 
@@ -229,7 +242,7 @@ fn attributes(file: impl AsFd) -> rustix::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     };
     let mut attributes = Vec::new();
     for name in list[..length].split(|byte| *byte == 0) {
-        if name != b"security.capability" && !name.starts_with(b"user.") {
+        if name != CAPABILITY && !name.starts_with(b"user.") {
             continue;
         }
         let mut value = vec![0; 64 * 1024];

@@ -13,7 +13,7 @@ use rustix::{
 };
 
 use super::FilesError;
-use crate::rootfs::target;
+use crate::{rootfs::target, user_namespaces::Owners};
 
 /// File systems of the kernel's own, which are not a container's files: procfs, sysfs, cgroup2, devpts, mqueue.
 const KERNELS_OWN: [u64; 5] = [0x9fa0, 0x6265_6572, 0x6367_7270, 0x1cd1, 0x1980_0202];
@@ -29,13 +29,26 @@ pub(super) struct Root {
     place: OwnedFd,
     /// The file system of its /dev, where that is not the root's.
     devices: Option<u64>,
+    /// By which ids its files are seen from here.
+    owners: Owners,
 }
 
 impl Root {
     pub(super) fn new(place: OwnedFd) -> rustix::io::Result<Self> {
         let own = fstat(&place)?.st_dev;
         let devices = target::find(&place, "dev").and_then(fstat).ok().map(|facts| facts.st_dev);
-        Ok(Self { place, devices: devices.filter(|devices| *devices != own) })
+        let devices = devices.filter(|devices| *devices != own);
+        Ok(Self { place, devices, owners: Owners::default() })
+    }
+
+    /// The same, whose files are seen by these ids.
+    pub(super) fn seen_by(self, owners: Owners) -> Self {
+        Self { owners, ..self }
+    }
+
+    /// By which ids its files are seen.
+    pub(super) fn owners(&self) -> Owners {
+        self.owners
     }
 
     /// What is at a path; a link at its end is followed.

@@ -17,9 +17,10 @@ use cove_proto::v1::MountKind;
 
 use super::{FilesError, root::Root};
 use crate::{
-    containers::{Containers, ContainersError, Engine, Record, blocking, etc, mounts},
+    containers::{Containers, ContainersError, Engine, Record, blocking, etc, mounts, program::Program},
     processes,
     rootfs::{self, beside, mounts::detached_copy, overlay, pivot},
+    user_namespaces::{Owners, as_root_of_containers},
 };
 
 /// Which files are looked at.
@@ -58,20 +59,41 @@ impl Containers {
             (Some(program), Scope::All) => {
                 drop(idle);
                 let pid = program.pid();
-                blocking(move || look(&running(pid)?)).await
+                blocking(move || match owners(program.as_ref())? {
+                    Owners::Own => look(&running(pid)?),
+                    // What is made is made by its root.
+                    owners => as_root_of_containers(|| look(&running(pid)?.seen_by(owners))).map_err(failed)?,
+                })
+                .await
             }
             (Some(program), Scope::Own) => {
                 drop(idle);
                 let pid = program.pid();
-                on_thread(move || look(&root_alone(pid)?)).await
+                on_thread(move || {
+                    let owners = owners(program.as_ref())?;
+                    look(&root_alone(pid)?.seen_by(owners))
+                })
+                .await
             }
             (None, scope) => {
                 let (engine, record) = (Arc::clone(&self.0), entry.now().record.clone());
-                on_thread(move || {
-                    let _idle = idle;
-                    stopped(&engine, &record, scope, look)
+                let opened = match scope {
+                    Scope::All => mounts::open(&engine, &record).await?,
+                    Scope::Own => mounts::Opened::default(),
+                };
+                let (shares, id) = (engine.shares.clone(), record.id.clone());
+                let looked = on_thread(move || {
+                    let looked = stopped(&engine, &record, scope, &opened, look);
+                    Ok((looked, idle))
+                });
+                let looked = looked.await;
+                // Not on that thread: it has mounts of its own.
+                let (looked, _idle) = blocking(move || {
+                    shares.close(&id);
+                    looked
                 })
-                .await
+                .await?;
+                looked
             }
         }
     }
@@ -88,6 +110,12 @@ async fn on_thread<T: Send + 'static>(
     };
     thread::Builder::new().name("files".to_owned()).spawn(run).map_err(failed)?;
     told.await.unwrap_or(Err(ContainersError::ShuttingDown))
+}
+
+/// By which ids the agent sees the files of a container that runs: those of one that does not, it puts together itself.
+fn owners(program: &dyn Program) -> Result<Owners, ContainersError> {
+    let has_map = program.user_namespace().map_err(failed)?.is_some();
+    Ok(if has_map { Owners::Mapped } else { Owners::Own })
 }
 
 /// What the first process of a container that runs sees.
@@ -110,6 +138,7 @@ fn stopped<T>(
     engine: &Engine,
     record: &Record,
     scope: Scope,
+    opened: &mounts::Opened,
     look: impl FnOnce(&Root) -> Result<T, ContainersError>,
 ) -> Result<T, ContainersError> {
     let folder = engine.folders.of(&record.id);
@@ -121,18 +150,18 @@ fn stopped<T>(
         return look(&Root::new(root).map_err(failed)?);
     }
     mounts::started(engine, record)?;
-    let looked = attach(engine, record, &root).and_then(|()| look(&Root::new(root).map_err(failed)?));
+    let looked = attach(engine, record, opened, &root).and_then(|()| look(&Root::new(root).map_err(failed)?));
     mounts::stopped(engine, record);
     looked
 }
 
 /// Attaches what the container sees beside its root file system and lasts: memory does not.
-fn attach(engine: &Engine, record: &Record, root: &OwnedFd) -> Result<(), ContainersError> {
+fn attach(engine: &Engine, record: &Record, opened: &mounts::Opened, root: &OwnedFd) -> Result<(), ContainersError> {
     let lasting = |target: &str| {
         record.spec.mounts.iter().any(|mount| mount.target == target && mount.kind() != MountKind::Tmpfs)
     };
     let (mut setups, mut mounted) = (Vec::new(), Vec::new());
-    for launch in mounts::launches(engine, record)? {
+    for launch in mounts::launches(engine, record, opened)? {
         if lasting(&launch.target) {
             let (setup, mount) = processes::beside::prepare(launch, None).map_err(failed)?;
             setups.push(setup);

@@ -4,7 +4,7 @@
 use std::{
     ffi::OsStr,
     fs::File,
-    io::{self, Read},
+    io::Read,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -22,6 +22,7 @@ use rustix::{
 
 use super::{
     FilesError,
+    read::CAPABILITY,
     root::{self, Root},
     stat::absolute,
 };
@@ -30,6 +31,9 @@ use crate::{
     images::{self, Entry, EntryKind, LayerError, Tape, TapeError},
     users,
 };
+
+/// File contents are copied in pieces of this size.
+const COPY: usize = 64 << 10;
 
 /// Where a tar goes.
 #[derive(Debug, Clone, Default)]
@@ -85,7 +89,7 @@ pub(super) fn unpack(
     refuse_read_only(root, &place, &path, read_only_root)?;
     let plain = images::plain(tar).map_err(TapeError::Read).map_err(LayerError::from)?;
     let mut tape = Tape::new(plain, u64::MAX, None);
-    let mut unpacker = Unpacker { root, base: path, to, owner, times: Vec::new() };
+    let mut unpacker = Unpacker { root, base: path, to, owner, times: Vec::new(), buffer: vec![0; COPY] };
     while let Some(entry) = tape.next_entry().map_err(LayerError::from)? {
         unpacker.entry(entry, &mut tape)?;
     }
@@ -135,6 +139,7 @@ struct Unpacker<'a> {
     owner: Option<(u32, u32)>,
     /// Folders' times are set last: every entry made in a folder changes them.
     times: Vec<(OwnedFd, (i64, u32))>,
+    buffer: Vec<u8>,
 }
 
 impl Unpacker<'_> {
@@ -142,10 +147,16 @@ impl Unpacker<'_> {
         if let Some((uid, gid)) = self.owner {
             (entry.uid, entry.gid) = (uid, gid);
         }
+        let failed = failed(&entry.path);
+        let owners = self.root.owners();
+        let owner = owners.without(entry.uid).and_then(|uid| Ok((uid, owners.without(entry.gid)?)));
+        (entry.uid, entry.gid) = owner.map_err(&failed)?;
+        for (_, value) in entry.xattrs.iter_mut().filter(|(name, _)| name == CAPABILITY) {
+            *value = owners.capabilities_without(std::mem::take(value));
+        }
         let path = components(&entry.path)?;
         let Some((name, above)) = path.split_last() else { return Ok(()) };
         let parent = self.folder(above)?;
-        let failed = failed(&entry.path);
         let there = match statat(&parent, *name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => None,
             facts => Some(FileType::from_raw_mode(facts.map_err(&failed)?.st_mode) == FileType::Directory),
@@ -199,8 +210,8 @@ impl Unpacker<'_> {
             }
             EntryKind::File => {
                 let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let mut file = File::from(openat(parent, name, flags, Mode::RUSR | Mode::WUSR)?);
-                io::copy(&mut Content(tape), &mut file).map_err(|error| MakeError::of_copy(error, entry))?;
+                let file = File::from(openat(parent, name, flags, Mode::RUSR | Mode::WUSR)?);
+                images::copy_data(tape, &file, &mut self.buffer, entry).map_err(MakeError::of_copy)?;
                 images::set_metadata(file.as_fd(), entry)?;
                 rustix::fs::futimens(&file, &times(entry.mtime))?;
                 return Ok(());
@@ -265,22 +276,11 @@ impl From<Errno> for MakeError {
 }
 
 impl MakeError {
-    fn of_copy(error: io::Error, entry: &Entry) -> Self {
-        match error.downcast::<TapeError>() {
-            Ok(tape) => Self::Tar(LayerError::from(tape).into()),
-            Err(source) => {
-                Self::Tar(FilesError::Io { path: String::from_utf8_lossy(&entry.path).into_owned(), source })
-            }
-        }
-    }
-}
-
-/// The data of the entry that a tape is at.
-struct Content<'a, R>(&'a mut Tape<R>);
-
-impl<R: Read> Read for Content<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_data(buffer).map_err(io::Error::other)
+    fn of_copy(error: LayerError) -> Self {
+        Self::Tar(match error {
+            LayerError::Io { path, source, .. } => FilesError::Io { path, source },
+            tar => tar.into(),
+        })
     }
 }
 

@@ -57,6 +57,9 @@ pub enum Why {
     /// It would hide everything.
     #[error("invalid specification: destination can't be '/'")]
     Root,
+    /// A folder of the host without the host's consent.
+    #[error("a folder of this computer is seen by a grant, which share_id names")]
+    NotGranted,
     /// A relative path.
     #[error("invalid mount path: '{0}' mount path must be absolute")]
     Relative(String),
@@ -121,7 +124,11 @@ fn check_mount(mount: &Mount) -> Result<(), Why> {
     match mount.kind() {
         MountKind::Volume if anonymous && !mount.subpath.is_empty() => Err(Why::AnonymousSubpath),
         MountKind::Volume if anonymous && mount.read_only => Err(Why::AnonymousReadOnly),
-        MountKind::Image if anonymous => Err(Why::Missing("Source")),
+        MountKind::Image | MountKind::Bind if anonymous => Err(Why::Missing("Source")),
+        // Only the daemon knows what is there, and says so by a grant.
+        MountKind::Bind if mount.share_id.is_empty() => Err(Why::NotGranted),
+        MountKind::Bind if !mount.subpath.is_empty() => Err(Why::Extra("Subpath")),
+        MountKind::Bind => Ok(()),
         MountKind::Volume | MountKind::Image => check_subpath(&mount.subpath),
         MountKind::Tmpfs if !anonymous => Err(Why::Extra("Source")),
         MountKind::Tmpfs => Ok(memory(mount).map(drop)?),
@@ -180,6 +187,7 @@ fn word(kind: MountKind) -> &'static str {
         MountKind::Volume => "volume",
         MountKind::Tmpfs => "tmpfs",
         MountKind::Image => "image",
+        MountKind::Bind => "bind",
         MountKind::Unspecified => "",
     }
 }

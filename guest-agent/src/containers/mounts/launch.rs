@@ -1,11 +1,12 @@
 //! Mounts of a container that starts, runs, and has ended.
 
-use cove_proto::v1::{Mount, MountKind};
+use cove_proto::v1::MountKind;
 
-use super::{check::memory, hold_key, images, volumes};
+use super::{check::memory, hold_key, images, share::Opened, volumes};
 use crate::{
     containers::{ContainersError, Engine, Record, spec::SpecError},
     processes::launch::{MountLaunch, MountSource},
+    shares::SharesError,
     volumes::MountedAt,
 };
 
@@ -13,22 +14,31 @@ use crate::{
 ///
 /// # Errors
 /// If a volume or an image is not there.
-pub(in crate::containers) fn launches(engine: &Engine, record: &Record) -> Result<Vec<MountLaunch>, ContainersError> {
+pub(in crate::containers) fn launches(
+    engine: &Engine,
+    record: &Record,
+    opened: &Opened,
+) -> Result<Vec<MountLaunch>, ContainersError> {
     let mut launches = Vec::with_capacity(record.spec.mounts.len());
-    for (index, mount) in record.spec.mounts.iter().enumerate() {
-        launches.push(launch(engine, record, index, mount)?);
+    for index in 0..record.spec.mounts.len() {
+        launches.push(launch(engine, record, opened, index)?);
     }
     launches.sort_by_key(|launch| launch.target.matches('/').count());
     Ok(launches)
 }
 
-fn launch(engine: &Engine, record: &Record, index: usize, mount: &Mount) -> Result<MountLaunch, ContainersError> {
+fn launch(engine: &Engine, record: &Record, opened: &Opened, index: usize) -> Result<MountLaunch, ContainersError> {
+    let mount = &record.spec.mounts[index];
     let subpath = mount.subpath.clone();
     let source = match mount.kind() {
         MountKind::Volume => MountSource::Folder { path: engine.volumes.mountpoint(&mount.source), subpath },
         MountKind::Image => {
             let layers = engine.images.held(&hold_key(&record.id, index))?.layers;
             MountSource::Layers { layers, subpath }
+        }
+        MountKind::Bind => {
+            let path = opened.get(&index).cloned().ok_or(SharesError::NoHost)?;
+            MountSource::Host { path, shown: mount.source.clone() }
         }
         MountKind::Tmpfs | MountKind::Unspecified => {
             let memory = memory(mount).map_err(|error| {
@@ -61,6 +71,13 @@ pub(in crate::containers) fn started(engine: &Engine, record: &Record) -> Result
 pub(in crate::containers) fn adopted(engine: &Engine, record: &Record) {
     volumes(&record.spec.mounts).for_each(|mount| engine.volumes.mounted(&record.id, &mount.source));
     images(&record.id, &record.spec.mounts).for_each(|hold| engine.images.set_running(&hold, true));
+    if record.spec.mounts.iter().any(|mount| mount.kind() == MountKind::Bind) {
+        tracing::warn!(
+            container = record.name,
+            "the folders of this computer that the container sees were lost with an \
+            agent that ended; they are there again once it is restarted"
+        );
+    }
 }
 
 /// The container has ended, or did not start.

@@ -6,6 +6,7 @@
 //!
 //! * [`check`] — whether it makes sense.
 //! * [`resolve`], [`fill`] — when the container is made.
+//! * [`share`] — folders of the host, before it starts.
 //! * [`launch`] — when it starts and when it has ended. [`release`] — when it goes.
 //! * [`points`] — for those who ask.
 
@@ -15,6 +16,7 @@ mod launch;
 mod points;
 mod release;
 mod resolve;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,7 @@ pub(super) use self::{
     points::{matches, points},
     release::{abandon, release, restored},
     resolve::resolve,
+    share::{Opened, open},
 };
 use crate::volumes::Volumes;
 

@@ -13,11 +13,12 @@ fn point(volumes: &Volumes, mount: &Mount) -> MountPoint {
     let kind = mount.kind();
     let source = match kind {
         MountKind::Volume => volumes.mountpoint(&mount.source).to_string_lossy().into_owned(),
+        MountKind::Bind => mount.source.clone(),
         MountKind::Tmpfs | MountKind::Image | MountKind::Unspecified => String::new(),
     };
     MountPoint {
         kind: kind.into(),
-        name: mount.source.clone(),
+        name: if kind == MountKind::Bind { String::new() } else { mount.source.clone() },
         source,
         target: mount.target.clone(),
         driver: mount.volume_driver.clone(),

@@ -46,7 +46,7 @@ pub(in crate::containers) fn resolve(
         match mount.kind() {
             MountKind::Volume => make(engine, id, mount)?,
             MountKind::Image => drop(engine.images.hold(&mount.source, &hold_key(id, index))?),
-            MountKind::Tmpfs | MountKind::Unspecified => {}
+            MountKind::Tmpfs | MountKind::Bind | MountKind::Unspecified => {}
         }
     }
     spec.mounts = mounts;
@@ -70,7 +70,7 @@ fn of_others(engine: &Engine, from: &[String]) -> Result<BTreeMap<String, Mount>
             mount.read_only |= read_only;
             mount.no_copy = true;
             match mount.kind() {
-                MountKind::Volume => {}
+                MountKind::Volume | MountKind::Bind => {}
                 // The same image, whatever its name has come to mean meanwhile.
                 MountKind::Image => mount.source = engine.images.held(&hold_key(&view.record.id, index))?.id,
                 // Memory cannot be another container's.

@@ -100,6 +100,11 @@ async fn what_makes_no_sense_is_refused_in_dockerds_words() {
             vec![mount(MountKind::Image, "", "/x")],
             "invalid mount config for type \"image\": field Source must not be empty".to_owned(),
         ),
+        (
+            vec![mount(MountKind::Bind, "/home", "/x")],
+            "invalid mount config for type \"bind\": a folder of this computer is seen by a grant, which share_id names"
+                .to_owned(),
+        ),
         (vec![volume("v1", "/x"), mount(MountKind::Tmpfs, "", "/x/")], "Duplicate mount point: /x/".to_owned()),
         ((0..201).map(|n| volume("v1", &format!("/{n}"))).collect(), MountError::TooMany(201).to_string()),
     ] {

@@ -1,13 +1,17 @@
 //! Streams that may be compressed: recognised by their first bytes, as dockerd does, never by a media type.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// Largest zstd window, hence memory, that is accepted: `zstd -19` uses 8 MiB, `zstd --long` asks for 128 MiB.
-const LARGEST_ZSTD_WINDOW: u64 = 32 << 20;
+/// Largest zstd window, hence memory, that is accepted. The library that containerd and skopeo have writes none above 32 MiB
+/// at any level (and reads up to 512 MiB); `zstd -19` writes 8 MiB, `zstd --long` and `--ultra -22` 128 MiB.
+const LARGEST_WINDOW: u64 = 32 << 20;
+/// Windows that all streams together may have: who wants more than is left waits.
+const WINDOWS: u64 = LARGEST_WINDOW;
 /// Input is read in pieces of this size.
 const INPUT: usize = 128 << 10;
 
@@ -62,19 +66,21 @@ struct Zstd<R> {
     input: R,
     decoder: FrameDecoder,
     in_frame: bool,
+    /// For the decoder's memory, which grows and stays.
+    window: Option<Window>,
 }
 
 impl<R: BufRead> Zstd<R> {
     fn new(input: R) -> Self {
-        let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(LARGEST_ZSTD_WINDOW);
-        Self { input, decoder, in_frame: false }
+        Self { input, decoder: FrameDecoder::new(), in_frame: false, window: None }
     }
 
     /// Opens the next frame that has content. False at the end of the input.
     fn open_frame(&mut self) -> io::Result<bool> {
         while !self.input.fill_buf()?.is_empty() {
-            match self.decoder.init(&mut self.input) {
+            let (header, window) = frame_header(&mut self.input)?;
+            self.make_room(window)?;
+            match self.decoder.init(header.as_slice().chain(&mut self.input)) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
                     let length = u64::from(length);
@@ -86,6 +92,79 @@ impl<R: BufRead> Zstd<R> {
             }
         }
         Ok(false)
+    }
+
+    /// Waits until there is memory for a window. What it has already is given back before: two that wait for one another's
+    /// would wait for ever.
+    fn make_room(&mut self, window: u64) -> io::Result<()> {
+        if window > LARGEST_WINDOW {
+            let words = format!("a zstd window of {window} bytes is not supported: {LARGEST_WINDOW} is the most");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+        }
+        // The decoder's buffer is a power of two and two blocks.
+        let bytes = window.next_power_of_two();
+        if self.window.as_ref().is_some_and(|has| has.0 >= bytes) {
+            return Ok(());
+        }
+        self.decoder = FrameDecoder::new();
+        self.window = None;
+        self.window = Some(Window::take(bytes));
+        self.decoder = decoder()?;
+        Ok(())
+    }
+}
+
+/// A decoder that takes memory for a window at once. One that has had no frame yet lets its buffer grow instead, to twice as
+/// much each time, and has the old one and the new one while it copies.
+fn decoder() -> io::Result<FrameDecoder> {
+    const HEADER: [u8; 6] = [0x28, 0xb5, 0x2f, 0xfd, 0, 0];
+    let mut decoder = FrameDecoder::new();
+    decoder.init(&HEADER[..]).map_err(io::Error::other)?;
+    Ok(decoder)
+}
+
+/// The header of a frame (RFC 8878, 3.1.1.1) and the window that it asks for. Of what is none, its beginning.
+fn frame_header(input: &mut impl Read) -> io::Result<(Vec<u8>, u64)> {
+    let mut header = vec![0; 5];
+    input.read_exact(&mut header)?;
+    if recognise(&header) != Compression::Zstd || header[0] & 0xf0 == 0x50 {
+        return Ok((header, 0));
+    }
+    let descriptor = header[4];
+    let is_single = descriptor & 0x20 != 0;
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let size_bytes = [usize::from(is_single), 2, 4, 8][usize::from(descriptor >> 6)];
+    header.resize(5 + usize::from(!is_single) + dictionary + size_bytes, 0);
+    input.read_exact(&mut header[5..])?;
+    let window = if is_single {
+        let size = header[header.len() - size_bytes..].iter().rev().fold(0, |size, byte| size << 8 | u64::from(*byte));
+        if size_bytes == 2 { size + 256 } else { size }
+    } else {
+        let base = 1_u64 << (10 + (header[5] >> 3));
+        base + base / 8 * u64::from(header[5] & 7)
+    };
+    Ok((header, window))
+}
+
+static FREE: Mutex<u64> = Mutex::new(WINDOWS);
+static GIVEN_BACK: Condvar = Condvar::new();
+
+/// Bytes of windows that one stream has.
+struct Window(u64);
+
+impl Window {
+    fn take(bytes: u64) -> Self {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = GIVEN_BACK.wait_while(free, |free| *free < bytes).unwrap_or_else(PoisonError::into_inner);
+        *free -= bytes;
+        Self(bytes)
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        *FREE.lock().unwrap_or_else(PoisonError::into_inner) += self.0;
+        GIVEN_BACK.notify_all();
     }
 }
 
@@ -168,10 +247,59 @@ mod tests {
         }
     }
 
+    /// A frame with this window, whose content is `blocks` times 128 KiB of one letter.
+    fn frame(window: u8, blocks: u32) -> Vec<u8> {
+        let block = |at: u32| (u32::from(at + 1 == blocks) | 1 << 1 | (128 << 10) << 3).to_le_bytes();
+        let blocks = (0..blocks).flat_map(|at| [&block(at)[..3], b"a"].concat());
+        [0x28, 0xb5, 0x2f, 0xfd, 0, window].into_iter().chain(blocks).collect()
+    }
+
     #[test]
-    fn a_window_that_takes_too_much_memory_is_refused() {
-        // Frame header: no single segment, window descriptor 2^(10 + 21) = 2 GiB.
-        assert!(read(&[0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3, 1, 0, 0]).is_err());
+    fn a_window_of_the_limit_is_read_and_a_larger_one_refused_by_its_size() {
+        // 2^(10 + 15) is 32 MiB; more has come than fits into it. The next eighth is too much.
+        let data = frame(15 << 3, 8 * 33);
+        assert!(read(&data).unwrap().into_iter().eq(std::iter::repeat_n(b'a', 33 << 20)), "something else came");
+        for (window, bytes) in [(15 << 3 | 1, 36 << 20), (17 << 3, 128 << 20), (21 << 3, 2_u64 << 30)] {
+            let refused = read(&frame(window, 1)).unwrap_err();
+            let wanted = format!("a zstd window of {bytes} bytes is not supported: 33554432 is the most");
+            assert_eq!(refused.to_string(), wanted);
+        }
+        // A single segment, whose window is its size.
+        let refused = read(&[0x28, 0xb5, 0x2f, 0xfd, 0xe0, 1, 0, 0, 0, 1, 0, 0, 0]).unwrap_err();
+        assert!(refused.to_string().starts_with("a zstd window of 4294967297 bytes"), "{refused}");
+    }
+
+    #[test]
+    fn headers_of_frames_say_their_windows() {
+        let window = |rest: &[u8]| {
+            let all = [&[0x28, 0xb5, 0x2f, 0xfd][..], rest].concat();
+            let (header, window) = frame_header(&mut all.as_slice()).unwrap();
+            assert_eq!(header, all);
+            window
+        };
+        assert_eq!(window(&[0, 13 << 3]), 8 << 20);
+        assert_eq!(window(&[0, 13 << 3 | 4]), 12 << 20);
+        // With a dictionary and a size; in a single segment of one, two, four and eight bytes.
+        assert_eq!(window(&[0x82, 0, 1, 1, 9, 9, 9, 9]), 1024);
+        assert_eq!(window(&[0x20, 7]), 7);
+        assert_eq!(window(&[0x60, 1, 0]), 257);
+        assert_eq!(window(&[0xa0, 0, 0, 0x10, 0]), 1 << 20);
+        assert_eq!(window(&[0xe0, 0, 0, 0, 0, 1, 0, 0, 0]), 1 << 32);
+        assert!(frame_header(&mut &[0x28, 0xb5, 0x2f, 0xfd, 0][..]).is_err());
+    }
+
+    #[test]
+    fn streams_that_want_more_than_there_is_all_come_to_their_end() {
+        // Frames whose windows grow, so that each stream gives back what it has to get more: a small one, and raw blocks
+        // of the letter "a" with windows of 4, 8 and 16 MiB.
+        let raw = |window: u8| [0x28, 0xb5, 0x2f, 0xfd, 0, window << 3, 1 | 1 << 3, 0, 0, b'a'];
+        let data = [&zstd(b"a")[..], &raw(12), &raw(13), &raw(14), &raw(12)].concat();
+        std::thread::scope(|scope| {
+            let streams: Vec<_> = (0..8).map(|_| scope.spawn(|| read(&data).unwrap())).collect();
+            streams.into_iter().for_each(|stream| assert_eq!(stream.join().unwrap(), b"aaaaa"));
+        });
+        // Others may have some at this moment; if one had kept its own, this would wait for ever.
+        assert_eq!(Window::take(WINDOWS).0, WINDOWS);
     }
 
     #[test]

@@ -35,8 +35,15 @@ fn corpus(yard: &Yard) -> Vec<Vec<u8>> {
         TarEntry::symlink("up", "../../a"),
         TarEntry::whiteout("up/.wh.canary"),
     ]);
+    let holes = tar(&[
+        TarEntry::file("old", [1; 700]).holes(9000, &[(512, 512), (8000, 188)]),
+        TarEntry::file("new", [b"2\n0\n512\n4096\n5\n".to_vec(), vec![0; 497], vec![2; 517]].concat())
+            .pax("GNU.sparse.major", "1")
+            .pax("GNU.sparse.minor", "0")
+            .pax("GNU.sparse.realsize", "5000"),
+    ]);
     let packed = [gzip(&plain), zstd(&extended), [gzip(&plain[..512]), gzip(&plain[512..])].concat()];
-    [plain, extended, whiteouts].into_iter().chain(packed).collect()
+    [plain, extended, whiteouts, holes].into_iter().chain(packed).collect()
 }
 
 /// Changes an archive in one place or two.

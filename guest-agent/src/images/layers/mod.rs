@@ -1,6 +1,6 @@
 //! Layers: from the tar of an image to a folder that overlayfs can use, and back to the very same tar.
 //!
-//! * [`tape`], [`pax`] — reading tar, strictly. [`scribe`] — writing it.
+//! * [`tape`], [`pax`], [`sparse`] — reading tar, strictly. [`scribe`] — writing it.
 //! * [`decompress`] — gzip and zstd.
 //! * [`path`], [`tree`] — names and descriptors below a root.
 //! * [`whiteout`], [`unpack`] — making the tree.
@@ -17,6 +17,7 @@ mod path;
 mod pax;
 mod record;
 mod scribe;
+mod sparse;
 mod tape;
 mod tree;
 mod unpack;
@@ -26,6 +27,8 @@ mod whiteout;
 mod fuzz_tests;
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod sparse_tests;
 #[cfg(test)]
 mod whiteout_tests;
 
@@ -201,6 +204,7 @@ pub(crate) fn set_metadata(file: BorrowedFd<'_>, entry: &Entry) -> rustix::io::R
 
 /// Removes `name` in `parent` with all that is in it, without following a link.
 pub(crate) use tree::remove as remove_below;
+pub(crate) use unpack::copy_data;
 
 /// Removes what an interrupted operation left behind; nothing there is fine.
 pub(super) fn remove_tree(path: &Path) -> io::Result<()> {

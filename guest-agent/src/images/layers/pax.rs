@@ -1,5 +1,6 @@
 //! Extended headers of tar: records "<length> <key>=<value>\n", whose values may hold any byte.
 
+use super::sparse::SparseWords;
 use super::tape::TapeError;
 
 /// What extended headers say of the entry that follows them.
@@ -19,9 +20,12 @@ pub(super) struct Overrides {
     pub(super) mtime: Option<(i64, u32)>,
     /// Extended attributes.
     pub(super) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Holes.
+    pub(super) sparse: SparseWords,
 }
 
 const XATTR: &[u8] = b"SCHILY.xattr.";
+const SPARSE: &[u8] = b"GNU.sparse.";
 
 impl Overrides {
     /// Reads the records of an `x` header.
@@ -37,7 +41,8 @@ impl Overrides {
 
     /// Whether it changes what an entry is or where it goes.
     pub(super) fn steers_entries(&self) -> bool {
-        self.path.is_some() || self.link.is_some() || self.size.is_some()
+        let has_place = self.path.is_some() || self.link.is_some() || self.size.is_some();
+        has_place || self.sparse != SparseWords::default()
     }
 
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), TapeError> {
@@ -48,12 +53,11 @@ impl Overrides {
             b"uid" => self.uid = number(value)?,
             b"gid" => self.gid = number(value)?,
             b"mtime" => self.mtime = Some(time(value).ok_or(TapeError::Extension("bad mtime"))?),
-            _ if key.starts_with(b"GNU.sparse.") => return Err(TapeError::Sparse),
-            _ => {
-                if let Some(name) = key.strip_prefix(XATTR) {
-                    self.xattrs.push((name.to_vec(), value.to_vec()));
-                }
-            }
+            _ => match (key.strip_prefix(XATTR), key.strip_prefix(SPARSE)) {
+                (Some(name), _) => self.xattrs.push((name.to_vec(), value.to_vec())),
+                (_, Some(key)) => self.sparse.set(key, value)?,
+                (None, None) => {}
+            },
         }
         Ok(())
     }
@@ -123,7 +127,7 @@ mod tests {
             b"11 size=+1\n",
             b"99999999999999999999 path=a\n",
             b"11 path=a\0\n",
-            b"23 GNU.sparse.major=1\n",
+            b"24 GNU.sparse.offset=1\n",
         ] {
             assert!(Overrides::parse(data).is_err(), "{}", String::from_utf8_lossy(data));
         }

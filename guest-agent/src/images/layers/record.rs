@@ -4,10 +4,11 @@
 //!
 //! Format, gzip-compressed: segments of a kind byte, a length (u32, little endian) and bytes. `RAW`: bytes of the tar.
 //! `INODE`: the path of a file of the layer, then its size and its inode number (u64), whose content comes here: from
-//! [`super::kept`] if that has the number, else from the path. `FILE`: the same without a number, as older versions wrote.
+//! [`super::kept`] if that has the number, else from the path. `RUN`: the same with, before the size, where in the file it
+//! begins. `FILE`: the same without a number, as older versions wrote.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -16,11 +17,13 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::kept::Kept;
+use super::sparse::Run;
 use super::{RECORD, TREE, tree};
 
 const RAW: u8 = 0;
 const FILE: u8 = 1;
 const INODE: u8 = 2;
+const RUN: u8 = 3;
 /// Raw bytes are gathered to segments of at least this size.
 const SEGMENT: usize = 32 << 10;
 /// Longest segment that is believed: a gathered segment and the chunk that made it full.
@@ -45,11 +48,16 @@ impl RecordWriter {
         if self.raw.len() >= SEGMENT { self.flush_raw() } else { Ok(()) }
     }
 
-    /// Notes that `size` bytes of the file at `path`, which is `inode`, come here.
-    pub(super) fn file(&mut self, path: &[u8], size: u64, inode: u64) -> io::Result<()> {
+    /// Notes that a run of the file at `path`, which is `inode`, comes here.
+    pub(super) fn file(&mut self, path: &[u8], run: Run, inode: u64) -> io::Result<()> {
         self.flush_raw()?;
-        self.segment(INODE, path)?;
-        self.out.write_all(&size.to_le_bytes())?;
+        if run.at == 0 {
+            self.segment(INODE, path)?;
+        } else {
+            self.segment(RUN, path)?;
+            self.out.write_all(&run.at.to_le_bytes())?;
+        }
+        self.out.write_all(&run.bytes.to_le_bytes())?;
         self.out.write_all(&inode.to_le_bytes())
     }
 
@@ -115,13 +123,16 @@ impl Replay {
         let length = u32::from_le_bytes(length);
         self.part = match kind[0] {
             RAW => Part::Raw(length.into()),
-            FILE | INODE if length <= LONGEST => {
+            FILE | INODE | RUN if length <= LONGEST => {
                 let mut path = vec![0; length as usize];
                 self.record.read_exact(&mut path)?;
+                let at = if kind[0] == RUN { self.number()? } else { 0 };
                 let size = self.number()?;
-                let kept = if kind[0] == INODE { self.number().and_then(|inode| self.kept.open(inode))? } else { None };
-                let file = kept.map_or_else(|| tree::open_file(&self.root, &path), Ok)?;
-                Part::File(file.into(), size)
+                let kept =
+                    if kind[0] == FILE { None } else { self.number().and_then(|inode| self.kept.open(inode))? };
+                let mut file = File::from(kept.map_or_else(|| tree::open_file(&self.root, &path), Ok)?);
+                file.seek(SeekFrom::Start(at))?;
+                Part::File(file, size)
             }
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "the record of the layer is damaged")),
         };

@@ -154,6 +154,7 @@ mod tests {
             gid: 2,
             mtime: (1_700_000_000, 0),
             size: 0,
+            sparse: None,
             device: (0, 0),
             xattrs: Vec::new(),
         }

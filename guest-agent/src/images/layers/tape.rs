@@ -4,17 +4,19 @@
 //! extended headers), an archive is refused rather than interpreted: a difference between two readers is how files get
 //! past a check.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use tar::{EntryType, Header};
 
 use super::pax::Overrides;
 use super::record::RecordWriter;
+use super::sparse::{self, Place, Run, Sparse, SparseWords};
 
 /// Size of a header, and the unit of everything.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 /// Largest extended header (Go's limit).
-const LARGEST_EXTENSION: u64 = 1 << 20;
+pub(super) const LARGEST_EXTENSION: u64 = 1 << 20;
 
 /// Why a tar cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +30,8 @@ pub enum TapeError {
     /// An extended header.
     #[error("invalid tar extended header: {0}")]
     Extension(&'static str),
-    /// Sparse files.
-    #[error("sparse files in a tar are not supported")]
+    /// A file with holes whose data does not fit, or in a form that is not read.
+    #[error("invalid or unsupported sparse file in a tar")]
     Sparse,
     /// A kind of entry that is not a file's.
     #[error("unhandled tar header type {0:?}")]
@@ -81,12 +83,24 @@ pub(crate) struct Entry {
     pub(crate) gid: u32,
     /// Seconds and nanoseconds.
     pub(crate) mtime: (i64, u32),
-    /// Bytes of data; more than 0 for files only.
+    /// Bytes of the file; more than 0 for files only.
     pub(crate) size: u64,
+    /// Where its data goes, if it has holes.
+    pub(crate) sparse: Option<Sparse>,
     /// Major and minor number of a device.
     pub(crate) device: (u32, u32),
     /// Extended attributes.
     pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Entry {
+    /// Where its data goes, in order.
+    pub(crate) fn runs(&self) -> Cow<'_, [Run]> {
+        match &self.sparse {
+            Some(sparse) => sparse.runs().into(),
+            None => vec![Run { at: 0, bytes: self.size }].into(),
+        }
+    }
 }
 
 /// A tar that is being read.
@@ -144,7 +158,7 @@ impl<R: Read> Tape<R> {
                     let mut overrides = overrides.unwrap_or_default();
                     overrides.path = long_name.or(overrides.path);
                     overrides.link = long_link.or(overrides.link);
-                    return self.entry(header, size, overrides, at).map(Some);
+                    return self.entry(&block, size, overrides, at).map(Some);
                 }
             }
         }
@@ -168,15 +182,15 @@ impl<R: Read> Tape<R> {
         Ok(count)
     }
 
-    /// Says that the data of the current entry, which must not have been read yet, will be found in a file of the layer,
-    /// which is `inode`: the record then needs no copy of it.
-    pub(crate) fn data_is_kept_at(&mut self, path: &[u8], inode: u64) -> Result<(), TapeError> {
+    /// Says that the data of `entry`, the current one, which must not have been read yet, will be found in a file of the
+    /// layer, which is `inode`: the record then needs no copy of it.
+    pub(crate) fn data_is_kept_at(&mut self, entry: &Entry, path: &[u8], inode: u64) -> Result<(), TapeError> {
         if self.remaining == 0 {
             return Ok(());
         }
         self.note_data = false;
-        let size = self.remaining;
-        self.record.as_mut().map_or(Ok(()), |record| record.file(path, size, inode)).map_err(TapeError::Record)
+        let Some(record) = &mut self.record else { return Ok(()) };
+        entry.runs().iter().try_for_each(|run| record.file(path, *run, inode)).map_err(TapeError::Record)
     }
 
     /// The record of everything read, once the end is reached.
@@ -199,15 +213,24 @@ impl<R: Read> Tape<R> {
     }
 
     /// The entry of `header`, whose data comes next.
-    fn entry(&mut self, header: &Header, size: u64, overrides: Overrides, at: u64) -> Result<Entry, TapeError> {
-        let path = overrides.path.unwrap_or_else(|| header.path_bytes().into_owned());
+    fn entry(&mut self, block: &[u8; BLOCK], size: u64, mut overrides: Overrides, at: u64) -> Result<Entry, TapeError> {
+        let header = Header::from_byte_slice(block);
+        let name = overrides.sparse.name.take().or(overrides.path.take());
+        let path = name.unwrap_or_else(|| header.path_bytes().into_owned());
         let kind = kind_of(header.entry_type(), &path)?;
-        let size = overrides.size.unwrap_or(size);
-        if size > 0 && kind != EntryKind::File {
+        let data_bytes = overrides.size.unwrap_or(size);
+        if data_bytes > 0 && kind != EntryKind::File {
             return Err(TapeError::Header(at));
         }
-        self.remaining = size;
-        self.padding = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
+        let (size, sparse) = match self.holes(block, data_bytes, std::mem::take(&mut overrides.sparse))? {
+            Some((size, sparse)) if kind == EntryKind::File => (size, Some(sparse)),
+            Some(_) => return Err(TapeError::Sparse),
+            None => {
+                self.remaining = data_bytes;
+                (data_bytes, None)
+            }
+        };
+        self.padding = (BLOCK as u64 - data_bytes % BLOCK as u64) % BLOCK as u64;
         let old = header.as_old();
         let wrong = || TapeError::Header(at);
         let id = |given: Option<u32>, field| {
@@ -232,8 +255,44 @@ impl<R: Read> Tape<R> {
             path,
             kind,
             size,
+            sparse,
             device,
         })
+    }
+
+    /// The size and the runs of a file with holes. What is left of the data then is theirs.
+    fn holes(
+        &mut self,
+        header: &[u8; BLOCK],
+        data_bytes: u64,
+        words: SparseWords,
+    ) -> Result<Option<(u64, Sparse)>, TapeError> {
+        let is_old = Header::from_byte_slice(header).entry_type() == EntryType::GNUSparse;
+        let (real_bytes, runs, before) = match (words.read()?, is_old) {
+            (None, false) => return Ok(None),
+            (None, true) => {
+                let (real_bytes, runs) = sparse::of_header(header, || self.block())?;
+                (real_bytes, runs, 0)
+            }
+            (Some((real_bytes, Place::Here(map))), false) => (real_bytes, sparse::of_text(&map)?, 0),
+            (Some((real_bytes, Place::BeforeData)), false) => {
+                let begin = self.position;
+                let runs = sparse::of_blocks(|| self.block())?;
+                (real_bytes, runs, self.position - begin)
+            }
+            (Some(_), true) => return Err(TapeError::Sparse),
+        };
+        if real_bytes > self.limit {
+            return Err(TapeError::Limit(format!("{} bytes", self.limit)));
+        }
+        self.remaining = data_bytes.checked_sub(before).ok_or(TapeError::Sparse)?;
+        Ok(Some((real_bytes, Sparse::checked(runs, real_bytes, self.remaining)?)))
+    }
+
+    fn block(&mut self) -> Result<[u8; BLOCK], TapeError> {
+        let mut block = [0; BLOCK];
+        self.exact(&mut block)?;
+        Ok(block)
     }
 
     /// The next header whose checksum is right; `None` at the end of the archive.
@@ -349,14 +408,13 @@ fn kind_of(kind: EntryType, path: &[u8]) -> Result<EntryKind, TapeError> {
     Ok(match kind {
         // Before POSIX, a folder was a file whose name ends with a slash.
         EntryType::Regular if path.ends_with(b"/") => EntryKind::Directory,
-        EntryType::Regular | EntryType::Continuous => EntryKind::File,
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => EntryKind::File,
         EntryType::Link => EntryKind::HardLink,
         EntryType::Symlink => EntryKind::Symlink,
         EntryType::Char => EntryKind::CharDevice,
         EntryType::Block => EntryKind::BlockDevice,
         EntryType::Fifo => EntryKind::Fifo,
         EntryType::Directory => EntryKind::Directory,
-        EntryType::GNUSparse => return Err(TapeError::Sparse),
         other => return Err(TapeError::Unknown(char::from(other.as_byte()))),
     })
 }
@@ -370,7 +428,7 @@ fn checksum_is_right(block: &[u8; BLOCK]) -> bool {
 }
 
 /// A number: octal digits between spaces and NULs, or base 256 when the first bit is set.
-fn number(field: &[u8]) -> Option<i64> {
+pub(super) fn number(field: &[u8]) -> Option<i64> {
     let first = *field.first()?;
     if first & 0x80 != 0 {
         let negative = first & 0x40 != 0;

@@ -6,7 +6,7 @@
 //! change nothing but that a folder becomes opaque, whichever comes first.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
@@ -130,9 +130,9 @@ impl<'a> Unpacker<'a> {
                 let file = create_file(folder.fd, name).map_err(at("make", entry))?;
                 if !through_link {
                     let inode = rustix::fs::fstat(&file).map_err(at("look at", entry))?.st_ino;
-                    tape.data_is_kept_at(&path, inode)?;
+                    tape.data_is_kept_at(entry, &path, inode)?;
                 }
-                copy(tape, &file, &mut self.buffer, entry)?;
+                copy_data(tape, &file, &mut self.buffer, entry)?;
                 self.content_bytes += entry.size;
                 set_metadata(file.as_fd(), entry, self.privilege).map_err(at("set up", entry))?;
                 futimens(&file, &times(entry.mtime)).map_err(at("set the time of", entry))?;
@@ -238,18 +238,30 @@ fn create_file(folder: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<File> 
     openat(folder, name, flags, Mode::RUSR | Mode::WUSR).map(File::from)
 }
 
-fn copy<R: Read>(tape: &mut Tape<R>, mut file: &File, buffer: &mut [u8], entry: &Entry) -> Result<(), LayerError> {
-    loop {
-        let count = tape.read_data(buffer)?;
-        if count == 0 {
-            return Ok(());
+/// Copies the data of `entry`, the current one, into an empty file. Holes stay holes.
+pub(crate) fn copy_data<R: Read>(
+    tape: &mut Tape<R>,
+    mut file: &File,
+    buffer: &mut [u8],
+    entry: &Entry,
+) -> Result<(), LayerError> {
+    let failed = |source| LayerError::Io { action: "write", path: display(&entry.path), source };
+    for run in entry.runs().iter() {
+        if run.at > 0 {
+            file.seek(SeekFrom::Start(run.at)).map_err(failed)?;
         }
-        file.write_all(&buffer[..count]).map_err(|source| LayerError::Io {
-            action: "write",
-            path: display(&entry.path),
-            source,
-        })?;
+        let mut left = run.bytes;
+        while left > 0 {
+            let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let count = tape.read_data(&mut buffer[..most])?;
+            if count == 0 {
+                break;
+            }
+            file.write_all(&buffer[..count]).map_err(failed)?;
+            left -= count as u64;
+        }
     }
+    if entry.sparse.is_some() { file.set_len(entry.size).map_err(failed) } else { Ok(()) }
 }
 
 fn make_folder(

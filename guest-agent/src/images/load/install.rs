@@ -4,18 +4,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::PathBuf;
 
 use super::{LoadedImage, Spool};
 use crate::images::catalogue::{Change, ImageRecord, LayerRecord, OriginRecord};
 use crate::images::config::Document;
 use crate::images::digest::Digest;
 use crate::images::error::at;
-use crate::images::layers::{build, remove_tree};
+use crate::images::layers::build;
 use crate::images::moments::moment;
 use crate::images::reference::Reference;
 use crate::images::store::{Pin, sync_folder};
 use crate::images::tag::{now_nanos, put_tag};
+use crate::images::temporary::Temporary;
 use crate::images::{ImageStore, ImagesError};
 
 /// An image to install.
@@ -57,17 +57,6 @@ impl NewLayer {
     /// Digest of its tar.
     pub(crate) fn diff_id(&self) -> &Digest {
         &self.record.diff_id
-    }
-}
-
-/// A folder that goes unless it was moved into place.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Err(error) = remove_tree(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "a half-made layer cannot be removed");
-        }
     }
 }
 
@@ -183,7 +172,7 @@ impl Installation {
         for (chain, layer) in std::mem::take(&mut self.built) {
             let place = self.store.layer_folder(&chain);
             // If another load was faster, its folder has the same content and ours goes.
-            match fs::rename(&layer.folder.0, &place) {
+            match fs::rename(layer.folder.path(), &place) {
                 Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {}
                 moved => moved.map_err(at("move into place", &place))?,
             }
@@ -270,9 +259,9 @@ pub(crate) fn build_layer(
     expected: Option<&Digest>,
     known_bytes: u64,
 ) -> Result<NewLayer, ImagesError> {
-    let folder = Temporary(ImageStore::temporary(&store.layers_folder())?);
+    let folder = Temporary::new(store, &store.layers_folder())?;
     let config = &store.0.config;
-    let built = build(source, &folder.0, expected, config.privilege, &config.limits)
+    let built = build(source, folder.path(), expected, config.privilege, &config.limits)
         .map_err(|error| store.explain_full(error.into(), "unpacking the layers", known_bytes, 0))?;
     moment();
     let record = LayerRecord { diff_id: built.diff_id, tar_bytes: built.tar_bytes, content_bytes: built.content_bytes };

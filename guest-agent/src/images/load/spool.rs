@@ -1,16 +1,17 @@
 //! An archive in a file of the data disk, decompressed, with an index of its members.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::images::config::LARGEST_DOCUMENT;
 use crate::images::error::at;
 use crate::images::layers::{EntryKind, LayerError, Tape, TapeError, plain};
 use crate::images::space::SpaceGuard;
+use crate::images::temporary::Temporary;
 use crate::images::{ImageStore, ImagesError};
 
 /// Most members of an archive.
@@ -23,7 +24,7 @@ const GATHER: usize = 256 << 10;
 /// A spooled archive. Its file goes when it is dropped.
 pub(crate) struct Spool {
     file: Arc<File>,
-    path: PathBuf,
+    place: Temporary,
     members: HashMap<String, Member>,
 }
 
@@ -52,9 +53,10 @@ impl Spool {
     }
 
     fn new(store: &ImageStore) -> Result<Self, ImagesError> {
-        let path = ImageStore::temporary(&store.spool_folder())?;
-        let file = File::options().read(true).write(true).create_new(true).open(&path).map_err(at("make", &path))?;
-        Ok(Self { file: Arc::new(file), path, members: HashMap::new() })
+        let place = Temporary::new(store, &store.spool_folder())?;
+        let made = File::options().read(true).write(true).create_new(true).open(place.path());
+        let file = made.map_err(at("make", place.path()))?;
+        Ok(Self { file: Arc::new(file), place, members: HashMap::new() })
     }
 
     fn fill_from(&mut self, store: &ImageStore, archive: impl Read, bytes: &mut u64) -> Result<(), TapeError> {
@@ -72,6 +74,8 @@ impl Spool {
             let Ok(name) = String::from_utf8(entry.path) else { continue };
             let name = normal(&name);
             match entry.kind {
+                // Its data is not where readers of the member look.
+                EntryKind::File if entry.sparse.is_some() => return Err(TapeError::Sparse),
                 EntryKind::File => {
                     members.insert(name, Member::File(Range { start: tape.position(), size: entry.size }));
                 }
@@ -116,7 +120,7 @@ impl Spool {
             return Err(ImagesError::Archive(format!("{name} has {size} bytes, more than {LARGEST_DOCUMENT}")));
         }
         let mut bytes = Vec::new();
-        self.open(name)?.read_to_end(&mut bytes).map_err(at("read", &self.path))?;
+        self.open(name)?.read_to_end(&mut bytes).map_err(at("read", self.place.path()))?;
         Ok(bytes)
     }
 
@@ -130,14 +134,6 @@ impl Spool {
             }
         }
         Err(ImagesError::Archive(format!("{name} is not in it")))
-    }
-}
-
-impl Drop for Spool {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "a spooled archive cannot be removed");
-        }
     }
 }
 

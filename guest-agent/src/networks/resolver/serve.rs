@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener as StdListener, UdpSocket as StdSocket},
+    net::{IpAddr, SocketAddr, TcpListener as StdListener, UdpSocket as StdSocket},
     os::fd::OwnedFd,
     sync::{
         Arc, Weak,
@@ -21,11 +21,16 @@ use tokio::{
 };
 
 use super::{
-    ADDRESS,
-    message::{self, Outcome},
+    ADDRESS, Reply,
+    message::{self, Outcome, Question, Record},
 };
 use crate::networks::{
-    Inner, namespace,
+    Inner,
+    egress::{
+        address,
+        outside::{self, Resolved},
+    },
+    namespace,
     nftables::{Batch, Chain, Family, Hook, Policy, goes_to, goes_to_port, protocol_is, redirect},
 };
 
@@ -35,6 +40,8 @@ const LONGEST: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How many such clients are served at a time.
 const CLIENTS: usize = 64;
+/// How many datagrams of a container may wait for answers of the host; moby refuses as many.
+const QUESTIONS: usize = 1024;
 /// Where others look for it.
 const PORT: u16 = 53;
 
@@ -48,9 +55,9 @@ impl Drop for Resolver {
     }
 }
 
-/// Who answers.
+/// Who answers a container's questions.
 #[derive(Clone)]
-struct Server {
+pub(in crate::networks) struct Server {
     networks: Weak<Inner>,
     container: Arc<str>,
     turn: Arc<AtomicUsize>,
@@ -69,11 +76,15 @@ pub(in crate::networks) fn start(inner: &Arc<Inner>, container: &str, inside: &O
     let runtime = Handle::try_current().map_err(io::Error::other)?;
     let _entered = runtime.enter();
     let (udp, tcp) = (UdpSocket::from_std(udp)?, TcpListener::from_std(tcp)?);
-    let (networks, turn) = (Arc::downgrade(inner), Arc::default());
-    let server = Server { networks, container: container.into(), turn };
+    let server = server(Arc::downgrade(inner), container);
     let datagrams = runtime.spawn(server.clone().answer_datagrams(udp)).abort_handle();
     let connections = runtime.spawn(server.accept(tcp)).abort_handle();
     Ok(Resolver(vec![datagrams, connections]))
+}
+
+/// Who answers a container's questions, wherever they come in.
+pub(in crate::networks) fn server(networks: Weak<Inner>, container: &str) -> Server {
+    Server { networks, container: container.into(), turn: Arc::default() }
 }
 
 /// Leads questions to these ports, in the network namespace of this thread; instead of where an earlier agent led them.
@@ -92,25 +103,43 @@ fn lead_to(udp: u16, tcp: u16) -> io::Result<()> {
 
 impl Server {
     /// The answer to a message; none to what is no question at all, or if there are no networks any more.
-    fn answer(&self, message: &[u8], longest: Option<usize>) -> Option<Vec<u8>> {
+    pub(in crate::networks) async fn answer(&self, message: &[u8], by_tcp: bool) -> Option<Vec<u8>> {
         let question = match message::parse(message) {
             Ok(question) => question,
             Err(refused) => return refused.answer(),
         };
+        let longest = if by_tcp { usize::from(u16::MAX) } else { question.longest() };
         let inner = self.networks.upgrade()?;
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let (outcome, records): (Outcome, _) = inner.state().answer(&self.container, &question, turn);
-        Some(question.answer(outcome, &records, longest.unwrap_or_else(|| question.longest())))
+        let reply = inner.state().answer(&self.container, &question, turn);
+        let (outcome, records) = match reply {
+            Reply::Known(outcome, records) => (outcome, records),
+            Reply::Outside(servers) => {
+                let (name, kind, servers) = (&question.name, question.kind, servers.as_slice());
+                match inner.resolve_outside(outside::Question { name, kind, message, by_tcp, servers }).await {
+                    Resolved::Message(answer) => return Some(answer),
+                    Resolved::Addresses(found) => (Outcome::Found, records(&question, found)),
+                    Resolved::Nothing => (Outcome::Failed, Vec::new()),
+                }
+            }
+        };
+        Some(question.answer(outcome, &records, longest))
     }
 
     async fn answer_datagrams(self, socket: UdpSocket) {
+        let (socket, places) = (Arc::new(socket), Arc::new(Semaphore::new(QUESTIONS)));
         let mut message = vec![0; LONGEST];
         loop {
             // Errors are those of an earlier answer that reached nobody.
             let Ok((length, from)) = socket.recv_from(&mut message).await else { continue };
-            if let Some(answer) = self.answer(&message[..length], None) {
-                let _ = socket.send_to(&answer, from).await;
-            }
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+            let (server, socket, message) = (self.clone(), Arc::clone(&socket), message[..length].to_vec());
+            tokio::spawn(async move {
+                if let Some(answer) = server.answer(&message, false).await {
+                    let _ = socket.send_to(&answer, from).await;
+                }
+                drop(place);
+            });
         }
     }
 
@@ -127,22 +156,38 @@ impl Server {
             let server = self.clone();
             tokio::spawn(async move {
                 let _place = place;
-                // A client that says nothing, or nonsense, is let go.
-                let _ = server.answer_client(client).await;
+                server.answer_client(client).await;
             });
         }
     }
 
-    async fn answer_client(&self, mut client: TcpStream) -> io::Result<()> {
+    /// Answers a client until it says nothing, or nonsense, or leaves.
+    pub(in crate::networks) async fn answer_client(&self, client: TcpStream) {
+        let _ = self.converse(client).await;
+    }
+
+    async fn converse(&self, mut client: TcpStream) -> io::Result<()> {
         loop {
             let message = timeout(PATIENCE, read(&mut client)).await??;
-            let answer = self.answer(&message, Some(usize::from(u16::MAX)));
+            let answer = self.answer(&message, true).await;
             let answer = answer.ok_or(io::ErrorKind::InvalidData)?;
             let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
             let framed = [length.to_be_bytes().as_slice(), &answer].concat();
             timeout(PATIENCE, client.write_all(&framed)).await??;
         }
     }
+}
+
+/// Addresses of the outside, as far as they were asked for. The host's loopback is at another address for containers.
+fn records(question: &Question, found: Vec<IpAddr>) -> Vec<Record> {
+    let mut seen = Vec::new();
+    for address in found.into_iter().filter(|address| question.wants(*address)) {
+        let address = if address.is_loopback() { address::of_host(address.is_ipv4()) } else { address };
+        if !seen.contains(&address) {
+            seen.push(address);
+        }
+    }
+    seen.into_iter().map(Record::Address).collect()
 }
 
 /// A message behind its length.

@@ -14,7 +14,7 @@ use cove_tests::http::{Answer, Connection};
 use crate::busybox;
 
 /// An engine that does not answer for so long is broken.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1200);
 const API: &str = "/v1.41";
 const IMAGE: &str = "bench:latest";
 const JSON: &str = "application/json";
@@ -70,12 +70,30 @@ impl Docker {
 
     /// Makes the bench's image of a root file system.
     pub(crate) fn import(&mut self, tar: &[u8]) -> Result<()> {
-        let path = format!("{API}/images/create?fromSrc=-&repo=bench&tag=latest");
-        let answer = self.call("POST", &path, "application/x-tar", tar)?;
-        // Progress is a stream of objects, and a failure one of them.
+        self.stream(&format!("{API}/images/create?fromSrc=-&repo=bench&tag=latest"), tar)
+    }
+
+    /// Fetches an image from a registry.
+    pub(crate) fn pull(&mut self, repository: &str, tag: &str) -> Result<()> {
+        self.stream(&format!("{API}/images/create?fromImage={repository}&tag={tag}"), b"")
+    }
+
+    /// Loads images from an archive.
+    pub(crate) fn load(&mut self, archive: &[u8]) -> Result<()> {
+        self.stream(&format!("{API}/images/load"), archive)
+    }
+
+    /// Removes an image.
+    pub(crate) fn remove_image(&mut self, name: &str) -> Result<()> {
+        self.call("DELETE", &format!("{API}/images/{name}?force=1"), JSON, b"").map(drop)
+    }
+
+    /// A call whose answer is progress: a stream of objects, and a failure one of them.
+    fn stream(&mut self, path: &str, body: &[u8]) -> Result<()> {
+        let answer = self.call("POST", path, "application/x-tar", body)?;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         if text.contains("\"error\"") {
-            bail!("import the image: {text}")
+            bail!("POST {path}: {text}")
         }
         Ok(())
     }

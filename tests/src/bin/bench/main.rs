@@ -5,12 +5,13 @@
 //! * [`peer`]: the VM with dockerd in it.
 //! * [`docker`]: the few calls of the Docker API, the same for both.
 //! * [`busybox`]: the image that both run.
-//! * [`measure`]: what is done with them, in turns.
+//! * [`measure`]: what is done with them, in turns. [`images`]: with a large image.
 //! * [`report`]: the numbers for people.
 
 mod busybox;
 mod cove;
 mod docker;
+mod images;
 mod measure;
 mod peer;
 mod report;
@@ -24,7 +25,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-const USAGE: &str = "usage: bench --dist FOLDER --peer FOLDER [--busybox PROGRAM] [--runs N] [--row N]";
+const USAGE: &str = "usage: bench --dist FOLDER --peer FOLDER [--busybox PROGRAM] [--runs N] [--row N] [--image-mib N]";
 
 /// What the bench is given.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ struct Arguments {
     runs: usize,
     /// Containers in a row on the default network.
     row: usize,
+    /// Size of the large image.
+    image_mib: usize,
 }
 
 fn main() -> ExitCode {
@@ -65,7 +68,7 @@ impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
         let (mut dist, mut peer) = (None, None);
         let mut busybox = PathBuf::from("/bin/busybox");
-        let (mut runs, mut row) = (30, 200);
+        let (mut runs, mut row, mut image_mib) = (30, 200, 500);
         while let Some(option) = words.next() {
             let value = words.next().context(USAGE)?;
             match option.as_str() {
@@ -74,10 +77,12 @@ impl Arguments {
                 "--busybox" => busybox = value.into(),
                 "--runs" => runs = count(&option, &value)?,
                 "--row" => row = count(&option, &value)?,
+                "--image-mib" => image_mib = count(&option, &value)?,
                 _ => bail!(USAGE),
             }
         }
-        Ok(Self { dist: dist.context(USAGE)?, peer: peer.context(USAGE)?, busybox, runs, row })
+        let (dist, peer) = (dist.context(USAGE)?, peer.context(USAGE)?);
+        Ok(Self { dist, peer, busybox, runs, row, image_mib })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{
     fs::{self, File},
-    os::unix::net::UnixStream,
+    io,
+    net::{Shutdown, TcpStream},
+    os::unix::net::{UnixListener, UnixStream},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -18,6 +20,8 @@ use crate::{
 };
 
 const DOCKER_PORT: u32 = 2375;
+/// Who connects to this port of the loopback network in there comes out here (tests/bench/peer/init.sh).
+const REGISTRY_PORT: u32 = 5000;
 const GUEST_CID: &str = "7";
 const MEMORY: &str = "2048M";
 /// dockerd is ready after 15 s on an idle machine.
@@ -60,6 +64,21 @@ impl Peer {
         stream.set_read_timeout(Some(Duration::from_secs(10))).context("set a timeout")?;
         dial(&mut stream, DOCKER_PORT)?;
         Docker::new(stream)
+    }
+
+    /// Leads who asks for a registry in there to this address; says how it is called in there.
+    pub(crate) fn lead_to(&self, registry: &str) -> Result<String> {
+        let path = self.dir.path().join(format!("vsock.sock_{REGISTRY_PORT}"));
+        let listener = UnixListener::bind(&path).with_context(|| format!("listen at {}", path.display()))?;
+        let there = registry.to_owned();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let there = there.clone();
+                // What breaks shows in the pull that it was for.
+                thread::spawn(move || TcpStream::connect(there).and_then(|to| join(&stream, &to)));
+            }
+        });
+        Ok(format!("127.0.0.1:{REGISTRY_PORT}"))
     }
 
     fn qemu(&self, kernel: &Path, initramfs: &Path) -> Command {
@@ -126,6 +145,17 @@ impl Drop for Peer {
             let _ = process.wait();
         }
     }
+}
+
+fn join(from: &UnixStream, to: &TcpStream) -> io::Result<()> {
+    let (mut asking, mut asked) = (from.try_clone()?, to.try_clone()?);
+    thread::spawn(move || {
+        // It ends with the connection.
+        io::copy(&mut asking, &mut asked).ok();
+        asked.shutdown(Shutdown::Both).ok();
+    });
+    io::copy(&mut to.try_clone()?, &mut from.try_clone()?)?;
+    from.shutdown(Shutdown::Both)
 }
 
 /// Every run starts from the same disk. Copied by `cp`, which keeps holes.

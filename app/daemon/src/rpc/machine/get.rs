@@ -1,6 +1,9 @@
 //! `GetMachine`.
 
-use cove_machine::{MachineSettings, Status as MachineStatus};
+use cove_machine::{
+    MachineSettings, Status as MachineStatus,
+    console::{self, agents::Restless},
+};
 use cove_proto::{
     ports,
     v1::{GetMachineResponse, GuestImage, HostInfo, MachineHardware, MachineTransport},
@@ -35,6 +38,7 @@ impl MachineRpc {
             status.warnings.push(chain(&error));
             GuestImage::default()
         });
+        status.warnings.extend(if runs { self.restless_agent().await } else { None });
         Ok(GetMachineResponse {
             status: Some(status),
             hardware: Some(hardware(began_with.as_ref().unwrap_or(&settings), disk_used_bytes, &now)),
@@ -42,6 +46,16 @@ impl MachineRpc {
             host: Some(self.host_info()),
             image: Some(image),
         })
+    }
+
+    /// Said here and not with the machine's states: it runs, and so do its containers.
+    async fn restless_agent(&self) -> Option<String> {
+        let (end, _) = console::tail(&self.machine.config().console_log, console::FAILURE_LINES).await.ok()?;
+        let Restless { ends, last_words } = console::agents::restless(&String::from_utf8_lossy(&end))?;
+        let reason = if last_words.is_empty() { String::new() } else { format!(": {last_words}") };
+        Some(format!(
+            "the engine in the machine has ended {ends} times in a row{reason}. Containers run on; cove machine-log says more"
+        ))
     }
 
     fn transport(&self, now: &MachineStatus) -> MachineTransport {

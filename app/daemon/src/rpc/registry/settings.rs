@@ -47,13 +47,16 @@ fn changed(present: Settings, request: UpdateRegistrySettingsRequest) -> Setting
             Some(folder) => (!folder.is_empty()).then(|| PathBuf::from(folder)),
             None => present.certificates,
         },
+        proxy: request.proxy.unwrap_or(present.proxy),
+        no_proxy: request.no_proxy.map_or(present.no_proxy, |list| list.values),
     }
 }
 
 fn encode(settings: Settings) -> RegistrySettings {
-    let Settings { mirrors, insecure, concurrent_downloads, concurrent_uploads, certificates } = settings;
+    let Settings { mirrors, insecure, concurrent_downloads, concurrent_uploads, certificates, proxy, no_proxy } =
+        settings;
     let certificates = certificates.map(|folder| folder.display().to_string()).unwrap_or_default();
-    RegistrySettings { mirrors, insecure, concurrent_downloads, concurrent_uploads, certificates }
+    RegistrySettings { mirrors, insecure, concurrent_downloads, concurrent_uploads, certificates, proxy, no_proxy }
 }
 
 #[cfg(test)]
@@ -68,6 +71,10 @@ mod tests {
         let insecure = Some(RegistryList { values: vec!["host".into()] });
         let wanted = changed(present, UpdateRegistrySettingsRequest { insecure, ..Default::default() });
         assert_eq!((wanted.mirrors, wanted.insecure), (vec!["http://m".to_owned()], vec!["host".to_owned()]));
+        let present = Settings { proxy: "http://p".into(), no_proxy: vec!["x".into()], ..Settings::default() };
+        let none = UpdateRegistrySettingsRequest { proxy: Some(String::new()), ..Default::default() };
+        let wanted = changed(present, none);
+        assert_eq!((wanted.proxy, wanted.no_proxy), (String::new(), vec!["x".to_owned()]));
         let present = Settings { certificates: Some("/c".into()), ..Settings::default() };
         let back = UpdateRegistrySettingsRequest { certificates: Some(String::new()), ..Default::default() };
         assert_eq!(changed(present, back).certificates, None);

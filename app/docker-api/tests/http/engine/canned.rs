@@ -29,7 +29,7 @@ pub(super) fn running() -> v1::Container {
             image: "bb:1".into(),
             cmd: strings(&["sleep", "1000"]),
             network_mode: "none".into(),
-            client_data: facts(&[("docker.exposed_ports", r#"{"80/tcp":{}}"#)]),
+            exposed_ports: vec!["80/tcp".into()],
             ..Default::default()
         }),
         image_id: IMAGE_ID.into(),
@@ -136,11 +136,8 @@ pub(super) fn with_limits() -> v1::Container {
                 ..Default::default()
             }),
             ulimits: vec![v1::Ulimit { name: "nofile".into(), soft: 100, hard: 200 }],
-            client_data: facts(&[
-                ("docker.attach_stdout", "true"),
-                ("docker.attach_stderr", "true"),
-                ("docker.exposed_ports", r#"{"80/tcp":{}}"#),
-            ]),
+            client_data: facts(&[("docker.attach_stdout", "true"), ("docker.attach_stderr", "true")]),
+            exposed_ports: vec!["80/tcp".into()],
             ..Default::default()
         }),
         path: "echo".into(),

@@ -11,6 +11,7 @@ mod host;
 mod images;
 mod networks;
 mod registry;
+mod shares;
 mod volumes;
 
 use std::pin::Pin;
@@ -53,6 +54,7 @@ impl Fake {
             .add_service(v1::volumes_server::VolumesServer::new(handle()))
             .add_service(v1::machine_server::MachineServer::new(handle()))
             .add_service(v1::registry_server::RegistryServer::new(handle()))
+            .add_service(v1::shares_server::SharesServer::new(handle()))
             .add_service(v1::guest_server::GuestServer::new(handle()));
         let routes = tower::util::MapRequest::new(routes, |request: http::Request<tonic::body::Body>| request);
         Engine::new(routes.map_err(|never| match never {}))
