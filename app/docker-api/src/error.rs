@@ -45,6 +45,9 @@ pub(crate) enum Error {
          swarm and try again."
     )]
     NoSwarm,
+    /// A swarm is to be left.
+    #[error("This node is not part of a swarm")]
+    NotInSwarm,
     /// dockerd calls it an internal error, and so clients expect 500.
     #[error("{0}")]
     Internal(String),
@@ -66,7 +69,7 @@ impl Error {
             }
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
-            Self::NoSwarm => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoSwarm | Self::NotInSwarm => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Engine(status) => of_code(status.code()),
         }

@@ -58,6 +58,8 @@ pub(super) enum Command {
     Remove { force: bool, volumes: bool, reply: Reply<()> },
     /// Give it another name.
     Rename(String, Reply<()>),
+    /// Forget the container that it knows by this alias.
+    Unlink(String, Reply<()>),
     /// Put it on one more network.
     Connect(Box<v1::NetworkAttachment>, Reply<()>),
     /// Take it off a network.
@@ -227,6 +229,7 @@ impl Actor {
             Command::Checked(checked, reply) => drop(reply.send(self.checked(checked))),
             Command::Oom => self.oom(),
             Command::Rename(name, reply) => drop(reply.send(self.rename(name).await)),
+            Command::Unlink(alias, reply) => drop(reply.send(self.unlink(&alias).await)),
             Command::Connect(asked, reply) => drop(reply.send(self.connect(*asked).await)),
             Command::Disconnect(network, reply) => drop(reply.send(self.disconnect(&network).await)),
             Command::Wait(condition, reply) => self.register(condition, reply),

@@ -46,6 +46,9 @@ pub enum ContainersError {
     /// Who is linked to is not there.
     #[error("could not get container for {0}: No such container: {0}")]
     NoSuchLink(String),
+    /// A link is to be removed, and it is a container's own name.
+    #[error("Conflict, cannot remove the default link name of the container")]
+    OwnName,
     /// Who is linked to does not run.
     #[error("Cannot link to a non running container: /{target} AS {link}")]
     LinkNotRunning {
@@ -304,6 +307,7 @@ impl ContainersError {
             | Self::Sysctl(_)
             | Self::Device(_)
             | Self::LinkNotRunning { .. }
+            | Self::OwnName
             | Self::Signal(_)
             // dockerd has no kind for it, and clients know its status.
             | Self::NotPaused(_)

@@ -5,7 +5,12 @@ use std::net::Ipv4Addr;
 
 use cove_proto::v1::ContainerSpec;
 
-use super::{ContainersError, Engine, merge, namespaces, record::Record};
+use super::{
+    Containers, ContainersError, Engine,
+    actor::{Actor, Command},
+    merge, namespaces,
+    record::Record,
+};
 use crate::networks::BRIDGE;
 
 /// Another container, as one knows it.
@@ -74,6 +79,38 @@ fn linked(engine: &Engine, record: &Record, link: &str) -> Result<Linked, Contai
         ports: spec.exposed_ports.clone(),
         env: spec.env.clone(),
     })
+}
+
+impl Containers {
+    /// Removes a link, written as "web/db": who has it, and what it calls the other. It holds from the next start on.
+    ///
+    /// # Errors
+    /// If there is no such link.
+    pub async fn unlink(&self, link: &str) -> Result<(), ContainersError> {
+        let link = link.strip_prefix('/').unwrap_or(link);
+        let Some((name, alias)) = link.rsplit_once('/') else {
+            self.find(link)?;
+            return Err(ContainersError::OwnName);
+        };
+        let entry = self.find(name).map_err(|_| ContainersError::NoSuchContainer(link.to_owned()))?;
+        entry.ask(|reply| Command::Unlink(alias.to_owned(), reply)).await
+    }
+}
+
+impl Actor {
+    pub(super) async fn unlink(&mut self, alias: &str) -> Result<(), ContainersError> {
+        let links = self.record.spec.links.clone();
+        self.record.spec.links.retain(|link| link.split_once(':').is_none_or(|(_, known)| known != alias));
+        if self.record.spec.links.len() == links.len() {
+            return Err(ContainersError::NoSuchContainer(format!("{}/{alias}", self.record.name)));
+        }
+        if let Err(error) = self.save().await {
+            self.record.spec.links = links;
+            return Err(error);
+        }
+        self.publish();
+        Ok(())
+    }
 }
 
 impl Linked {

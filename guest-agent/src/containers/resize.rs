@@ -6,7 +6,7 @@ impl Containers {
     /// Sets the size of a container's terminal.
     ///
     /// # Errors
-    /// If the container does not run, or has no terminal.
+    /// If the container does not run.
     pub fn resize(&self, container: &str, rows: u32, columns: u32) -> Result<(), ContainersError> {
         let entry = self.find(container)?;
         let program = entry.running()?;

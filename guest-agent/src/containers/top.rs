@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use cove_proto::v1::ContainerProcess;
+use cove_proto::v1::{ContainerProcess, ListProcessesResponse};
 
 use super::{Containers, ContainersError, blocking, inspect::timestamp, isolation::cgroup_of};
 
@@ -11,7 +11,7 @@ impl Containers {
     ///
     /// # Errors
     /// If it does not run.
-    pub async fn processes(&self, container: &str) -> Result<Vec<ContainerProcess>, ContainersError> {
+    pub async fn processes(&self, container: &str) -> Result<ListProcessesResponse, ContainersError> {
         let entry = self.find(container)?;
         let pid = entry.running()?.pid();
         let processes = blocking(move || {
@@ -24,7 +24,9 @@ impl Containers {
         })
         .await?;
         self.tell(&entry.now().record, "top", |event| event);
-        Ok(processes)
+        let system = rustix::system::sysinfo();
+        let machine_memory_bytes = system.totalram.saturating_mul(system.mem_unit.into());
+        Ok(ListProcessesResponse { processes, machine_memory_bytes })
     }
 }
 
@@ -77,6 +79,7 @@ fn process(proc: &Path, pid: u32, clock: Clock) -> Option<ContainerProcess> {
     let stat = Stat::parse(&fs::read_to_string(folder.join("stat")).ok()?)?;
     let status = fs::read_to_string(folder.join("status")).ok()?;
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let kibibytes = |name: &str| field(name).trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0);
     let command = fs::read(folder.join("cmdline")).ok()?;
     Some(ContainerProcess {
         pid,
@@ -87,6 +90,14 @@ fn process(proc: &Path, pid: u32, clock: Clock) -> Option<ContainerProcess> {
         cpu_nanos: nanos(stat.cpu_ticks),
         started_at: timestamp(clock.at(stat.start_ticks)),
         terminal: stat.terminal(),
+        state: stat.state_for_people(pid, kibibytes("VmLck:") > 0),
+        name: stat.name,
+        virtual_bytes: stat.virtual_bytes,
+        resident_bytes: kibibytes("VmRSS:").saturating_mul(1024),
+        nice: stat.nice,
+        threads: stat.threads,
+        process_group: stat.process_group,
+        session: stat.session,
     })
 }
 
@@ -101,10 +112,18 @@ fn command_line(arguments: &[u8], name: &str) -> String {
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     name: String,
+    state: String,
     parent: u32,
+    process_group: u32,
+    session: u32,
     terminal_device: u32,
+    /// The process group that the terminal listens to; -1 without one.
+    foreground_group: i64,
     cpu_ticks: u64,
+    nice: i32,
+    threads: u32,
     start_ticks: u64,
+    virtual_bytes: u64,
 }
 
 impl Stat {
@@ -113,14 +132,37 @@ impl Stat {
         let (before, after) = text.rsplit_once(')')?;
         let name = before.split_once('(')?.1.to_owned();
         let fields: Vec<&str> = after.split_whitespace().collect();
+        let signed = |field: usize| fields.get(field - 3)?.parse::<i64>().ok();
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+        let short = |field: usize| u32::try_from(number(field)?).ok();
         Some(Self {
             name,
-            parent: u32::try_from(number(4)?).ok()?,
-            terminal_device: u32::try_from(number(7)?).ok()?,
+            state: (*fields.first()?).to_owned(),
+            parent: short(4)?,
+            process_group: short(5)?,
+            session: short(6)?,
+            terminal_device: short(7)?,
+            foreground_group: signed(8)?,
             cpu_ticks: number(14)? + number(15)?,
+            nice: i32::try_from(signed(19)?).ok()?,
+            threads: short(20)?,
             start_ticks: number(22)?,
+            virtual_bytes: number(23)?,
         })
+    }
+
+    /// With the letters that ps adds: urgent or not, memory that stays, a session's first, threads, in the foreground.
+    fn state_for_people(&self, pid: u32, has_locked_memory: bool) -> String {
+        let marks = [
+            (self.nice < 0, '<'),
+            (self.nice > 0, 'N'),
+            (has_locked_memory, 'L'),
+            (self.session == pid, 's'),
+            (self.threads > 1, 'l'),
+            (self.foreground_group == i64::from(self.process_group), '+'),
+        ];
+        let marks = marks.into_iter().filter_map(|(holds, mark)| holds.then_some(mark));
+        self.state.chars().chain(marks).collect()
     }
 
     fn terminal(&self) -> String {
@@ -140,13 +182,29 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
-        let text = "42 (a) b (c) S 7 42 42 34817 42 4194560 1 0 0 0 15 5 0 0 20 0 1 0 12345 1 1";
+        let text = "42 (a) b (c) S 7 42 42 34817 42 4194560 1 0 0 0 15 5 0 0 20 0 1 0 12345 4096 1";
         let stat = Stat::parse(text).unwrap();
         assert_eq!(
             stat,
-            Stat { name: "a) b (c".into(), parent: 7, terminal_device: 34817, cpu_ticks: 20, start_ticks: 12345 }
+            Stat {
+                name: "a) b (c".into(),
+                state: "S".into(),
+                parent: 7,
+                process_group: 42,
+                session: 42,
+                terminal_device: 34817,
+                foreground_group: 42,
+                cpu_ticks: 20,
+                nice: 0,
+                threads: 1,
+                start_ticks: 12345,
+                virtual_bytes: 4096,
+            }
         );
         assert_eq!(stat.terminal(), "pts/1");
+        assert_eq!(stat.state_for_people(42, false), "Ss+");
+        let busy = Stat { nice: -5, threads: 3, foreground_group: -1, ..stat };
+        assert_eq!(busy.state_for_people(43, true), "S<Ll");
     }
 
     #[test]

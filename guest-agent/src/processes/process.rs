@@ -192,12 +192,12 @@ impl Process {
         self.inner.connection.close_stdin(&self.inner.id).await;
     }
 
-    /// Sets the size of its terminal.
+    /// Sets the size of its terminal. Where there is none that is no error, as with containerd.
     ///
     /// # Errors
-    /// ENOTTY when it has none; what the kernel says otherwise.
+    /// What the kernel says.
     pub fn resize(&self, rows: u16, columns: u16) -> io::Result<()> {
-        let terminal = self.inner.stdio.terminal.as_ref().ok_or(rustix::io::Errno::NOTTY)?;
+        let Some(terminal) = &self.inner.stdio.terminal else { return Ok(()) };
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         Ok(rustix::termios::tcsetwinsize(terminal, size)?)
     }

@@ -163,8 +163,12 @@ impl v1::containers_server::Containers for ContainersService {
         &self,
         request: Request<RemoveContainerRequest>,
     ) -> Result<Response<RemoveContainerResponse>, Status> {
-        let RemoveContainerRequest { container, force, volumes } = request.into_inner();
-        self.containers.remove(&container, force, volumes).await?;
+        let RemoveContainerRequest { container, force, volumes, link } = request.into_inner();
+        if link {
+            self.containers.unlink(&container).await?;
+        } else {
+            self.containers.remove(&container, force, volumes).await?;
+        }
         Ok(Response::new(RemoveContainerResponse {}))
     }
 
@@ -216,8 +220,7 @@ impl v1::containers_server::Containers for ContainersService {
         &self,
         request: Request<ListProcessesRequest>,
     ) -> Result<Response<ListProcessesResponse>, Status> {
-        let processes = self.containers.processes(&request.into_inner().container).await?;
-        Ok(Response::new(ListProcessesResponse { processes }))
+        Ok(Response::new(self.containers.processes(&request.into_inner().container).await?))
     }
 
     async fn get_isolation(

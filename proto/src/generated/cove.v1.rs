@@ -5354,6 +5354,9 @@ pub struct RemoveContainerRequest {
     /// Its anonymous volumes as well.
     #[prost(bool, tag = "3")]
     pub volumes: bool,
+    /// Remove a link instead: the container is written as "NAME/ALIAS", who has the link and what it calls the other.
+    #[prost(bool, tag = "4")]
+    pub link: bool,
 }
 /// The container is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5642,6 +5645,9 @@ pub struct ListProcessesResponse {
     /// In order of their ids.
     #[prost(message, repeated, tag = "1")]
     pub processes: ::prost::alloc::vec::Vec<ContainerProcess>,
+    /// Memory of the machine in bytes.
+    #[prost(uint64, tag = "2")]
+    pub machine_memory_bytes: u64,
 }
 /// A process of a container.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5670,6 +5676,30 @@ pub struct ContainerProcess {
     /// Its controlling terminal, "pts/0" or "?".
     #[prost(string, tag = "8")]
     pub terminal: ::prost::alloc::string::String,
+    /// Its state as ps writes it: "S", "Ss+".
+    #[prost(string, tag = "9")]
+    pub state: ::prost::alloc::string::String,
+    /// The name of its program, or what it calls itself.
+    #[prost(string, tag = "10")]
+    pub name: ::prost::alloc::string::String,
+    /// Size of its address space in bytes.
+    #[prost(uint64, tag = "11")]
+    pub virtual_bytes: u64,
+    /// Memory that it occupies, in bytes.
+    #[prost(uint64, tag = "12")]
+    pub resident_bytes: u64,
+    /// From -20, the most urgent, to 19.
+    #[prost(sint32, tag = "13")]
+    pub nice: i32,
+    /// Its threads.
+    #[prost(uint32, tag = "14")]
+    pub threads: u32,
+    /// Its process group's id in the guest.
+    #[prost(uint32, tag = "15")]
+    pub process_group: u32,
+    /// Its session's id in the guest.
+    #[prost(uint32, tag = "16")]
+    pub session: u32,
 }
 /// Asks how it is walled off.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

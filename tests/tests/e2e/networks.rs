@@ -155,6 +155,11 @@ fn a_link_is_a_line_and_variables(world: &World) -> Result<()> {
     world.docker(&["stop", "-t", "0", "linked"])?.ok()?;
     let refused = world.docker(&["start", "linker"])?.exits(1)?;
     refused.complains("Cannot link to a non running container: /linked AS /linker/db")?;
+    world.docker(&["rm", "--link", "linker"])?.exits(1)?.complains("cannot remove the default link name")?;
+    world.docker(&["rm", "--link", "linker/sql"])?.exits(1)?.complains("No such container: linker/sql")?;
+    world.docker(&["rm", "--link", "linker/db"])?.ok()?;
+    ensure!(world.says(&["inspect", "-f", "{{json .HostConfig.Links}}", "linker"])? == "null");
+    world.docker(&["start", "linker"])?.ok()?;
     world.docker(&["rm", "-f", "linked", "linker"])?.ok()?;
     Ok(())
 }

@@ -12,6 +12,8 @@ crate::tests![
     host_and_domain_names_are_as_asked,
     notes_are_kept,
     every_limit_of_processes_is_set,
+    processes_are_listed_as_ps_lists_them,
+    what_has_no_terminal_has_no_size_to_change,
 ];
 
 fn an_init_reaps_passes_on_signals_and_ends_as_the_program_ends(world: &World) -> Result<()> {
@@ -151,5 +153,38 @@ fn every_limit_of_processes_is_set(world: &World) -> Result<()> {
     }
     let unlimited = world.says(&["run", "--rm", "--ulimit", "core=-1", BUSYBOX, "sh", "-c", "ulimit -c"])?;
     ensure!(unlimited == "unlimited", "{unlimited}");
+    Ok(())
+}
+
+fn processes_are_listed_as_ps_lists_them(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.says(&["run", "-d", "--name", "listed", BUSYBOX, "sleep", "1000"])?;
+    for (arguments, titles) in [
+        (&[][..], "UID PID PPID C STIME TTY TIME CMD"),
+        (&["aux"], "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND"),
+        (&["-eo", "pid,user,stat,nlwp,ni,comm,args"], "PID USER STAT NLWP NI COMMAND COMMAND"),
+    ] {
+        let said = world.says(&[&["top", "listed"], arguments].concat())?;
+        let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+        ensure!(lines.len() == 2 && lines[0].join(" ") == titles, "{said}");
+        ensure!(lines[1].contains(&"root") && said.ends_with("sleep 1000"), "{said}");
+    }
+    let some = world.says(&["top", "listed", "-eo", "pid,stat,nlwp,ni,comm"])?;
+    ensure!(
+        some.lines().last().is_some_and(|line| line.split_whitespace().skip(1).eq(["Ss", "1", "0", "sleep"])),
+        "{some}"
+    );
+    world.docker(&["top", "listed", "-o", "args"])?.exits(1)?.complains("Couldn't find PID field in ps output")?;
+    world.docker(&["rm", "-f", "listed"])?.ok()?;
+    Ok(())
+}
+
+fn what_has_no_terminal_has_no_size_to_change(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.says(&["run", "-d", "--name", "sizeless", "--isolation", "default", BUSYBOX, "sleep", "1000"])?;
+    let answer = world.api()?.request("POST", "/containers/sizeless/resize?h=50&w=50", "application/json", b"")?;
+    ensure!(answer.status == 200, "{}", answer.status);
+    ensure!(world.says(&["inspect", "-f", "{{.HostConfig.Isolation}}", "sizeless"])? == "default");
+    world.docker(&["rm", "-f", "sizeless"])?.ok()?;
     Ok(())
 }

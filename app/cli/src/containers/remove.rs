@@ -23,7 +23,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let mut client = Engine::reach().await?.containers();
     let (force, volumes) = (arguments.force, arguments.volumes);
     each(arguments.containers, async |container| {
-        client.remove_container(RemoveContainerRequest { container, force, volumes }).await.map(drop)
+        client.remove_container(RemoveContainerRequest { container, force, volumes, link: false }).await.map(drop)
     })
     .await
 }

@@ -52,7 +52,7 @@ pub(crate) async fn container_stop(link: State<'_, Link>, id: String) -> Answer<
 /// Removes one.
 #[tauri::command]
 pub(crate) async fn container_remove(link: State<'_, Link>, id: String, force: bool) -> Answer<()> {
-    let request = no_wake(RemoveContainerRequest { container: id, force, volumes: true });
+    let request = no_wake(RemoveContainerRequest { container: id, force, volumes: true, link: false });
     let answer = link.engine().await?.containers().remove_container(request).await;
     answer.map(drop).map_err(failed("the container was not removed"))
 }

@@ -78,7 +78,7 @@ static ROUTES: &[Route] = &[
     route!(PUT "/containers/{}/archive" => containers::archive::write),
     route!(GET "/containers/{}/export" => containers::export::export),
     route!(GET "/containers/{}/changes" => containers::changes::changes),
-    route!(DELETE "/containers/{}" => containers::remove::remove),
+    route!(DELETE "/containers/{*}" => containers::remove::remove),
     // Execs.
     route!(POST "/containers/{}/exec" => exec::create::create),
     route!(POST "/exec/{}/start" => exec::start::start),

@@ -44,7 +44,7 @@ pub(super) fn shape(spec: &ContainerSpec, name: &str) -> Value {
         "UsernsMode": user_namespace_mode(spec),
         "ShmSize": spec.shm_bytes,
         "Runtime": "cove",
-        "Isolation": "",
+        "Isolation": mounts::said::<String>(spec, client_data::ISOLATION).unwrap_or_default(),
     });
     append(&mut host, resources(spec));
     append(&mut host, mounts_said(spec));

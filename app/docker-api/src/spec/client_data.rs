@@ -19,6 +19,8 @@ pub(crate) const MOUNTS: &str = "docker.mounts";
 pub(crate) const TMPFS: &str = "docker.tmpfs";
 /// `VolumeDriver`, JSON: `"local"`.
 pub(crate) const VOLUME_DRIVER: &str = "docker.volume_driver";
+/// `Isolation`, JSON: `"default"`.
+pub(crate) const ISOLATION: &str = "docker.isolation";
 
 /// The facts of a body.
 pub(crate) fn of(config: &Config) -> HashMap<String, String> {

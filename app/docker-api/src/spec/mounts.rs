@@ -113,6 +113,7 @@ pub(super) fn read(body: &Value, spec: &mut ContainerSpec) -> Result<Vec<String>
         (client_data::MOUNTS, "Mounts"),
         (client_data::TMPFS, "Tmpfs"),
         (client_data::VOLUME_DRIVER, "VolumeDriver"),
+        (client_data::ISOLATION, "Isolation"),
     ] {
         if !super::unsupported::is_default(&host[member]) {
             spec.client_data.insert(key.to_owned(), host[member].to_string());

@@ -242,7 +242,7 @@ impl v1::containers_server::Containers for Shared {
             started_at: Some(prost_types::Timestamp { seconds: 1, nanos: 0 }),
             ..Default::default()
         };
-        Ok(Response::new(v1::ListProcessesResponse { processes: vec![process] }))
+        Ok(Response::new(v1::ListProcessesResponse { processes: vec![process], machine_memory_bytes: 1 << 30 }))
     }
 
     async fn get_isolation(
