@@ -13,6 +13,7 @@ mod containers;
 mod cp;
 mod devices;
 mod distribution;
+mod docker_socket;
 mod egress;
 mod events;
 mod exec;
@@ -100,6 +101,7 @@ fn main() {
         ("isolation", isolation::TESTS),
         ("volumes", volumes::TESTS),
         ("binds", binds::TESTS),
+        ("docker_socket", docker_socket::TESTS),
         ("clients", clients::TESTS),
         ("refusals", refusals::TESTS),
         ("leaks", leaks::TESTS),
