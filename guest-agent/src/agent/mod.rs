@@ -74,6 +74,7 @@ async fn live(control: OwnedFd, listener: OwnedFd, streams: OwnedFd) -> anyhow::
     let clients = Arc::new(engine.networks.clone());
     tokio::spawn(host::streams::serve(host.clone(), clients, accept::connections(streams, secret)?));
     tokio::spawn(engine.networks.clone().keep_published());
+    tokio::spawn(engine.networks.clone().keep_listeners());
     processes.listening().await;
     serve::serve(engine, host, connections).await?;
     processes.power_off().await;
