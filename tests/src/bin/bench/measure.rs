@@ -16,6 +16,7 @@ use crate::{
     docker::{Docker, Lap},
     images,
     peer::Peer,
+    report,
 };
 
 /// Laps that are not counted: caches fill, pools too.
@@ -58,11 +59,26 @@ impl Row {
     }
 }
 
+/// Rows that are shown as they come, as a later one may fail.
+#[derive(Default)]
+struct Rows(Vec<Row>);
+
+impl Rows {
+    fn push(&mut self, row: Row) {
+        step(&report::line(&row));
+        self.0.push(row);
+    }
+
+    fn extend(&mut self, rows: Vec<Row>) {
+        rows.into_iter().for_each(|row| self.push(row));
+    }
+}
+
 /// One engine that is measured.
 struct Engine<'a> {
     docker: Docker,
     dial: &'a (dyn Fn() -> Result<Docker> + Sync),
-    /// What the programs of the engine in the machine are called.
+    /// What the kernel calls the programs of the engine in the machine; Cove's two are what it booted.
     programs: &'static [&'static str],
     /// A container that sleeps.
     sleeper: String,
@@ -97,13 +113,12 @@ pub(crate) fn all(arguments: &Arguments) -> Result<Figures> {
 
     step("importing the image");
     let (to_cove, to_peer) = (|| cove_process.docker(), || peer_process.docker());
-    let mut cove = Engine::new(&to_cove, &["cove-guest"], &image).context("Cove")?;
+    let mut cove = Engine::new(&to_cove, &["init"], &image).context("Cove")?;
     let mut peer = Engine::new(&to_peer, &["dockerd", "containerd"], &image).context("peer")?;
 
-    let mut rows = vec![
-        Row::new("first boot, with a new data disk, s", vec![first_boot.as_secs_f64()], Vec::new()),
-        Row::new("boot to first answer, s", vec![boot.as_secs_f64()], vec![peer_boot.as_secs_f64()]),
-    ];
+    let mut rows = Rows::default();
+    rows.push(Row::new("first boot, with a new data disk, s", vec![first_boot.as_secs_f64()], Vec::new()));
+    rows.push(Row::new("boot to first answer, s", vec![boot.as_secs_f64()], vec![peer_boot.as_secs_f64()]));
     for (network, runs) in [("none", arguments.runs), ("host", arguments.runs), ("bridge", arguments.row)] {
         step(&format!("{runs} containers each, network {network}"));
         rows.extend(laps(&mut cove, &mut peer, network, runs)?);
@@ -117,16 +132,16 @@ pub(crate) fn all(arguments: &Arguments) -> Result<Figures> {
     rows.push(in_turns("50 containers at once: create to removed, all, ms", CROWDS, &mut cove, &mut peer, crowd)?);
     step("logs");
     rows.extend(logs(&mut cove, &mut peer)?);
+    step("memory");
+    rows.extend(memory(&mut cove, &mut peer)?);
+    let daemon = mebibytes(cove_process.daemon_resident_bytes()?);
+    rows.push(Row::new("coved on the host, MiB", vec![daemon], Vec::new()));
     step(&format!("an image of {} MiB", arguments.image_mib));
     let registry = Registry::open()?;
     let in_peer = peer_process.lead_to(&registry.address)?;
     let engines = [(&mut cove.docker, registry.address.clone()), (&mut peer.docker, in_peer)];
     rows.extend(images::measure(arguments.image_mib, &registry, engines)?);
-    step("memory");
-    rows.extend(memory(&mut cove, &mut peer)?);
-    let daemon = mebibytes(cove_process.daemon_resident_bytes()?);
-    rows.push(Row::new("coved on the host, MiB", vec![daemon], Vec::new()));
-    Ok(Figures { peer_version, rows })
+    Ok(Figures { peer_version, rows: rows.0 })
 }
 
 /// The machine boots for the first call that needs it.

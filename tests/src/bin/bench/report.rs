@@ -12,11 +12,15 @@ pub(crate) fn render(figures: &Figures) -> String {
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     );
     for row in &figures.rows {
-        let cells = cells(row);
         // Writing to a string does not fail.
-        let _ = writeln!(text, "| {} | {} | {} |", row.name, cells.join(" | "), row.cove.len());
+        let _ = writeln!(text, "{}", line(row));
     }
     text
+}
+
+/// One line of it.
+pub(crate) fn line(row: &Row) -> String {
+    format!("| {} | {} | {} |", row.name, cells(row).join(" | "), row.cove.len())
 }
 
 fn cells(row: &Row) -> [String; 6] {
