@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := bash
-.PHONY: help run window dist setup setup-checks test check bench yardstick soak distribution screenshots proto proto-baseline clean
+.PHONY: help run window dist setup setup-checks test check bench yardstick soak distribution project screenshots proto proto-baseline clean
 CHECKS := fmt tidy deny proto-compat clippy unit cross wine vm e2e desktop
 .PHONY: $(CHECKS)
 
@@ -46,6 +46,9 @@ soak: dist ## Start and remove 10,000 containers, load and remove 1,000 images, 
 
 distribution: dist setup-checks ## Take a real Debian through all that is done with images.
 	@tests/ci/distribution.sh
+
+project: dist setup-checks ## Run a project of three tiers from Debian's packages, with its source on this computer.
+	@tests/ci/project.sh
 
 screenshots: dist setup-checks ## Every screen, light and dark, before a real machine, into docs/screenshots.
 	@tests/ci/desktop.sh app screenshots

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building and running Cove needs on Debian and Ubuntu: `setup.sh run`; and what its checks need on top:
-# `setup.sh checks`, `setup.sh distribution`. Each thing is looked for first, so that a second call does nothing and costs no time.
+# `setup.sh checks`, `setup.sh distribution`, `setup.sh project`. Each thing is looked for first, so that a second call does nothing and costs no time.
 set -euo pipefail
 source "$(dirname "$0")/places.sh"
 
@@ -163,13 +163,14 @@ python_packages() {
     echo "$wanted" >"$venv/version"
 }
 
-# The root file system of a Debian bookworm, as small as there is one.
-distribution() {
-    local tar=$cache/roots/bookworm.tar work
+# debian NAME [PACKAGE,...]: the root file system of a Debian bookworm, as small as there is one, with these packages.
+debian() {
+    local tar=$cache/roots/$1.tar work
     [ -f "$tar" ] && return
-    say "debootstrap: bookworm"
+    have debootstrap || apt_install debootstrap
+    say "debootstrap: $1"
     work=$(mktemp -d)
-    as_root debootstrap --variant=minbase bookworm "$work/root" "$(mirror)" >/dev/null
+    as_root debootstrap --variant=minbase ${2:+--include="$2"} bookworm "$work/root" "$(mirror)" >/dev/null
     as_root rm -rf "$work"/root/var/cache/apt/archives/*.deb
     mkdir -p "$cache/roots"
     as_root tar -C "$work/root" --xattrs -cf "$tar.new" .
@@ -188,9 +189,7 @@ checks)
     cargo_tool cargo-deny $cargo_deny_version --no-default-features
     cargo_tool tauri-driver $tauri_driver_version
     ;;
-distribution)
-    have debootstrap || apt_install debootstrap
-    distribution
-    ;;
-*) give_up "usage: setup.sh run|checks|distribution" ;;
+distribution) debian bookworm ;;
+project) debian project nginx-light,python3,python3-psycopg2,postgresql,git,fio ;;
+*) give_up "usage: setup.sh run|checks|distribution|project" ;;
 esac

@@ -93,7 +93,15 @@ pub fn shown(command: &Command) -> String {
 ///
 /// # Errors
 /// If it cannot be started or takes longer than [`DEADLINE`].
-pub fn run(mut command: Command, input: &[u8]) -> Result<Done> {
+pub fn run(command: Command, input: &[u8]) -> Result<Done> {
+    run_within(DEADLINE, command, input)
+}
+
+/// The same for what takes longer than a command should.
+///
+/// # Errors
+/// If it cannot be started or takes longer than that.
+pub fn run_within(deadline: Duration, mut command: Command, input: &[u8]) -> Result<Done> {
     let what = shown(&command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("start {what}"))?;
@@ -104,9 +112,9 @@ pub fn run(mut command: Command, input: &[u8]) -> Result<Done> {
     let writing = thread::spawn(move || stdin.write_all(&input));
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    let Ok(output) = receiver.recv_timeout(DEADLINE) else {
+    let Ok(output) = receiver.recv_timeout(deadline) else {
         kill(pid);
-        bail!("not done after {} s: {what}", DEADLINE.as_secs());
+        bail!("not done after {} s: {what}", deadline.as_secs());
     };
     let output = output.with_context(|| format!("wait for {what}"))?;
     drop(writing.join());

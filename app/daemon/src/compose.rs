@@ -26,7 +26,7 @@ use crate::{
     agent::{Agent, clock},
     helper,
     image::GuestImage,
-    requests,
+    requests::{self, DockerRelay},
     router::{self, forward::Forwarder, methods::Methods, readiness::Readiness},
     rpc::{egress::EgressRpc, error::chain, machine::MachineRpc, registry::RegistryRpc, shares::SharesRpc},
     serve::{self, Ending},
@@ -139,14 +139,12 @@ impl Daemon {
         let machine = Machine::new(config, hypervisor.clone(), agent.clone());
         adopt(machine.clone());
         let clock = AbortOnDrop(tokio::spawn(clock::keep(machine.clone(), agent.clone())));
-        let grants = Arc::new(Grants::open(home.path().join(SHARES), share_roots()));
+        let grants = Grants::open(home.path().join(SHARES), share_roots());
+        let grants = Arc::new(grants.with_docker_socket(home.docker_endpoint().path().to_owned()));
         let folders = shared_folders::keep(machine.clone(), agent.clone(), Arc::clone(&grants));
         let folders = AbortOnDrop(tokio::spawn(folders));
 
         let way_out = WayOut::open(home.path().join(EGRESS))?;
-        let requests = requests::serve(machine.clone(), agent.clone(), way_out.clone());
-        let requests = AbortOnDrop(tokio::spawn(requests));
-
         let (closing, closing_seen) = watch::channel(false);
         let (leaving, leaving_seen) = watch::channel(false);
         let readiness = Readiness::new(machine.clone(), image.clone(), closing_seen.clone());
@@ -161,20 +159,24 @@ impl Daemon {
             machine: machine.clone(),
             readiness,
             hypervisor,
-            agent,
+            agent: agent.clone(),
             image,
             home: home.clone(),
             host,
             changing: tokio::sync::Mutex::default(),
         };
         let egress = EgressRpc { egress: way_out.egress().clone(), changing: tokio::sync::Mutex::default() };
-        let routes = router::routes(rpc, registry, egress, SharesRpc { grants }, &methods, forwarder).await?;
+        let shares = SharesRpc { grants: Arc::clone(&grants) };
+        let routes = router::routes(rpc, registry, egress, shares, &methods, forwarder).await?;
+        let api = serve::docker::api(routes.clone());
+        let docker_relay = DockerRelay::new(grants, api.clone());
+        let requests = requests::serve(machine.clone(), agent, way_out, docker_relay);
+        let requests = AbortOnDrop(tokio::spawn(requests));
 
         let engine = LocalListener::bind(&home.engine_endpoint())?;
         let docker = LocalListener::bind(&home.docker_endpoint())?;
         tracing::info!(engine = %engine.endpoint(), docker = %docker.endpoint(), "serving");
         let ending = Ending { closing: closing_seen, leaving: leaving_seen };
-        let api = serve::docker::api(routes.clone());
         let mut serving = JoinSet::new();
         serving.spawn(serve::accept(engine, ending.clone(), move |stream, ending| {
             serve::engine::connection(stream, routes.clone(), ending)

@@ -88,3 +88,29 @@ fn a_grant_that_is_taken_back_is_gone() {
     grants.revoke(&grant.id).unwrap();
     assert!(grants.find(&grant.id).is_err() && grants.revoke(&grant.id).is_err() && place.grants().list().is_empty());
 }
+
+#[test]
+fn dockers_socket_is_granted_wherever_it_is_looked_for_unless_the_user_says_no() {
+    let place = Place::new();
+    let own = place.folder.path().join("home/docker.sock");
+    let grants = place.grants().with_docker_socket(own.clone());
+    let granted = grants.grant("/var/run/docker.sock", true, true).unwrap();
+    assert!(granted.docker_api && !granted.read_only && !granted.create_missing);
+    assert_eq!(grants.grant("/var/./run//docker.sock", false, false).unwrap(), granted);
+    for path in ["/run/docker.sock", own.to_str().unwrap()] {
+        assert!(grants.grant(path, false, false).unwrap().docker_api, "{path}");
+    }
+    assert!(matches!(grants.grant("/var/run/docker.sock.old", false, false), Err(GrantError::Missing(_))));
+    assert!(!grants.grant(&place.path("home/project"), false, false).unwrap().docker_api);
+
+    grants.share_docker_api(false).unwrap();
+    // Also for a daemon that comes after this one, and for who was granted it before.
+    let later = place.grants();
+    assert!(!later.shares_docker_api());
+    assert!(matches!(later.find(&granted.id), Err(GrantError::NoDockerApi)));
+    assert!(matches!(later.grant("/run/docker.sock", false, false), Err(GrantError::NoDockerApi)));
+    later.share_docker_api(true).unwrap();
+    assert_eq!(later.find(&granted.id).unwrap(), granted);
+    later.revoke("/var/run/docker.sock").unwrap();
+    assert!(matches!(later.find(&granted.id), Err(GrantError::Unknown(_))));
+}

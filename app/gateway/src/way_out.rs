@@ -135,7 +135,10 @@ fn octets(address: IpAddr) -> Vec<u8> {
 }
 
 /// The stream of a flow. Without one the agent is told to wait no more, unless it has given the flow up itself.
-async fn open(flow_id: u64, streams: &Streams) -> Result<GuestStream, Option<Answer>> {
+///
+/// # Errors
+/// With what the agent is to be told.
+pub async fn open(flow_id: u64, streams: &Streams) -> Result<GuestStream, Option<Answer>> {
     let header = StreamHeader { kind: Some(Kind::Egress(EgressStream { flow_id })) };
     streams.open(&header).await.map_err(|error| {
         tracing::debug!(%error, flow_id, "a flow has no stream");

@@ -19,7 +19,7 @@ use crate::{
     host::Host,
     images::{ImageStore, StoreConfig},
     networks::Networks,
-    processes::{Kind, Process, Processes},
+    processes::{Kept, Kind, Process, Processes},
     shares::{self, Shares},
     state::Database,
     volumes::Volumes,
@@ -55,13 +55,19 @@ struct OnDisk {
     volumes: Volumes,
 }
 
-/// Opens the engine on the disk mounted at `root`, and takes over the processes that PID 1 holds.
+/// What an earlier agent has left with PID 1.
+pub(super) struct Left {
+    pub(super) held: Vec<Process>,
+    pub(super) kept: Kept,
+}
+
+/// Opens the engine on the disk mounted at `root`, and takes over what PID 1 holds.
 pub(super) async fn open(
     root: PathBuf,
     settings: Settings,
     host: Host,
     processes: &Processes,
-    held: Vec<Process>,
+    Left { held, kept }: Left,
 ) -> anyhow::Result<Engine> {
     let (on_disk, events) = (root.clone(), Events::open(Path::new(EVENTS)).context("the events of this boot")?);
     let told = events.clone();
@@ -72,11 +78,13 @@ pub(super) async fn open(
         first.into_iter().map(|process| (process.id().to_owned(), as_program(process))).collect();
     let running = first.iter().map(|(id, program)| (id.clone(), program.pid())).collect();
     let (of_networks, told) = (database.clone(), events.clone());
+    let of_shares = host.clone();
     let opened =
         tokio::task::spawn_blocking(move || Networks::open(&of_networks, Path::new(ENDPOINTS), &running, told, host))
             .await?;
     let networks = opened.context("the networks")?;
-    let shares = Shares::new(Path::new(shares::FOLDER));
+    let shares = Shares::new(Path::new(shares::FOLDER), of_shares, Arc::new(processes.clone()));
+    shares.restore(kept);
     let ground = Ground {
         root,
         database: database.clone(),

@@ -67,13 +67,14 @@ async fn live(control: OwnedFd, listener: OwnedFd, streams: OwnedFd) -> anyhow::
     let secret = accept::read_secret(Path::new(boot_secret::GUEST_PATH))?;
     let settings = settings::read(Path::new(boot_settings::GUEST_PATH))?;
     let root = tokio::task::spawn_blocking(|| mounted_disk(&DiskConfig::of_boot()?)).await??;
-    let (processes, held) = Processes::connect(control).await?;
+    let (processes, held, kept) = Processes::connect(control).await?;
     let host = Host::default();
-    let engine = engine::open(root, settings, host.clone(), &processes, held).await?;
+    let engine = engine::open(root, settings, host.clone(), &processes, engine::Left { held, kept }).await?;
     let connections = accept::connections(listener, secret.clone())?;
     let clients = Arc::new(engine.networks.clone());
     tokio::spawn(host::streams::serve(host.clone(), clients, accept::connections(streams, secret)?));
     tokio::spawn(engine.networks.clone().keep_published());
+    tokio::spawn(engine.networks.clone().keep_listeners());
     processes.listening().await;
     serve::serve(engine, host, connections).await?;
     processes.power_off().await;

@@ -66,6 +66,8 @@ impl Containers {
             let program = held.remove(&record.id);
             containers.adopt(record, program, boots).await?;
         }
+        // A start that the earlier agent did not finish, or a look into a container.
+        containers.0.shares.close_unused();
         for (id, program) in held {
             tracing::warn!(container = %id, "a program of no container is ended");
             tokio::spawn(end_stray(program));

@@ -375,7 +375,7 @@ impl World {
             images: images.clone(),
             volumes: volumes.clone(),
             networks,
-            shares: crate::shares::Shares::new(&folder.path().join("shares")),
+            shares: crate::shares::Shares::of_paper(&folder.path().join("shares")),
             launcher: launcher.clone(),
             boot: boot.to_owned(),
             user_namespaces: false,

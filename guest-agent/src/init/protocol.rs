@@ -2,13 +2,14 @@
 //!
 //! A message is postcard in one packet; one that is too long for that is in a sealed memfd that the packet carries
 //! ([`packet`](super::packet)). Other descriptors travel beside it by SCM_RIGHTS. PID 1 holds what must outlive an agent:
-//! the pidfd, the exit status and the engine's ends of the standard streams of each process. A new agent is told of all
-//! of them first.
+//! the pidfd, the exit status and the engine's ends of the standard streams of each process, and descriptors that the agent
+//! has it keep under a name: without them, what containers see of the host would end with the agent. A new agent is told of
+//! all of them first.
 //!
 //! ```text
-//! PID 1 → agent   Held*  Adopted                        once, at the start
+//! PID 1 → agent   Held*  Kept*  Adopted                 once, at the start
 //! agent → PID 1   Start ──► Started | Failed            by sequence number; several may be under way
-//! agent → PID 1   CloseStdin | Release | Listening | PowerOff
+//! agent → PID 1   CloseStdin | Release | Keep | Drop | Listening | PowerOff
 //! PID 1 → agent   Exited                                once per process, also right after Held
 //! ```
 
@@ -35,6 +36,16 @@ pub enum Request {
     Release {
         /// Which process.
         id: String,
+    },
+    /// Keep a descriptor for the next agent.
+    Keep {
+        /// What it is, for the agent alone.
+        name: String,
+    },
+    /// Close a descriptor that was kept.
+    Drop {
+        /// Its name.
+        name: String,
     },
     /// The agent serves: tell the console.
     Listening,
@@ -149,6 +160,11 @@ impl Setup {
 pub enum Event {
     /// A process that PID 1 holds for the agent to adopt. Descriptors: see [`HeldProcess`].
     Held(HeldProcess),
+    /// A descriptor that an earlier agent had PID 1 keep.
+    Kept {
+        /// Its name.
+        name: String,
+    },
     /// That was all of them.
     Adopted,
     /// The program was executed. Descriptors: see [`HeldProcess`].

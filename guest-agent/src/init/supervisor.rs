@@ -48,6 +48,8 @@ pub(super) struct Supervisor {
     outbox: VecDeque<Packet>,
     starting: Vec<Starting>,
     held: BTreeMap<String, Held>,
+    /// Descriptors that the agent wants to find again after its end.
+    kept: BTreeMap<String, OwnedFd>,
 }
 
 enum AgentState {
@@ -81,6 +83,7 @@ impl Supervisor {
             outbox: VecDeque::new(),
             starting: Vec::new(),
             held: BTreeMap::new(),
+            kept: BTreeMap::new(),
         })
     }
 
@@ -97,7 +100,7 @@ impl Supervisor {
             }
             self.hear_starting(&ready.starting);
             if ready.signals && self.hear_signals() {
-                power_off::in_order(self.agent.running(), &self.signals);
+                self.power_off();
             }
         }
     }
@@ -157,6 +160,13 @@ impl Supervisor {
                     match held.announce() {
                         Ok(packet) => self.outbox.push_back(packet),
                         Err(error) => console::say(&format!("{} cannot be handed over: {error}", held.process.id)),
+                    }
+                }
+                for (name, descriptor) in &self.kept {
+                    let event = Event::Kept { name: name.clone() };
+                    match descriptor.try_clone().and_then(|copy| Packet::new(&event, vec![copy])) {
+                        Ok(packet) => self.outbox.push_back(packet),
+                        Err(error) => console::say(&format!("{name} cannot be handed over: {error}")),
                     }
                 }
                 self.queue(&Event::Adopted);
@@ -222,8 +232,20 @@ impl Supervisor {
                     agent.serves();
                 }
             }
-            Request::PowerOff => power_off::in_order(self.agent.running(), &self.signals),
+            Request::Keep { name } => {
+                if let Some(descriptor) = descriptors.into_iter().next() {
+                    self.kept.insert(name, descriptor);
+                }
+            }
+            Request::Drop { name } => drop(self.kept.remove(&name)),
+            Request::PowerOff => self.power_off(),
         }
+    }
+
+    /// Whatever waits for what the agent serves is to see its end: nothing of it is kept.
+    fn power_off(&mut self) {
+        self.kept.clear();
+        power_off::in_order(self.agent.running(), &self.signals);
     }
 
     fn start(&mut self, request: StartRequest, descriptors: Vec<OwnedFd>) {

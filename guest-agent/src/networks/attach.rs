@@ -5,7 +5,7 @@ use std::{net::IpAddr, os::fd::OwnedFd, sync::Arc, sync::MutexGuard};
 use cove_proto::v1::NetworkAttachment;
 
 use super::{
-    BRIDGE, Held, Inner, Networks, NetworksError, Record, Sandbox, State, check,
+    BRIDGE, HOST, Held, Inner, Networks, NetworksError, Record, Sandbox, State, check,
     endpoint::{Endpoint, hardware_of},
     is_user_defined,
     namespace::{self, Ready},
@@ -95,6 +95,9 @@ impl Inner {
                 let Attached { sandbox, namespace } = &attached;
                 let held = Held { sandbox: sandbox.clone(), namespace: namespace.clone(), resolver };
                 state.sandboxes.insert(owner.id.to_owned(), held);
+                if wanted.iter().any(|one| one.network == HOST) {
+                    self.joined_host.notify_one();
+                }
                 Ok(attached)
             }
             Err(error) => {

@@ -6,7 +6,7 @@
 //! * Verbs of networks: [`create`], [`remove`], [`prune`], with what makes sense in [`check`].
 //! * Verbs of containers: [`attach`] and [`detach`] with their start and end, [`connect`] and [`disconnect`] meanwhile.
 //! * Which addresses: [`subnet`], [`pools`] (what networks get), [`addresses`] (what containers get).
-//! * [`publish`] — ports of the host that lead to containers. [`egress`] — the way out of them.
+//! * [`publish`] — ports of the host that lead to containers, [`listeners`] to those in the machine's network. [`egress`] — the way out of them.
 //! * [`resolver`] — names, answered in the container's own network.
 //! * The kernel: [`namespace`] (network namespaces that are ready before they are needed), [`wire`], [`bridge`], [`netlink`],
 //!   [`nftables`].
@@ -27,6 +27,7 @@ mod egress;
 mod endpoint;
 mod error;
 mod firewall;
+mod listeners;
 mod namespace;
 mod netlink;
 mod nftables;
@@ -51,7 +52,10 @@ use std::{
     thread,
 };
 
-use self::{addresses::Addresses, egress::outside::Outside, namespace::Ready, record::NETWORKS, resolver::Resolver};
+use self::{
+    addresses::Addresses, egress::outside::Outside, listeners::Listeners, namespace::Ready, record::NETWORKS,
+    resolver::Resolver,
+};
 pub use self::{
     attach::{Attached, Owner, Questions, dns_names},
     egress::address::{of_host, of_name_server},
@@ -115,6 +119,8 @@ struct Inner {
     /// Who is asked for what only the host can do; nobody in tests of what stands above.
     host: OnceLock<Host>,
     state: Mutex<State>,
+    /// Told whenever a container got the machine's network.
+    joined_host: tokio::sync::Notify,
     /// Told whenever a namespace was taken or a link has to go, or is gone.
     changed: Condvar,
 }
@@ -129,6 +135,8 @@ struct State {
     ready: Vec<Ready>,
     /// Containers for which the host has ports open, also between two runs of them.
     published: BTreeSet<String>,
+    /// What containers listen at in the machine's network, as the host was told.
+    listeners: Listeners,
 }
 
 /// A network, to this module.
@@ -265,7 +273,8 @@ impl Networks {
             networks.insert(record.id.clone(), Network::new(record, index));
         }
         let (sandboxes, leaving, ready) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let mut state = State { networks, sandboxes, leaving, ready, published: BTreeSet::new() };
+        let mut state =
+            State { networks, sandboxes, leaving, ready, published: BTreeSet::new(), listeners: Listeners::new() };
         take_over(&mut state, notes, running)?;
         let open = state.sandboxes.iter().filter(|(_, held)| !held.sandbox.ports.is_empty());
         state.published = open.map(|(container, _)| container.clone()).collect();
@@ -280,6 +289,7 @@ impl Networks {
             has_kernel,
             host: OnceLock::new(),
             state: Mutex::new(state),
+            joined_host: tokio::sync::Notify::new(),
             changed: Condvar::new(),
         })))
     }

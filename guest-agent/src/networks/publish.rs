@@ -23,6 +23,7 @@ use super::{
     Endpoint, Networks, NetworksError, Sandbox, State,
     egress::{address, sockets},
     endpoint::Port,
+    listeners,
 };
 use crate::host::{AskError, Host, Raw, streams::Publish};
 
@@ -199,8 +200,12 @@ impl Networks {
     fn way(&self, whose: &PublishStream) -> Option<(Option<SocketAddr>, SocketAddr)> {
         let client = client_of(whose)?;
         let port = u16::try_from(whose.container_port).ok()?;
+        let is_udp = whose.protocol() == PortProtocol::Udp;
+        if let Some(listener) = self.listener(&whose.container_id, listeners::Port { is_udp, number: port }) {
+            return Some((None, listener));
+        }
         let state = self.0.state();
-        if !state.is_published(&whose.container_id, whose.protocol() == PortProtocol::Udp, port) {
+        if !state.is_published(&whose.container_id, is_udp, port) {
             return None;
         }
         let (_, address) = state.way_in(&whose.container_id, client.is_ipv4())?;

@@ -42,6 +42,9 @@ pub enum ConnectError {
     Closed,
 }
 
+/// Descriptors that PID 1 has kept, by the names under which an earlier agent gave them.
+pub type Kept = HashMap<String, OwnedFd>;
+
 /// A handle to the one task that talks to PID 1. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Processes {
@@ -58,16 +61,16 @@ pub(super) struct Connection {
 enum Command {
     Start(Box<StartRequest>, Vec<OwnedFd>, oneshot::Sender<Result<Process, LaunchError>>),
     Find(String, oneshot::Sender<Option<Process>>),
-    Tell(Request, oneshot::Sender<()>),
+    Tell(Request, Vec<OwnedFd>, oneshot::Sender<()>),
 }
 
 impl Processes {
-    /// Takes over the connection that PID 1 has made for this agent, and every process that it holds. What is left of
-    /// containers that PID 1 does not hold (their cgroups) is removed.
+    /// Takes over the connection that PID 1 has made for this agent, and every process and descriptor that it holds. What is
+    /// left of containers that PID 1 does not hold (their cgroups) is removed.
     ///
     /// # Errors
     /// When PID 1 does not talk sense.
-    pub async fn connect(control: OwnedFd) -> Result<(Self, Vec<Process>), ConnectError> {
+    pub async fn connect(control: OwnedFd) -> Result<(Self, Vec<Process>, Kept), ConnectError> {
         rustix::fs::fcntl_setfl(&control, rustix::fs::OFlags::NONBLOCK).map_err(io::Error::from)?;
         let socket = watch(control, Interest::READABLE | Interest::WRITABLE)?;
         let (commands, inbox) = mpsc::channel(64);
@@ -79,13 +82,25 @@ impl Processes {
             starting: HashMap::new(),
             outbox: VecDeque::new(),
             spare: Spare::default(),
+            kept: Kept::new(),
         };
         let adopted = task.adopt(&connection).await?;
         let alive: Vec<&str> = adopted.iter().map(Process::container_id).collect();
         cgroups::remove_all_but(&alive).await;
         shared_memory::forget_all_but(&alive);
+        let kept = std::mem::take(&mut task.kept);
         tokio::spawn(task.run(inbox));
-        Ok((Self { connection, filters: Arc::default() }, adopted))
+        Ok((Self { connection, filters: Arc::default() }, adopted, kept))
+    }
+
+    /// Has PID 1 keep a descriptor for the next agent, under a name.
+    pub async fn keep(&self, name: String, descriptor: OwnedFd) {
+        self.connection.tell_with(Request::Keep { name }, vec![descriptor]).await;
+    }
+
+    /// Has PID 1 close what it keeps under a name.
+    pub async fn keep_no_more(&self, name: String) {
+        self.connection.tell(Request::Drop { name }).await;
     }
 
     /// Tells PID 1 that the agent serves, so that the console says so.
@@ -124,8 +139,12 @@ impl Connection {
 
     /// Answers when the request is on its way. When PID 1 is gone there is nobody left to whom it would matter.
     async fn tell(&self, request: Request) {
+        self.tell_with(request, Vec::new()).await;
+    }
+
+    async fn tell_with(&self, request: Request, descriptors: Vec<OwnedFd>) {
         let (reply, sent) = oneshot::channel();
-        if self.commands.send(Command::Tell(request, reply)).await.is_ok() {
+        if self.commands.send(Command::Tell(request, descriptors, reply)).await.is_ok() {
             let _ = sent.await;
         }
     }
@@ -139,6 +158,8 @@ struct Task {
     starting: HashMap<u64, oneshot::Sender<Result<Process, LaunchError>>>,
     outbox: VecDeque<(Packet, Option<oneshot::Sender<()>>)>,
     spare: Spare,
+    /// What was kept for this agent, until it is taken.
+    kept: Kept,
 }
 
 impl Task {
@@ -150,6 +171,10 @@ impl Task {
                 (Event::Held(held), descriptors) => {
                     let process = process(held, descriptors, connection.clone())?;
                     self.processes.insert(process.id().to_owned(), process);
+                }
+                (Event::Kept { name }, descriptors) => {
+                    let descriptor = descriptors.into_iter().next();
+                    self.kept.extend(descriptor.map(|descriptor| (name, descriptor)));
                 }
                 (event, descriptors) => self.heard(event, descriptors)?,
             }
@@ -190,11 +215,11 @@ impl Task {
     fn obey(&mut self, command: Command, sequence: &mut u64) {
         match command {
             Command::Find(id, reply) => drop(reply.send(self.processes.get(&id).cloned())),
-            Command::Tell(request, reply) => {
+            Command::Tell(request, descriptors, reply) => {
                 if let Request::Release { id } = &request {
                     self.processes.remove(id);
                 }
-                match Packet::new(&request, Vec::new()) {
+                match Packet::new(&request, descriptors) {
                     Ok(packet) => self.outbox.push_back((packet, Some(reply))),
                     Err(error) => tracing::error!(%error, ?request, "PID 1 cannot be told"),
                 }
@@ -234,7 +259,7 @@ impl Task {
                     process.ended(status);
                 }
             }
-            Event::Held(_) | Event::Adopted => {
+            Event::Held(_) | Event::Kept { .. } | Event::Adopted => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a process handed over out of turn"));
             }
         }

@@ -19,6 +19,6 @@ pub mod process;
 mod shared_memory;
 pub mod start;
 
-pub use connection::{ConnectError, Processes};
+pub use connection::{ConnectError, Kept, Processes};
 pub use error::LaunchError;
 pub use process::{Kind, Process, ReleaseError, SignalError, Stdio};

@@ -112,6 +112,13 @@ impl Device {
         }
     }
 
+    /// Has the kernel ask again what an earlier agent took and did not answer (`FUSE_NOTIFY_RESEND`, Linux 6.9).
+    pub(super) fn ask_again(&self) {
+        const LENGTH: u32 = 16;
+        const RESEND: u32 = 7;
+        self.write(&[&LENGTH.to_le_bytes()[..], &RESEND.to_le_bytes(), &[0; 8]].concat());
+    }
+
     /// Nobody answers any more what the kernel waits for.
     pub(super) fn cut(&self) {
         let waiting = std::mem::take(&mut *self.waiting());

@@ -10,12 +10,16 @@
 //! * [`session`] — the call by which the daemon serves, and what happens when it is another.
 //! * [`replay`] — what happened on the host is done again, so that programs that watch hear of it.
 //! * [`open`] — a container that starts, and one that has ended.
+//! * [`keep`] — an agent that ends: PID 1 keeps what is mounted for the next.
+//! * [`docker_api`] — what is no folder: Docker's API, at a socket.
 //!
 //! A daemon that goes leaves its mounts waiting for the next. That one knows none of the nodes that the kernel knows:
 //! paths are looked up anew from the top, and what was open says ESTALE.
 
 mod device;
+mod docker_api;
 mod error;
+mod keep;
 mod open;
 mod replay;
 mod session;
@@ -29,16 +33,18 @@ use std::{
 };
 
 use cove_proto::v1::OpenHostFolder;
+use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, time::Instant};
 
 pub use self::error::SharesError;
-use self::{device::Device, session::Session};
+use self::{device::Device, docker_api::Listening, keep::Keep, session::Session};
+use crate::host::Host;
 
 /// Where they are mounted, in memory.
 pub const FOLDER: &str = "/run/cove.shares";
 
 /// Whose files they are in a container.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     /// The user, by the guest's ids.
     pub uid: u32,
@@ -49,7 +55,7 @@ pub struct Owner {
 }
 
 /// What a container wants to see.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Wanted {
     /// The grant.
     pub share: String,
@@ -64,6 +70,8 @@ pub struct Shares(Arc<State>);
 #[derive(Debug)]
 struct State {
     folder: PathBuf,
+    host: Host,
+    keep: Arc<dyn Keep>,
     mounts: Mutex<Mounts>,
     session: watch::Sender<Option<Session>>,
     /// When the last call ended.
@@ -82,16 +90,30 @@ struct Mounts {
 struct Mounted {
     wanted: Wanted,
     path: PathBuf,
-    device: Arc<Device>,
+    served: Served,
     containers: BTreeSet<String>,
 }
 
+/// By what it is served.
+#[derive(Debug, Clone)]
+enum Served {
+    /// A file system, by its device.
+    Files(Arc<Device>),
+    /// A socket, by who accepts there.
+    DockerApi {
+        /// Dropped with the mount.
+        _accepts: Arc<Listening>,
+    },
+}
+
 impl Shares {
-    /// None yet, to be mounted below a folder.
+    /// None yet, to be mounted below a folder, and to be kept there for the next agent.
     #[must_use]
-    pub fn new(folder: &Path) -> Self {
+    pub fn new(folder: &Path, host: Host, keep: Arc<dyn Keep>) -> Self {
         Self(Arc::new(State {
             folder: folder.to_owned(),
+            host,
+            keep,
             mounts: Mutex::default(),
             session: watch::Sender::new(None),
             lost: Mutex::new(Instant::now()),
@@ -104,7 +126,10 @@ impl Shares {
     }
 
     fn device(&self, mount: u64) -> Option<Arc<Device>> {
-        self.mounts().mounted.get(&mount).map(|mounted| Arc::clone(&mounted.device))
+        match &self.mounts().mounted.get(&mount)?.served {
+            Served::Files(device) => Some(Arc::clone(device)),
+            Served::DockerApi { .. } => None,
+        }
     }
 }
 

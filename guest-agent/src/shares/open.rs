@@ -3,20 +3,23 @@
 use std::{
     collections::BTreeSet,
     os::fd::{AsRawFd as _, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use cove_proto::v1::HostFolderOpened;
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
+    io::Errno,
     mount::{MountAttrFlags, UnmountFlags, unmount},
 };
 
 use super::{
-    Mounted, Shares, SharesError, Wanted,
+    Mounted, Served, Shares, SharesError, Wanted,
     device::{self, Device, place, pump},
+    docker_api::{self, Listening},
     error::failed,
+    keep::Note,
 };
 use crate::rootfs::mounts;
 
@@ -37,21 +40,55 @@ impl Shares {
         };
         let opened = self.ask_to_open(mount, &wanted).await?;
         let path = self.0.folder.join(mount.to_string());
-        let place = path.clone();
-        let attached = tokio::task::spawn_blocking(move || attach(&place, opened)).await;
-        let device = attached.unwrap_or(Err(SharesError::NoHost)).and_then(Device::new);
-        let device = match device {
-            Ok(device) => Arc::new(device),
+        match self.take_up(mount, &path, &wanted, opened).await {
+            Ok(served) => {
+                let containers = BTreeSet::from([container.to_owned()]);
+                self.insert(mount, Mounted { wanted, path: path.clone(), served, containers });
+                Ok(path)
+            }
             Err(error) => {
                 self.tell_closed(mount);
-                return Err(error);
+                Err(error)
             }
-        };
-        let containers = BTreeSet::from([container.to_owned()]);
-        let mounted = Mounted { wanted, path: path.clone(), device: Arc::clone(&device), containers };
+        }
+    }
+
+    /// Makes what a container is to see, and has it kept for the next agent.
+    async fn take_up(
+        &self,
+        mount: u64,
+        path: &Path,
+        wanted: &Wanted,
+        opened: HostFolderOpened,
+    ) -> Result<Served, SharesError> {
+        let note = Note { mount, wanted: wanted.clone(), docker_api: opened.docker_api };
+        let (place, owner) = (path.to_owned(), wanted.owner);
+        let made = tokio::task::spawn_blocking(move || {
+            if opened.docker_api { docker_api::bind(&place, owner) } else { attach(&place, opened) }
+        });
+        let descriptor = made.await.unwrap_or(Err(SharesError::NoHost))?;
+        let copy = descriptor.try_clone().map_err(failed("keep it for the next agent"))?;
+        let served = self.serve_by(&note, descriptor)?;
+        self.0.keep.keep(note.name(), copy).await;
+        Ok(served)
+    }
+
+    /// Begins to serve by what was made, now or by an earlier agent.
+    pub(super) fn serve_by(&self, note: &Note, descriptor: OwnedFd) -> Result<Served, SharesError> {
+        if note.docker_api {
+            let listening = Listening::on(descriptor, self.0.host.clone(), note.wanted.share.clone())?;
+            return Ok(Served::DockerApi { _accepts: Arc::new(listening) });
+        }
+        Ok(Served::Files(Arc::new(Device::new(descriptor)?)))
+    }
+
+    /// Notes it, and passes its messages on from then on.
+    pub(super) fn insert(&self, mount: u64, mounted: Mounted) {
+        let served = mounted.served.clone();
         self.mounts().mounted.insert(mount, mounted);
-        tokio::spawn(pump(self.clone(), mount, device));
-        Ok(path)
+        if let Served::Files(device) = served {
+            tokio::spawn(pump(self.clone(), mount, device));
+        }
     }
 
     fn join(&self, container: &str, wanted: &Wanted) -> Option<PathBuf> {
@@ -63,28 +100,41 @@ impl Shares {
 
     /// A container sees none of them any more. What nobody sees is unmounted.
     pub fn close(&self, container: &str) {
-        let mut unused = Vec::new();
-        self.mounts().mounted.retain(|number, mounted| {
+        for mounted in self.mounts().mounted.values_mut() {
             mounted.containers.remove(container);
-            let used = !mounted.containers.is_empty();
-            if !used {
-                unused.push((*number, mounted.path.clone()));
-            }
-            used
-        });
-        for (number, path) in unused {
-            // What the container still holds of it ends with the container.
-            if let Err(errno) = unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-                tracing::warn!(path = %path.display(), error = %std::io::Error::from(errno), "a folder of the host stays mounted");
-            }
-            let _gone = std::fs::remove_dir(&path).or_else(|_| std::fs::remove_file(&path));
-            self.tell_closed(number);
+        }
+        self.close_unused();
+    }
+
+    /// Takes away what no container sees.
+    pub fn close_unused(&self) {
+        let unused: Vec<(u64, Mounted)> =
+            self.mounts().mounted.extract_if(|_, mounted| mounted.containers.is_empty()).collect();
+        for (mount, mounted) in unused {
+            let Mounted { wanted, path, served, .. } = mounted;
+            let docker_api = matches!(served, Served::DockerApi { .. });
+            remove(&path);
+            self.tell_closed(mount);
+            let keep = Arc::clone(&self.0.keep);
+            tokio::spawn(async move { keep.keep_no_more(Note { mount, wanted, docker_api }.name()).await });
         }
     }
 }
 
+/// Takes away what is mounted at a path, and the place. What a container still holds of it ends with the container.
+pub(super) fn remove(path: &Path) {
+    match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+        // A socket is mounted in containers alone.
+        Ok(()) | Err(Errno::INVAL) => {}
+        Err(errno) => {
+            tracing::warn!(path = %path.display(), error = %std::io::Error::from(errno), "a folder of the host stays mounted");
+        }
+    }
+    let _gone = std::fs::remove_dir(path).or_else(|_| std::fs::remove_file(path));
+}
+
 /// Mounts at a path, and gives back what the kernel's messages come from.
-fn attach(path: &std::path::Path, opened: HostFolderOpened) -> Result<OwnedFd, SharesError> {
+fn attach(path: &Path, opened: HostFolderOpened) -> Result<OwnedFd, SharesError> {
     if let Some(above) = path.parent() {
         std::fs::create_dir_all(above).map_err(failed("make its folder"))?;
     }

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Shares, SharesError, Wanted, replay};
+use super::{Served, Shares, SharesError, Wanted, replay};
 
 /// Messages that may be on their way to the daemon.
 const QUEUE: usize = 256;
@@ -59,6 +59,13 @@ impl Shares {
             // There is room for all.
             let _room = to_host.try_send(ServeHostFoldersResponse { mount: *number, news });
         }
+        if !mounts.mounted.is_empty() {
+            tracing::warn!(
+                mounts = mounts.mounted.len(),
+                "another daemon serves the folders of this computer: files that containers had open there say ESTALE (stale \
+                 file handle) and are to be opened again"
+            );
+        }
         let session = Session { to_host: to_host.clone(), opening: Arc::default() };
         if let Some(older) = self.0.session.send_replace(Some(session)) {
             older.forsake();
@@ -82,7 +89,11 @@ impl Shares {
     }
 
     fn cut(&self) {
-        self.mounts().mounted.values().for_each(|mounted| mounted.device.cut());
+        for mounted in self.mounts().mounted.values() {
+            if let Served::Files(device) = &mounted.served {
+                device.cut();
+            }
+        }
     }
 
     /// The daemon says something.
@@ -99,7 +110,8 @@ impl Shares {
 
     /// Does again what happened on the host, and says so.
     fn replay(&self, to_host: mpsc::Sender<ServeHostFoldersResponse>, mount: u64, change: HostChange) {
-        let place = self.mounts().mounted.get(&mount).map(|found| (found.path.clone(), Arc::clone(&found.device)));
+        let path = self.mounts().mounted.get(&mount).map(|found| found.path.clone());
+        let place = path.zip(self.device(mount));
         tokio::task::spawn_blocking(move || {
             if let Some((path, device)) = place
                 && let Err(errno) = replay::again(&device, &path, &change)

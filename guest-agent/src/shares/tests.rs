@@ -13,7 +13,7 @@ fn wanted() -> Wanted {
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_does_not_come_is_not_waited_for_without_end() {
     let folder = tempfile::tempdir().unwrap();
-    let shares = Shares::new(folder.path());
+    let shares = Shares::of_paper(folder.path());
     assert!(matches!(shares.open("container", wanted()).await, Err(SharesError::NoHost)));
     let message = vec![1; 40];
     assert_eq!(shares.ask_host(1, message.clone()).await, Err(message));
@@ -22,7 +22,7 @@ async fn a_daemon_that_does_not_come_is_not_waited_for_without_end() {
 #[tokio::test]
 async fn what_the_daemon_refuses_is_refused_in_its_words() {
     let folder = tempfile::tempdir().unwrap();
-    let shares = Shares::new(folder.path());
+    let shares = Shares::of_paper(folder.path());
     let (to_host, mut from_here) = shares.serve();
     let opening = {
         let shares = shares.clone();
@@ -39,7 +39,7 @@ async fn what_the_daemon_refuses_is_refused_in_its_words() {
 #[tokio::test]
 async fn a_daemon_that_leaves_while_it_is_asked_is_no_answer() {
     let folder = tempfile::tempdir().unwrap();
-    let shares = Shares::new(folder.path());
+    let shares = Shares::of_paper(folder.path());
     let (to_host, mut from_here) = shares.serve();
     let opening = {
         let shares = shares.clone();
@@ -54,7 +54,7 @@ async fn a_daemon_that_leaves_while_it_is_asked_is_no_answer() {
 #[tokio::test]
 async fn the_word_of_a_daemon_that_was_replaced_does_not_count() {
     let folder = tempfile::tempdir().unwrap();
-    let shares = Shares::new(folder.path());
+    let shares = Shares::of_paper(folder.path());
     let (old, _old_hears) = shares.serve();
     let (new, mut new_hears) = shares.serve();
     let opening = {

@@ -3956,7 +3956,7 @@ pub struct PublishStream {
     #[prost(uint32, tag = "5")]
     pub client_port: u32,
 }
-/// The outside of a connection.
+/// The outside of a connection, or Docker's API.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EgressStream {
     /// The number by which the agent asked for it.
@@ -4042,7 +4042,10 @@ pub struct ServeGuestResponse {
     #[prost(uint64, tag = "1")]
     pub id: u64,
     /// What is asked for.
-    #[prost(oneof = "serve_guest_response::Request", tags = "2, 3, 8, 9, 10, 11, 12")]
+    #[prost(
+        oneof = "serve_guest_response::Request",
+        tags = "2, 3, 8, 9, 10, 11, 12, 13"
+    )]
     pub request: ::core::option::Option<serve_guest_response::Request>,
 }
 /// Nested message and enum types in `ServeGuestResponse`.
@@ -4071,7 +4074,17 @@ pub mod serve_guest_response {
         /// Asks where the host itself goes.
         #[prost(message, tag = "12")]
         Routes(super::HostRoutes),
+        /// Connects to Docker's API.
+        #[prost(message, tag = "13")]
+        DockerApi(super::OpenDockerApi),
     }
+}
+/// Connects to Docker's API, for a container to which it was granted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenDockerApi {
+    /// The grant.
+    #[prost(string, tag = "1")]
+    pub share_id: ::prost::alloc::string::String,
 }
 /// Why the host does not do something.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -13224,9 +13237,12 @@ pub struct Share {
     /// Whether it cannot be written to.
     #[prost(bool, tag = "3")]
     pub read_only: bool,
-    /// Whether the path is there.
+    /// Whether the path is there; of Docker's API, whether containers may be given it.
     #[prost(bool, tag = "4")]
     pub present: bool,
+    /// Whether it is no file but Docker's API, which the container finds at a socket.
+    #[prost(bool, tag = "5")]
+    pub docker_api: bool,
 }
 /// Asks for a grant.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -13260,6 +13276,9 @@ pub struct ListSharesResponse {
     /// Below which folders anything may be shared.
     #[prost(string, repeated, tag = "2")]
     pub roots: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether containers may be given Docker's API.
+    #[prost(bool, tag = "3")]
+    pub docker_socket: bool,
 }
 /// Asks to take a grant back.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -13285,6 +13304,16 @@ pub struct UpdateShareRootsResponse {
     #[prost(string, repeated, tag = "1")]
     pub roots: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+/// Says whether containers may be given Docker's API.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateDockerSocketRequest {
+    /// Whether they may.
+    #[prost(bool, tag = "1")]
+    pub shared: bool,
+}
+/// It is so.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateDockerSocketResponse {}
 /// From the host.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ServeHostFoldersRequest {
@@ -13323,6 +13352,9 @@ pub struct HostFolderOpened {
     /// Whether owners and permissions are the host's, so that the guest's kernel has to check them.
     #[prost(bool, tag = "2")]
     pub check_permissions: bool,
+    /// Whether it is Docker's API: the agent makes a socket, and asks for a stream for each connection to it.
+    #[prost(bool, tag = "3")]
+    pub docker_api: bool,
 }
 /// Something that happened on the host.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -13620,6 +13652,32 @@ pub mod shares_client {
                 .insert(GrpcMethod::new("cove.v1.Shares", "UpdateShareRoots"));
             self.inner.unary(req, path, codec).await
         }
+        /// Says whether containers may be given Docker's API: /var/run/docker.sock, bind-mounted. It holds for connections that are
+        /// made from then on.
+        pub async fn update_docker_socket(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateDockerSocketRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateDockerSocketResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cove.v1.Shares/UpdateDockerSocket",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cove.v1.Shares", "UpdateDockerSocket"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -13667,6 +13725,15 @@ pub mod shares_server {
             request: tonic::Request<super::UpdateShareRootsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::UpdateShareRootsResponse>,
+            tonic::Status,
+        >;
+        /// Says whether containers may be given Docker's API: /var/run/docker.sock, bind-mounted. It holds for connections that are
+        /// made from then on.
+        async fn update_docker_socket(
+            &self,
+            request: tonic::Request<super::UpdateDockerSocketRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateDockerSocketResponse>,
             tonic::Status,
         >;
     }
@@ -13908,6 +13975,51 @@ pub mod shares_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UpdateShareRootsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cove.v1.Shares/UpdateDockerSocket" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateDockerSocketSvc<T: Shares>(pub Arc<T>);
+                    impl<
+                        T: Shares,
+                    > tonic::server::UnaryService<super::UpdateDockerSocketRequest>
+                    for UpdateDockerSocketSvc<T> {
+                        type Response = super::UpdateDockerSocketResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateDockerSocketRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shares>::update_docker_socket(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateDockerSocketSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -14,6 +14,8 @@ use cove_tests::{
 };
 use serde_json::{Value, json};
 
+use crate::lifecycle::kill_the_agent;
+
 crate::tests![
     what_one_side_writes_the_other_reads,
     a_bind_is_shown_as_dockerd_shows_it,
@@ -29,6 +31,7 @@ crate::tests![
     what_changes_here_is_an_event_there,
     cove_binds_too,
     a_bind_outlives_the_daemon,
+    a_bind_outlives_the_agent,
     a_bind_is_there_again_after_a_restart_of_the_machine,
 ];
 
@@ -292,6 +295,28 @@ fn a_bind_outlives_the_daemon(world: &World) -> Result<()> {
     let said = world.says(&["exec", "outliving", "sh", "-c", "cat /x/f; echo new > /x/g; ls /x"])?;
     ensure!(said == "afterf\ng", "{said}");
     world.docker(&["rm", "-f", "outliving"])?.ok()?;
+    Ok(())
+}
+
+fn a_bind_outlives_the_agent(world: &World) -> Result<()> {
+    let _use = world.alone();
+    let folder = folder()?;
+    fs::write(folder.path().join("f"), "before")?;
+    let spec = bind(folder.path(), "/x");
+    // It reads all the time: some of that is under way when the agent ends.
+    let busy = "echo reading; while :; do cat /x/f > /dev/null || echo failed; done";
+    world.says(&["run", "-d", "--name", "surviving", "-v", &spec, BUSYBOX, "sh", "-c", busy])?;
+    world.log_line("surviving", "reading")?;
+    kill_the_agent(world)?;
+    fs::write(folder.path().join("f"), "after")?;
+    let said = world.says(&["exec", "surviving", "sh", "-c", "cat /x/f; echo new > /x/g; ls /x"])?;
+    ensure!(said == "afterf\ng", "{said}");
+    // The next container has the same mount, and it goes with the last.
+    ensure!(in_it(world, folder.path(), "", "cat /x/g")? == "new");
+    world.docker(&["rm", "-f", "surviving"])?.ok()?;
+    let count = "grep -c /run/cove.shares/ /proc/1/mounts";
+    let left = world.docker(&["run", "--rm", "--privileged", "--pid", "host", BUSYBOX, "sh", "-c", count])?;
+    ensure!(left.stdout == "0", "{left}");
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod containers;
 mod cp;
 mod devices;
 mod distribution;
+mod docker_socket;
 mod egress;
 mod events;
 mod exec;
@@ -33,6 +34,7 @@ mod namespaces;
 mod networks;
 mod options;
 mod ports;
+mod project;
 mod pull;
 mod refusals;
 mod registry;
@@ -100,6 +102,7 @@ fn main() {
         ("isolation", isolation::TESTS),
         ("volumes", volumes::TESTS),
         ("binds", binds::TESTS),
+        ("docker_socket", docker_socket::TESTS),
         ("clients", clients::TESTS),
         ("refusals", refusals::TESTS),
         ("leaks", leaks::TESTS),
@@ -112,10 +115,12 @@ fn main() {
     ];
     // It takes minutes, and a Debian.
     let distribution = env::var_os(distribution::TAR).map(|_| ("distribution", distribution::TESTS));
+    let project = env::var_os(project::TAR).map(|_| ("project", project::TESTS));
     let trials = modules
         .iter()
         .copied()
         .chain(distribution)
+        .chain(project)
         .flat_map(|(module, tests)| tests.iter().map(|test| trial(module, *test, &shared, &times)).collect::<Vec<_>>())
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

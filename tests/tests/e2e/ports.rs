@@ -5,7 +5,7 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -32,6 +32,8 @@ crate::tests![
     a_restart_keeps_the_port,
     only_what_is_published_is_reached,
     the_next_daemon_opens_the_same_ports,
+    containers_reach_their_own_published_ports_and_those_of_others,
+    who_listens_in_the_machines_network_is_found_on_the_loopback,
 ];
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -390,5 +392,59 @@ fn the_next_daemon_opens_the_same_ports(world: &World) -> Result<()> {
     ensure!(server.at("7")? == at, "the port has changed");
     let answers = || exchange(at, b"again", 5).is_ok_and(|heard| heard == b"again");
     ensure!((0..200).any(|_| answers() || (thread::sleep(Duration::from_millis(50)), false).1), "no answer");
+    Ok(())
+}
+
+fn containers_reach_their_own_published_ports_and_those_of_others(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let _address = Borrowed::address("198.51.100.9/32")?;
+    world.says(&["network", "create", "p-other"])?;
+    let serve = "echo it > /tmp/index.html; exec httpd -f -p 80 -h /tmp";
+    let run = ["run", "-d", "--name", "p-serves", "-p", "80", BUSYBOX, "sh", "-c", serve];
+    world.says(&run)?;
+    let port =
+        world.says(&["inspect", "-f", "{{(index .NetworkSettings.Ports \"80/tcp\" 0).HostPort}}", "p-serves"])?;
+    for host in ["host.docker.internal", "198.51.100.9"] {
+        let url = format!("http://{host}:{port}/");
+        let get = ["sh", "-c", "until wget -qO- $0; do :; done", &url];
+        let own = world.says(&[&["exec", "p-serves"], &get[..]].concat())?;
+        ensure!(own == "it", "its own at {url}: {own}");
+        for network in ["bridge", "p-other"] {
+            let said = world.says(&[&["run", "--rm", "--network", network, BUSYBOX], &get[..]].concat())?;
+            ensure!(said == "it", "{url} from {network}: {said}");
+        }
+    }
+    world.docker(&["rm", "-f", "p-serves"])?.ok()?;
+    world.docker(&["network", "rm", "p-other"])?.ok()?;
+    Ok(())
+}
+
+fn who_listens_in_the_machines_network_is_found_on_the_loopback(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let (first, second) = (free()?, free()?);
+    // The second one ends when it has had a client, and the container lives on.
+    let serve =
+        format!("echo it > /tmp/index.html; httpd -p {first} -h /tmp; echo bye | nc -l -p {second}; sleep 1000");
+    world.says(&["run", "-d", "--name", "p-host", "--network", "host", BUSYBOX, "sh", "-c", &serve])?;
+    let until = Instant::now() + DEADLINE;
+    let at = |port: u16| SocketAddr::from((LOOPBACK, port));
+    let is_open = |port: u16| TcpStream::connect(at(port)).is_ok();
+    let waits_for = |open: bool, port: u16| -> Result<()> {
+        while is_open(port) != open {
+            ensure!(Instant::now() < until, "port {port} is not {}", if open { "open" } else { "closed" });
+        }
+        Ok(())
+    };
+    waits_for(true, first)?;
+    let said = exchange(at(first), b"GET / HTTP/1.0\r\n\r\n", 100)?;
+    ensure!(said.ends_with(b"it\n"), "{}", String::from_utf8_lossy(&said));
+    // To find it open is to be its client.
+    waits_for(true, second)?;
+    waits_for(false, second)?;
+    ensure!(is_open(first), "the other one was closed too");
+    world.docker(&["rm", "-f", "p-host"])?.ok()?;
+    waits_for(false, first)?;
     Ok(())
 }

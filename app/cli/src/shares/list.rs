@@ -16,6 +16,7 @@ struct Row {
     path: String,
     read_only: bool,
     present: bool,
+    docker_api: bool,
     containers: Vec<String>,
 }
 
@@ -43,17 +44,19 @@ fn row(share: Share, containers: &[Container]) -> Row {
         mounts.into_iter().any(|mount| mount.share_id == share.id)
     };
     let containers = containers.iter().filter(sees).map(|container| container.name.clone()).collect();
-    let Share { id, path, read_only, present } = share;
-    Row { id, path, read_only, present, containers }
+    let Share { id, path, read_only, present, docker_api } = share;
+    Row { id, path, read_only, present, docker_api, containers }
 }
 
 fn text(rows: &[Row]) -> String {
     let mut table = Table::new(&["PATH", "ACCESS", "CONTAINERS"]);
-    for Row { path, read_only, present, containers, .. } in rows {
-        let access = match (present, read_only) {
-            (false, _) => "missing",
-            (true, true) => "read-only",
-            (true, false) => "read-write",
+    for Row { path, read_only, present, docker_api, containers, .. } in rows {
+        let access = match (docker_api, present, read_only) {
+            (true, true, _) => "Docker's API",
+            (true, false, _) => "off",
+            (false, false, _) => "missing",
+            (false, true, true) => "read-only",
+            (false, true, false) => "read-write",
         };
         table.row([path.clone(), access.to_owned(), containers.join(", ")]);
     }
@@ -71,11 +74,20 @@ mod tests {
         let mounts = vec![Mount { share_id: "a".into(), ..Default::default() }];
         let spec = Some(ContainerSpec { mounts, ..Default::default() });
         let containers = [Container { name: "web".into(), spec, ..Default::default() }, Container::default()];
-        let share =
-            |id: &str, path: &str, present| Share { id: id.into(), path: path.into(), present, read_only: true };
-        let rows = [row(share("a", "/src", true), &containers), row(share("b", "/gone", false), &containers)];
+        let share = |id: &str, path: &str, present| Share {
+            id: id.into(),
+            path: path.into(),
+            present,
+            read_only: true,
+            docker_api: id == "c",
+        };
+        let rows = [("a", "/src", true), ("b", "/gone", false), ("c", "/var/run/docker.sock", true)]
+            .map(|(id, path, present)| row(share(id, path, present), &containers));
         let lines: Vec<String> =
             text(&rows).lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert_eq!(lines, ["PATH ACCESS CONTAINERS", "/src read-only web", "/gone missing"]);
+        assert_eq!(
+            lines,
+            ["PATH ACCESS CONTAINERS", "/src read-only web", "/gone missing", "/var/run/docker.sock Docker's API"]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Commands about folders of this computer that containers see: `cove share ls` and so on.
 
+mod docker_socket;
 mod list;
 mod remove;
 mod roots;
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     Rm(remove::Arguments),
     /// Show below which folders containers may be given anything, or say it.
     Roots(roots::Arguments),
+    /// Show whether containers may be given Docker's API by mounting /var/run/docker.sock, or say it.
+    DockerSocket(docker_socket::Arguments),
 }
 
 impl Command {
@@ -26,6 +29,7 @@ impl Command {
             Self::Ls => list::run(format).await,
             Self::Rm(arguments) => remove::run(arguments).await,
             Self::Roots(arguments) => roots::run(arguments, format).await,
+            Self::DockerSocket(arguments) => docker_socket::run(arguments, format).await,
         }
     }
 }

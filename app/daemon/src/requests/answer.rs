@@ -6,6 +6,8 @@ use cove_proto::v1::{
     serve_guest_response::Request,
 };
 
+use super::docker::DockerRelay;
+
 /// Linux's ENOSYS.
 const NOT_KNOWN: i32 = 38;
 
@@ -15,13 +17,14 @@ pub struct Gateway {
     ports: Ports,
     streams: Streams,
     way_out: WayOut,
+    docker: DockerRelay,
 }
 
 impl Gateway {
-    /// With streams into the machine, and the way out of it.
+    /// With streams into the machine, the way out of it, and Docker's API for those to whom it was granted.
     #[must_use]
-    pub fn new(streams: Streams, way_out: WayOut) -> Self {
-        Self { ports: Ports::new(streams.clone()), streams, way_out }
+    pub fn new(streams: Streams, way_out: WayOut, docker: DockerRelay) -> Self {
+        Self { ports: Ports::new(streams.clone()), streams, way_out, docker }
     }
 
     /// The answer; none if a raw stream with the request's number was it.
@@ -36,6 +39,7 @@ impl Gateway {
             Some(Request::Datagrams(asked)) => return self.way_out.datagrams(id, asked, &self.streams).await,
             Some(Request::Ping(asked)) => self.way_out.ping(asked).await,
             Some(Request::Resolve(asked)) => self.way_out.resolve(asked).await,
+            Some(Request::DockerApi(asked)) => return self.docker.connect(id, asked, &self.streams).await,
             Some(Request::Routes(_)) => {
                 let subnets = cove_platform::routes::known().iter().map(ToString::to_string).collect();
                 Answer::Routes(KnownRoutes { subnets })
@@ -58,6 +62,6 @@ impl Gateway {
     }
 }
 
-fn refused(errno: i32, message: String) -> Answer {
+pub(super) fn refused(errno: i32, message: String) -> Answer {
     Answer::Refused(HostRefusal { errno, message })
 }

@@ -4,6 +4,7 @@
 //! agent asks the next one again.
 
 mod answer;
+mod docker;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use cove_proto::v1::{ServeGuestRequest, ServeGuestResponse, host_client::HostCli
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-pub use self::answer::Gateway;
+pub use self::{answer::Gateway, docker::DockerRelay};
 use crate::{agent::Agent, rpc::error::chain};
 
 /// Before a call that ended is made again: an agent that starts again gives no event.
@@ -23,7 +24,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 const ON_THEIR_WAY: usize = 64;
 
 /// Serves the agent of each machine until the machine's task is gone.
-pub async fn serve(machine: Machine, agent: Arc<Agent>, way_out: WayOut) {
+pub async fn serve(machine: Machine, agent: Arc<Agent>, way_out: WayOut, docker: DockerRelay) {
     let mut status = machine.status();
     loop {
         if status.wait_for(|status| status.state == State::Running).await.is_err() {
@@ -31,7 +32,7 @@ pub async fn serve(machine: Machine, agent: Arc<Agent>, way_out: WayOut) {
         }
         if let Some(vm) = machine.vm() {
             tokio::select! {
-                () = serve_running(&agent, &vm, &way_out) => {}
+                () = serve_running(&agent, &vm, &way_out, &docker) => {}
                 stopped = status.wait_for(|status| status.state != State::Running) => if stopped.is_err() { return },
             }
         }
@@ -42,9 +43,9 @@ pub async fn serve(machine: Machine, agent: Arc<Agent>, way_out: WayOut) {
     }
 }
 
-async fn serve_running(agent: &Arc<Agent>, vm: &Arc<dyn Vm>, way_out: &WayOut) {
+async fn serve_running(agent: &Arc<Agent>, vm: &Arc<dyn Vm>, way_out: &WayOut, docker: &DockerRelay) {
     loop {
-        match serve_once(agent, vm, way_out).await {
+        match serve_once(agent, vm, way_out, docker).await {
             Ok(()) => tracing::debug!("the agent asks no more"),
             Err(error) => tracing::debug!(error, "the agent cannot ask"),
         }
@@ -52,14 +53,19 @@ async fn serve_running(agent: &Arc<Agent>, vm: &Arc<dyn Vm>, way_out: &WayOut) {
     }
 }
 
-async fn serve_once(agent: &Arc<Agent>, vm: &Arc<dyn Vm>, way_out: &WayOut) -> Result<(), String> {
+async fn serve_once(
+    agent: &Arc<Agent>,
+    vm: &Arc<dyn Vm>,
+    way_out: &WayOut,
+    docker: &DockerRelay,
+) -> Result<(), String> {
     let connection = agent.dial(vm.clone()).await.map_err(|error| chain(&error))?;
     let (answers, given) = mpsc::channel(ON_THEIR_WAY);
     // The head of the agent's answer may wait for the first message.
     answers.try_send(ServeGuestRequest::default()).map_err(|error| error.to_string())?;
     let asked = HostClient::new(connection).serve_guest(ReceiverStream::new(given)).await;
     let mut asked = asked.map_err(|status| status.message().to_owned())?.into_inner();
-    let gateway = Arc::new(Gateway::new(agent.streams(vm), way_out.clone()));
+    let gateway = Arc::new(Gateway::new(agent.streams(vm), way_out.clone(), docker.clone()));
     let ended = loop {
         match asked.message().await {
             Ok(Some(ServeGuestResponse { id, request })) => {

@@ -80,7 +80,7 @@ pub fn grant(error: &GrantError) -> Status {
     match error {
         GrantError::Relative(_) | GrantError::Special(_) => Status::invalid_argument(text),
         GrantError::Missing(_) | GrantError::Unknown(_) => Status::not_found(text),
-        GrantError::Forbidden { .. } => Status::permission_denied(text),
+        GrantError::Forbidden { .. } | GrantError::NoDockerApi => Status::permission_denied(text),
         GrantError::Unsupported => Status::unimplemented(text),
         GrantError::Look { .. } | GrantError::Keep { .. } => Status::internal(text),
     }

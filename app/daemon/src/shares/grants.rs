@@ -30,6 +30,12 @@ pub enum GrantError {
         /// What may be.
         roots: String,
     },
+    /// The user gives Docker's API to no container.
+    #[error(
+        "containers may not use Docker's API of this computer; to let those that mount /var/run/docker.sock: \
+         cove share docker-socket on"
+    )]
+    NoDockerApi,
     /// Neither a folder nor a file.
     #[error("bind source path is neither a folder nor a file: {0}")]
     Special(String),
@@ -70,6 +76,9 @@ pub struct Grant {
     pub read_only: bool,
     /// Whether a folder is made where there is none.
     pub create_missing: bool,
+    /// Whether it is no file but Docker's API.
+    #[serde(default)]
+    pub docker_api: bool,
 }
 
 /// What the file holds.
@@ -78,14 +87,20 @@ pub struct Grant {
 struct Kept {
     /// Below which folders anything may be shared; the defaults if empty.
     roots: Vec<PathBuf>,
+    /// Whether no container may be given Docker's API.
+    without_docker_api: bool,
     grants: Vec<Grant>,
 }
+
+/// Where programs look for Docker's API. On every host: such a path means the engine in which it is mounted.
+const DOCKER_SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/docker.sock"];
 
 /// The grants.
 #[derive(Debug)]
 pub struct Grants {
     file: PathBuf,
     defaults: Vec<PathBuf>,
+    docker_sockets: Vec<PathBuf>,
     kept: Mutex<Kept>,
 }
 
@@ -101,7 +116,15 @@ impl Grants {
                 Kept::default()
             }
         };
-        Self { file, defaults, kept: Mutex::new(kept) }
+        let docker_sockets = DOCKER_SOCKETS.map(PathBuf::from).to_vec();
+        Self { file, defaults, docker_sockets, kept: Mutex::new(kept) }
+    }
+
+    /// The daemon's own socket for docker means Docker's API as well.
+    #[must_use]
+    pub fn with_docker_socket(mut self, path: PathBuf) -> Self {
+        self.docker_sockets.push(path);
+        self
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -113,24 +136,54 @@ impl Grants {
     /// # Errors
     /// Why it is not.
     pub fn grant(&self, path: &str, read_only: bool, create_missing: bool) -> Result<Grant, GrantError> {
+        let asked = clean(Path::new(path));
+        if self.docker_sockets.contains(&asked) {
+            // What is asked of a socket neither is read-only nor makes it.
+            let grant = Grant { id: new_id(), path: asked, read_only: false, create_missing: false, docker_api: true };
+            self.require(&grant)?;
+            return self.keep(grant);
+        }
         if !native::is_supported() {
             return Err(GrantError::Unsupported);
         }
-        let asked = Path::new(path);
         if !asked.is_absolute() {
             return Err(GrantError::Relative(path.to_owned()));
         }
-        let path = self.resolve(&clean(asked), if create_missing { Missing::Later } else { Missing::Refused })?;
+        let path = self.resolve(&asked, if create_missing { Missing::Later } else { Missing::Refused })?;
+        self.keep(Grant { id: new_id(), path, read_only, create_missing, docker_api: false })
+    }
+
+    /// Keeps a grant, or finds the one that is the same but for its id.
+    fn keep(&self, grant: Grant) -> Result<Grant, GrantError> {
         let mut kept = self.kept();
-        let known =
-            |grant: &&Grant| (&grant.path, grant.read_only, grant.create_missing) == (&path, read_only, create_missing);
-        if let Some(grant) = kept.grants.iter().find(known) {
-            return Ok(grant.clone());
+        if let Some(known) = kept.grants.iter().find(|known| Grant { id: known.id.clone(), ..grant.clone() } == **known)
+        {
+            return Ok(known.clone());
         }
-        let grant = Grant { id: new_id(), path, read_only, create_missing };
         kept.grants.push(grant.clone());
         self.save(&kept)?;
         Ok(grant)
+    }
+
+    /// Refuses Docker's API where the user gives it to no container.
+    fn require(&self, grant: &Grant) -> Result<(), GrantError> {
+        if grant.docker_api && !self.shares_docker_api() { Err(GrantError::NoDockerApi) } else { Ok(()) }
+    }
+
+    /// Whether containers may be given Docker's API.
+    #[must_use]
+    pub fn shares_docker_api(&self) -> bool {
+        !self.kept().without_docker_api
+    }
+
+    /// Says whether they may.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn share_docker_api(&self, shared: bool) -> Result<(), GrantError> {
+        let mut kept = self.kept();
+        kept.without_docker_api = !shared;
+        self.save(&kept)
     }
 
     /// Where a path leads, if it may be shared. Nothing is made where nothing may be shared.
@@ -205,6 +258,9 @@ impl Grants {
     pub fn find(&self, id: &str) -> Result<Grant, GrantError> {
         let grant = self.kept().grants.iter().find(|grant| grant.id == id).cloned();
         let grant = grant.ok_or_else(|| GrantError::Unknown(id.to_owned()))?;
+        if grant.docker_api {
+            return self.require(&grant).map(|()| grant);
+        }
         // Who put a link to elsewhere there since then does not get elsewhere shared.
         let path = self.resolve(&grant.path, if grant.create_missing { Missing::Made } else { Missing::Refused })?;
         Ok(Grant { path, ..grant })

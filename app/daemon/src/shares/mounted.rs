@@ -15,7 +15,7 @@ use cove_shares::{
     watch::Notice,
 };
 
-use super::grants::{Grant, GrantError, Grants};
+use super::grants::{Grant, Grants};
 use crate::rpc::error::chain;
 
 /// How long the guest believes what it was told of names and attributes. What it has opened or read is checked by time and
@@ -25,9 +25,6 @@ const VALID: Duration = Duration::from_secs(1);
 /// Why a folder cannot be mounted.
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
-    /// It is not granted any more.
-    #[error(transparent)]
-    Grant(#[from] GrantError),
     /// The system.
     #[error("open {path}")]
     Open {
@@ -64,19 +61,22 @@ impl Mounted {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens what a grant is of; else why not, for people. Blocks.
+    /// Opens what a grant is of; else why not, for people. Docker's API has no files, and nothing happens to it. Blocks.
     pub(super) fn open(
         &self,
         mount: u64,
         grants: &Grants,
         asked: &OpenHostFolder,
-    ) -> Result<(HostFolderOpened, News), String> {
-        let opened = grants.find(&asked.share_id).map_err(OpenError::from).and_then(|grant| server(&grant, asked));
-        let (server, opened, words) = opened.map_err(|error| chain(&error))?;
+    ) -> Result<(HostFolderOpened, Option<News>), String> {
+        let grant = grants.find(&asked.share_id).map_err(|error| chain(&error))?;
+        if grant.docker_api {
+            return Ok((HostFolderOpened { docker_api: true, ..HostFolderOpened::default() }, None));
+        }
+        let (server, opened, words) = server(&grant, asked).map_err(|error| chain(&error))?;
         let server = Arc::new(server);
         let news = News { server: Arc::downgrade(&server), words };
         self.servers().insert(mount, server);
-        Ok((opened, news))
+        Ok((opened, Some(news)))
     }
 
     pub(super) fn close(&self, mount: u64) {
@@ -112,7 +112,7 @@ fn server(grant: &Grant, asked: &OpenHostFolder) -> Result<(Server<NativeFolder>
         first_node: first_node(),
         watcher,
     };
-    let opened = HostFolderOpened { folder: !is_file, check_permissions: ownership.is_the_hosts() };
+    let opened = HostFolderOpened { folder: !is_file, check_permissions: ownership.is_the_hosts(), docker_api: false };
     Ok((Server::new(shared).map_err(failed)?, opened, words))
 }
 

@@ -132,7 +132,9 @@ impl Call {
                 let opened = tokio::task::spawn_blocking(move || call.mounted.open(mount, &call.grants, &asked)).await;
                 let news = match opened {
                     Ok(Ok((opened, news))) => {
-                        self.tell_news(mount, news);
+                        if let Some(news) = news {
+                            self.tell_news(mount, news);
+                        }
                         ToGuest::Opened(opened)
                     }
                     Ok(Err(why)) => ToGuest::Refused(why),

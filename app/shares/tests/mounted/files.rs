@@ -142,3 +142,52 @@ fn a_single_file_is_shared_and_nothing_beside_it() {
     assert_eq!(fs::metadata(share.on_host("config")).unwrap().mode() & 0o777, 0o600);
     assert!(fs::read_dir(&path).is_err());
 }
+
+/// As fsx does it: written, read, cut and stretched at random places, through two descriptors, a file is what a model says.
+#[test]
+fn a_file_is_what_a_model_says_whatever_is_done_to_it() {
+    const MOST: usize = 1 << 18;
+    const STEPS: u32 = 4_000;
+    let share = Mounted::folder();
+    let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(share.path("f")).unwrap();
+    let (one, mut other) = (open(), open());
+    let mut model: Vec<u8> = Vec::new();
+    let mut state = 0x9e37_79b9_u64;
+    let mut below = |limit: usize| {
+        // xorshift64.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 11).unwrap() % limit.max(1)
+    };
+    for step in 0..STEPS {
+        let (at, length) = (below(MOST), 1 + below(1 << 14));
+        match below(8) {
+            0..4 => {
+                let bytes = vec![step.to_le_bytes()[0] | 1; length];
+                model.resize(model.len().max(at + length), 0);
+                model[at..at + length].copy_from_slice(&bytes);
+                one.write_all_at(&bytes, at as u64).unwrap();
+            }
+            4 => {
+                model.resize(at, 0);
+                other.set_len(at as u64).unwrap();
+            }
+            5 => other = open(),
+            _ => {
+                let mut read = vec![0; length];
+                let there = model.len().saturating_sub(at).min(length);
+                other.read_exact_at(&mut read[..there], at as u64).unwrap();
+                assert!(
+                    read[..there] == *model.get(at..at + there).unwrap_or_default(),
+                    "step {step}: {there} bytes at {at}"
+                );
+                assert_eq!(other.metadata().unwrap().len(), model.len() as u64, "step {step}");
+            }
+        }
+        if step % 500 == 0 {
+            assert!(fs::read(share.on_host("f")).unwrap() == model, "step {step}: the host's is another");
+        }
+    }
+    assert!(fs::read(share.on_host("f")).unwrap() == model && fs::read(share.path("f")).unwrap() == model);
+}

@@ -71,12 +71,15 @@ pub(in crate::containers) fn started(engine: &Engine, record: &Record) -> Result
 pub(in crate::containers) fn adopted(engine: &Engine, record: &Record) {
     volumes(&record.spec.mounts).for_each(|mount| engine.volumes.mounted(&record.id, &mount.source));
     images(&record.id, &record.spec.mounts).for_each(|hold| engine.images.set_running(&hold, true));
-    if record.spec.mounts.iter().any(|mount| mount.kind() == MountKind::Bind) {
-        tracing::warn!(
-            container = record.name,
-            "the folders of this computer that the container sees were lost with an \
-            agent that ended; they are there again once it is restarted"
-        );
+    for mount in record.spec.mounts.iter().filter(|mount| mount.kind() == MountKind::Bind) {
+        if !engine.shares.adopt(&record.id, &mount.share_id) {
+            tracing::warn!(
+                container = record.name,
+                folder = mount.source,
+                "a folder of this computer that the container sees was lost with an agent that ended; it is there again \
+                 once the container is restarted"
+            );
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use cove_proto::v1::{
     GrantShareRequest, GrantShareResponse, ListSharesRequest, ListSharesResponse, RevokeShareRequest,
-    RevokeShareResponse, Share, UpdateShareRootsRequest, UpdateShareRootsResponse, shares_server,
+    RevokeShareResponse, Share, UpdateDockerSocketRequest, UpdateDockerSocketResponse, UpdateShareRootsRequest,
+    UpdateShareRootsResponse, shares_server,
 };
 use tonic::{Request, Response, Status};
 
@@ -40,8 +41,11 @@ impl shares_server::Shares for SharesRpc {
     }
 
     async fn list_shares(&self, _: Request<ListSharesRequest>) -> Result<Response<ListSharesResponse>, Status> {
-        let shares = self.blocking(|grants| Ok(grants.list().into_iter().map(encode).collect())).await?;
-        Ok(Response::new(ListSharesResponse { shares, roots: roots(&self.grants) }))
+        let mut shares: Vec<Share> =
+            self.blocking(|grants| Ok(grants.list().into_iter().map(encode).collect())).await?;
+        let docker_socket = self.grants.shares_docker_api();
+        shares.iter_mut().filter(|share| share.docker_api).for_each(|share| share.present = docker_socket);
+        Ok(Response::new(ListSharesResponse { shares, roots: roots(&self.grants), docker_socket }))
     }
 
     async fn revoke_share(
@@ -61,6 +65,15 @@ impl shares_server::Shares for SharesRpc {
         self.blocking(move |grants| grants.set_roots(&wanted)).await?;
         Ok(Response::new(UpdateShareRootsResponse { roots: roots(&self.grants) }))
     }
+
+    async fn update_docker_socket(
+        &self,
+        request: Request<UpdateDockerSocketRequest>,
+    ) -> Result<Response<UpdateDockerSocketResponse>, Status> {
+        let shared = request.into_inner().shared;
+        self.blocking(move |grants| grants.share_docker_api(shared)).await?;
+        Ok(Response::new(UpdateDockerSocketResponse {}))
+    }
 }
 
 fn roots(grants: &Grants) -> Vec<String> {
@@ -68,6 +81,6 @@ fn roots(grants: &Grants) -> Vec<String> {
 }
 
 fn encode(grant: Grant) -> Share {
-    let Grant { id, path, read_only, .. } = grant;
-    Share { id, path: path.display().to_string(), read_only, present: path.exists() }
+    let Grant { id, path, read_only, docker_api, .. } = grant;
+    Share { id, path: path.display().to_string(), read_only, present: docker_api || path.exists(), docker_api }
 }

@@ -17,7 +17,8 @@ impl v1::shares_server::Shares for Shared {
             "/etc" => Err(Status::permission_denied("the path /etc is not shared from this computer")),
             "/missing" if !create_missing => Err(Status::not_found("bind source path does not exist: /missing")),
             _ => {
-                let share = v1::Share { id: format!("id of {path}"), path, read_only, present: true };
+                let share =
+                    v1::Share { id: format!("id of {path}"), path, read_only, present: true, docker_api: false };
                 Ok(Response::new(v1::GrantShareResponse { share: Some(share) }))
             }
         }
@@ -38,6 +39,13 @@ impl v1::shares_server::Shares for Shared {
         &self,
         _: Request<v1::UpdateShareRootsRequest>,
     ) -> Result<Response<v1::UpdateShareRootsResponse>, Status> {
+        Err(Status::unimplemented("not part of Docker's API"))
+    }
+
+    async fn update_docker_socket(
+        &self,
+        _: Request<v1::UpdateDockerSocketRequest>,
+    ) -> Result<Response<v1::UpdateDockerSocketResponse>, Status> {
         Err(Status::unimplemented("not part of Docker's API"))
     }
 }
