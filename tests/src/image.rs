@@ -141,6 +141,36 @@ pub fn docker_archive_of(
     Ok(tar.into_inner()?)
 }
 
+/// The same archive with its layers as frames of zstd whose window is 2^`log` bytes, and is filled.
+///
+/// # Errors
+/// If it is no archive.
+pub fn with_zstd_layers(archive: &[u8], log: u8) -> Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for member in tar::Archive::new(archive).entries()? {
+        let mut member = member?;
+        let path = member.path()?.display().to_string();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut member, &mut content)?;
+        let content = if path.ends_with(".tar") { zstd(&content, log) } else { content };
+        entry(&mut tar, &path, tar::EntryType::Regular, &content, 0o644)?;
+    }
+    Ok(tar.into_inner()?)
+}
+
+/// A frame (RFC 8878) of blocks that are a repeated byte where they can be, and else as they stand.
+fn zstd(content: &[u8], log: u8) -> Vec<u8> {
+    let blocks: Vec<&[u8]> = content.chunks(128 << 10).collect();
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3];
+    for (at, block) in blocks.iter().enumerate() {
+        let repeated = block.iter().all(|byte| *byte == block[0]);
+        let header = block.len() << 3 | usize::from(repeated) << 1 | usize::from(at + 1 == blocks.len());
+        frame.extend_from_slice(&header.to_le_bytes()[..3]);
+        frame.extend_from_slice(if repeated { &block[..1] } else { block });
+    }
+    frame
+}
+
 /// The tar of a layer with these files, as (path, content, mode).
 ///
 /// # Errors

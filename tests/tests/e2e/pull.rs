@@ -152,11 +152,23 @@ fn eight_layers_at_once_take_little_memory(world: &World) -> Result<()> {
     // 5 lets the peak begin anew.
     world.says(&["exec", "counts", "sh", "-c", &format!("echo 5 > /proc/{agent}/clear_refs")])?;
     world.docker(&["pull", &name])?.ok()?;
+    // The largest windows that are taken, one of them beside the other and full.
+    let large: Vec<Vec<u8>> = [b'a', b'b']
+        .map(|byte| image::layer_tar(&[("large", vec![byte; 33 * MIB], 0o644)]))
+        .into_iter()
+        .collect::<Result<_>>()?;
+    let large: Vec<&[u8]> = large.iter().map(Vec::as_slice).collect();
+    let archive = image::docker_archive_of("windows:1", &large, serde_json::json!({ "Cmd": ["none"] }), "amd64")?;
+    world.docker_with(&["load"], &image::with_zstd_layers(&archive, 25)?)?.ok()?;
+    world
+        .docker_with(&["load"], &image::with_zstd_layers(&archive, 27)?)?
+        .exits(1)?
+        .complains("a zstd window of 134217728 bytes is not supported: 33554432 is the most")?;
     let peak = format!("awk '/^VmHWM:/ {{ print $2 }}' /proc/{agent}/status");
     let peak: u64 = world.says(&["exec", "counts", "sh", "-c", &peak])?.parse()?;
     world.cove(&["settings", "--concurrent-downloads", "3"])?.ok()?;
     world.docker(&["rm", "-f", "counts"])?.ok()?;
-    world.docker(&["rmi", &name])?.ok()?;
+    world.docker(&["rmi", &name, "windows:1"])?.ok()?;
     ensure!(peak <= MOST_MEMORY, "the agent took {peak} KiB");
     Ok(())
 }

@@ -7,11 +7,11 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// Largest zstd window, hence memory, that is accepted: `zstd -19` uses 8 MiB, `zstd --long` asks for 128 MiB.
-const LARGEST_ZSTD_WINDOW: u64 = 32 << 20;
-/// Windows that all streams together may have: one that wants more waits until it is the only one. A decoder takes up to
-/// three times its window, while its buffer grows.
-const WINDOWS: u64 = 8 << 20;
+/// Largest zstd window, hence memory, that is accepted. The library that containerd and skopeo have writes none above 32 MiB
+/// at any level (and reads up to 512 MiB); `zstd -19` writes 8 MiB, `zstd --long` and `--ultra -22` 128 MiB.
+const LARGEST_WINDOW: u64 = 32 << 20;
+/// Windows that all streams together may have: who wants more than is left waits.
+const WINDOWS: u64 = LARGEST_WINDOW;
 /// Input is read in pieces of this size.
 const INPUT: usize = 128 << 10;
 
@@ -72,14 +72,14 @@ struct Zstd<R> {
 
 impl<R: BufRead> Zstd<R> {
     fn new(input: R) -> Self {
-        Self { input, decoder: decoder(), in_frame: false, window: None }
+        Self { input, decoder: FrameDecoder::new(), in_frame: false, window: None }
     }
 
     /// Opens the next frame that has content. False at the end of the input.
     fn open_frame(&mut self) -> io::Result<bool> {
         while !self.input.fill_buf()?.is_empty() {
             let (header, window) = frame_header(&mut self.input)?;
-            self.make_room(window);
+            self.make_room(window)?;
             match self.decoder.init(header.as_slice().chain(&mut self.input)) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
@@ -96,21 +96,31 @@ impl<R: BufRead> Zstd<R> {
 
     /// Waits until there is memory for a window. What it has already is given back before: two that wait for one another's
     /// would wait for ever.
-    fn make_room(&mut self, window: u64) {
-        let bytes = window.min(WINDOWS);
-        if self.window.as_ref().is_some_and(|has| has.0 >= bytes) {
-            return;
+    fn make_room(&mut self, window: u64) -> io::Result<()> {
+        if window > LARGEST_WINDOW {
+            let words = format!("a zstd window of {window} bytes is not supported: {LARGEST_WINDOW} is the most");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, words));
         }
-        self.decoder = decoder();
+        // The decoder's buffer is a power of two and two blocks.
+        let bytes = window.next_power_of_two();
+        if self.window.as_ref().is_some_and(|has| has.0 >= bytes) {
+            return Ok(());
+        }
+        self.decoder = FrameDecoder::new();
         self.window = None;
         self.window = Some(Window::take(bytes));
+        self.decoder = decoder()?;
+        Ok(())
     }
 }
 
-fn decoder() -> FrameDecoder {
+/// A decoder that takes memory for a window at once. One that has had no frame yet lets its buffer grow instead, to twice as
+/// much each time, and has the old one and the new one while it copies.
+fn decoder() -> io::Result<FrameDecoder> {
+    const HEADER: [u8; 6] = [0x28, 0xb5, 0x2f, 0xfd, 0, 0];
     let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(LARGEST_ZSTD_WINDOW);
-    decoder
+    decoder.init(&HEADER[..]).map_err(io::Error::other)?;
+    Ok(decoder)
 }
 
 /// The header of a frame (RFC 8878, 3.1.1.1) and the window that it asks for. Of what is none, its beginning.
@@ -237,10 +247,26 @@ mod tests {
         }
     }
 
+    /// A frame with this window, whose content is `blocks` times 128 KiB of one letter.
+    fn frame(window: u8, blocks: u32) -> Vec<u8> {
+        let block = |at: u32| (u32::from(at + 1 == blocks) | 1 << 1 | (128 << 10) << 3).to_le_bytes();
+        let blocks = (0..blocks).flat_map(|at| [&block(at)[..3], b"a"].concat());
+        [0x28, 0xb5, 0x2f, 0xfd, 0, window].into_iter().chain(blocks).collect()
+    }
+
     #[test]
-    fn a_window_that_takes_too_much_memory_is_refused() {
-        // Frame header: no single segment, window descriptor 2^(10 + 21) = 2 GiB.
-        assert!(read(&[0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3, 1, 0, 0]).is_err());
+    fn a_window_of_the_limit_is_read_and_a_larger_one_refused_by_its_size() {
+        // 2^(10 + 15) is 32 MiB; more has come than fits into it. The next eighth is too much.
+        let data = frame(15 << 3, 8 * 33);
+        assert!(read(&data).unwrap().into_iter().eq(std::iter::repeat_n(b'a', 33 << 20)), "something else came");
+        for (window, bytes) in [(15 << 3 | 1, 36 << 20), (17 << 3, 128 << 20), (21 << 3, 2_u64 << 30)] {
+            let refused = read(&frame(window, 1)).unwrap_err();
+            let wanted = format!("a zstd window of {bytes} bytes is not supported: 33554432 is the most");
+            assert_eq!(refused.to_string(), wanted);
+        }
+        // A single segment, whose window is its size.
+        let refused = read(&[0x28, 0xb5, 0x2f, 0xfd, 0xe0, 1, 0, 0, 0, 1, 0, 0, 0]).unwrap_err();
+        assert!(refused.to_string().starts_with("a zstd window of 4294967297 bytes"), "{refused}");
     }
 
     #[test]
