@@ -159,6 +159,18 @@ impl Registry {
             self.skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("docker://{}", self.name(name))])?;
         Ok(format!("sha256:{}", crate::image::digest(&manifest.bytes)))
     }
+
+    /// The digest of the image for an architecture in an index there.
+    ///
+    /// # Errors
+    /// If skopeo fails, or the index has none.
+    pub fn digest_for(&self, name: &str, architecture: &str) -> Result<String> {
+        let address = format!("docker://{}", self.name(name));
+        let index = self.skopeo(&["inspect", "--raw", "--tls-verify=false", &address])?.json()?;
+        let entries = index["manifests"].as_array().context("no index")?;
+        let entry = entries.iter().find(|entry| entry["platform"]["architecture"] == architecture);
+        entry.and_then(|entry| entry["digest"].as_str()).map(str::to_owned).context("none for the architecture")
+    }
 }
 
 fn certificate(folder: &Path) -> Result<()> {
@@ -284,12 +296,7 @@ fn carry(from: &TcpStream, to: &TcpStream, fate: Arc<Fate>, told: mpsc::Sender<(
 }
 
 /// Bytes one way, to their end or until fate is met.
-fn pass(
-    mut from: &TcpStream,
-    mut to: &TcpStream,
-    fate: Option<&Fate>,
-    told: &mpsc::Sender<()>,
-) -> std::io::Result<()> {
+fn pass(mut from: &TcpStream, mut to: &TcpStream, fate: Option<&Fate>, told: &mpsc::Sender<()>) -> std::io::Result<()> {
     let mut piece = [0; 16 * 1024];
     loop {
         let count = from.read(&mut piece)?;

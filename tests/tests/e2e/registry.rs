@@ -128,6 +128,13 @@ fn of_an_index_the_machines_own_image_is_taken(world: &World) -> Result<()> {
         .docker(&["pull", "--platform", "linux/s390x", &name])?
         .exits(1)?
         .complains("no matching manifest for linux/s390x in the manifest list entries")?;
+    // What goes back is that image, byte for byte; the index stays where it is, as with dockerd.
+    let copy = registry.name("copy:1");
+    world.docker(&["pull", &name])?.ok()?;
+    world.docker(&["tag", &name, &copy])?.ok()?;
+    world.docker(&["push", &copy])?.ok()?;
+    ensure!(registry.digest("copy:1")? == registry.digest_for("both:1", "amd64")?, "another digest went back");
+    world.docker(&["rmi", &copy])?.ok()?;
     let seen = curl(world, &format!("/distribution/{name}/json"))?;
     ensure!(seen["Platforms"].as_array().map(Vec::len) == Some(2), "{seen}");
     ensure!(seen["Descriptor"]["digest"] == registry.digest("both:1")?.as_str(), "{seen}");
