@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use cove_tests::registry::Registry;
 
 use crate::{
-    Arguments, busybox,
+    Arguments, Measured, busybox,
     cove::Cove,
     docker::{Docker, Lap},
     images,
@@ -104,29 +104,42 @@ pub(crate) fn all(arguments: &Arguments) -> Result<Figures> {
         Row::new("first boot, with a new data disk, s", vec![first_boot.as_secs_f64()], Vec::new()),
         Row::new("boot to first answer, s", vec![boot.as_secs_f64()], vec![peer_boot.as_secs_f64()]),
     ];
-    for (network, runs) in [("none", arguments.runs), ("host", arguments.runs), ("bridge", arguments.row)] {
-        step(&format!("{runs} containers each, network {network}"));
-        rows.extend(laps(&mut cove, &mut peer, network, runs)?);
+    if arguments.wants(Measured::Containers) {
+        rows.extend(containers(arguments, &mut cove, &mut peer)?);
     }
-    step("execs and stats");
-    let exec = |engine: &mut Engine<'_>| engine.docker.exec(&engine.sleeper);
-    rows.push(in_turns("exec of true: create to exit, ms", arguments.runs, &mut cove, &mut peer, exec)?);
-    let stats = |engine: &mut Engine<'_>| engine.docker.stats(&engine.sleeper);
-    rows.push(in_turns("stats, once, ms", arguments.runs, &mut cove, &mut peer, stats)?);
-    step(&format!("{CROWD} containers at once, {CROWDS} times"));
-    rows.push(in_turns("50 containers at once: create to removed, all, ms", CROWDS, &mut cove, &mut peer, crowd)?);
-    step("logs");
-    rows.extend(logs(&mut cove, &mut peer)?);
-    step(&format!("an image of {} MiB", arguments.image_mib));
-    let registry = Registry::open()?;
-    let in_peer = peer_process.lead_to(&registry.address)?;
-    let engines = [(&mut cove.docker, registry.address.clone()), (&mut peer.docker, in_peer)];
-    rows.extend(images::measure(arguments.image_mib, &registry, engines)?);
-    step("memory");
-    rows.extend(memory(&mut cove, &mut peer)?);
+    if arguments.wants(Measured::Images) {
+        step(&format!("an image of {} MiB", arguments.image_mib));
+        let registry = Registry::open()?;
+        let in_peer = peer_process.lead_to(&registry.address)?;
+        let engines = [(&mut cove.docker, registry.address.clone()), (&mut peer.docker, in_peer)];
+        rows.extend(images::measure(arguments.image_mib, &registry, engines)?);
+    }
+    if arguments.wants(Measured::Containers) {
+        step("memory");
+        rows.extend(memory(&mut cove, &mut peer)?);
+    }
     let daemon = mebibytes(cove_process.daemon_resident_bytes()?);
     rows.push(Row::new("coved on the host, MiB", vec![daemon], Vec::new()));
     Ok(Figures { peer_version, rows })
+}
+
+/// The lives of containers, alone and many at once.
+fn containers(arguments: &Arguments, cove: &mut Engine<'_>, peer: &mut Engine<'_>) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (network, runs) in [("none", arguments.runs), ("host", arguments.runs), ("bridge", arguments.row)] {
+        step(&format!("{runs} containers each, network {network}"));
+        rows.extend(laps(cove, peer, network, runs)?);
+    }
+    step("execs and stats");
+    let exec = |engine: &mut Engine<'_>| engine.docker.exec(&engine.sleeper);
+    rows.push(in_turns("exec of true: create to exit, ms", arguments.runs, cove, peer, exec)?);
+    let stats = |engine: &mut Engine<'_>| engine.docker.stats(&engine.sleeper);
+    rows.push(in_turns("stats, once, ms", arguments.runs, cove, peer, stats)?);
+    step(&format!("{CROWD} containers at once, {CROWDS} times"));
+    rows.push(in_turns("50 containers at once: create to removed, all, ms", CROWDS, cove, peer, crowd)?);
+    step("logs");
+    rows.extend(logs(cove, peer)?);
+    Ok(rows)
 }
 
 /// The machine boots for the first call that needs it.
