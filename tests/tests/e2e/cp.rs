@@ -254,7 +254,7 @@ fn cove_copies_as_docker_does(world: &World) -> Result<()> {
     world.only_cove();
     let (of_docker, of_cove) = (copied_by(world, "docker")?, copied_by(world, "cove")?);
     ensure!(of_docker == of_cove, "docker:\n{of_docker}\ncove:\n{of_cove}");
-    ensure!(of_docker.contains("/in/renamed/deep/f deep") && of_docker.contains("out/file deep"), "{of_docker}");
+    ensure!(of_docker.contains("/in/renamed/deep/f 644 0 deep") && of_docker.contains("out/file deep"), "{of_docker}");
     Ok(())
 }
 
@@ -287,13 +287,9 @@ fn copied_by(world: &World, client: &str) -> Result<String> {
         ("link/", "/in/by-link"),
         ("link", "/in/link"),
     ] {
-        let said = done(&[&here(from), &there(to)])?;
-        ensure!(
-            said.stderr.contains("Successfully copied ") && said.stderr.contains(&format!("B to {name}:/in")),
-            "{said}"
-        );
+        ensure!(done(&[&here(from), &there(to)])?.stderr.is_empty(), "it speaks where no terminal is");
     }
-    ensure!(done(&["-q", "-L", &here("link"), &there("/in/followed")])?.stderr.is_empty(), "it is not quiet");
+    done(&["-q", "-L", &here("link"), &there("/in/followed")])?;
     done(&["-a", &here("d/x"), &there("/in/owned")])?;
     // Out, the same ways.
     for (from, to) in [
@@ -304,11 +300,7 @@ fn copied_by(world: &World, client: &str) -> Result<String> {
         ("/made/l", "out"),
         ("/in/d/deep/f", "out/file"),
     ] {
-        let said = done(&[&there(from), &here(to)])?;
-        ensure!(
-            said.stderr.contains("Successfully copied ") && said.stderr.contains(&format!("B to {}", here("out"))),
-            "{said}"
-        );
+        done(&[&there(from), &here(to)])?;
     }
     done(&["-L", &there("/made/l"), &here("out/followed")])?;
     fs::create_dir(here("out/into"))?;

@@ -128,9 +128,10 @@ fn of_an_index_the_machines_own_image_is_taken(world: &World) -> Result<()> {
         .docker(&["pull", "--platform", "linux/s390x", &name])?
         .exits(1)?
         .complains("no matching manifest for linux/s390x in the manifest list entries")?;
+    world.docker(&["pull", &name])?.ok()?;
+    ensure!(world.says(&["inspect", "-f", "{{.Architecture}}", &name])? == "amd64", "theirs stayed");
     // What goes back is that image, byte for byte; the index stays where it is, as with dockerd.
     let copy = registry.name("copy:1");
-    world.docker(&["pull", &name])?.ok()?;
     world.docker(&["tag", &name, &copy])?.ok()?;
     world.docker(&["push", &copy])?.ok()?;
     ensure!(registry.digest("copy:1")? == registry.digest_for("both:1", "amd64")?, "another digest went back");

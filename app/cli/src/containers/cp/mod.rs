@@ -10,7 +10,10 @@ mod out;
 mod pack;
 mod unpack;
 
-use std::path::Path;
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+};
 
 use crate::{
     failure::{Failure, Outcome},
@@ -26,7 +29,7 @@ pub(crate) struct Arguments {
     /// Copy what a symbolic link SOURCE leads to, not the link.
     #[arg(short = 'L', long)]
     follow_link: bool,
-    /// Do not say how much was copied.
+    /// Do not say how much was copied. It is said on a terminal alone.
     #[arg(short, long)]
     quiet: bool,
     /// CONTAINER:PATH, a path of this computer, or - for a tar from standard input.
@@ -66,9 +69,9 @@ fn container(word: &str) -> Option<InContainer<'_>> {
     word.split_once(':').filter(|(name, _)| !name.is_empty()).map(|(container, path)| InContainer { container, path })
 }
 
-/// docker's last word.
+/// docker's last word, for who has a terminal.
 fn say(arguments: &Arguments, bytes: u64, whereto: &str) {
-    if !arguments.quiet {
+    if !arguments.quiet && io::stderr().is_terminal() {
         output::aside(&format!("Successfully copied {} to {whereto}", output::bytes(bytes).replace(' ', "")));
     }
 }
