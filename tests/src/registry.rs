@@ -159,6 +159,18 @@ impl Registry {
             self.skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("docker://{}", self.name(name))])?;
         Ok(format!("sha256:{}", crate::image::digest(&manifest.bytes)))
     }
+
+    /// The digest of the image for an architecture in an index there.
+    ///
+    /// # Errors
+    /// If skopeo fails, or the index has none.
+    pub fn digest_for(&self, name: &str, architecture: &str) -> Result<String> {
+        let address = format!("docker://{}", self.name(name));
+        let index = self.skopeo(&["inspect", "--raw", "--tls-verify=false", &address])?.json()?;
+        let entries = index["manifests"].as_array().context("no index")?;
+        let entry = entries.iter().find(|entry| entry["platform"]["architecture"] == architecture);
+        entry.and_then(|entry| entry["digest"].as_str()).map(str::to_owned).context("none for the architecture")
+    }
 }
 
 fn certificate(folder: &Path) -> Result<()> {
@@ -170,7 +182,7 @@ fn certificate(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A wire to a registry to which something happens once, as soon as so many bytes have come over it.
+/// A wire to a registry to which something happens once, as soon as so many bytes have come over it, or gone.
 #[derive(Debug)]
 pub struct Wire {
     /// "127.0.0.1:4000".
@@ -186,6 +198,8 @@ struct Fate {
     left: AtomicU64,
     /// Whether nothing comes over it from then on; else the connection breaks that it happens to.
     jams: bool,
+    /// Whether bytes to the registry are counted, and not those from it.
+    counts_sent: bool,
     jammed: Mutex<bool>,
     mended: Condvar,
 }
@@ -196,7 +210,15 @@ impl Wire {
     /// # Errors
     /// If there is no port.
     pub fn that_breaks(address: &str, after: u64) -> Result<Self> {
-        Self::to(address, after, false)
+        Self::to(address, after, false, false)
+    }
+
+    /// One to this address of which one connection breaks when so many bytes have gone.
+    ///
+    /// # Errors
+    /// If there is no port.
+    pub fn that_breaks_sending(address: &str, after: u64) -> Result<Self> {
+        Self::to(address, after, false, true)
     }
 
     /// One to this address over which nothing comes then until it is mended.
@@ -204,21 +226,21 @@ impl Wire {
     /// # Errors
     /// If there is no port.
     pub fn that_jams(address: &str, after: u64) -> Result<Self> {
-        Self::to(address, after, true)
+        Self::to(address, after, true, false)
     }
 
-    fn to(address: &str, after: u64, jams: bool) -> Result<Self> {
+    fn to(address: &str, after: u64, jams: bool, counts_sent: bool) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let here = listener.local_addr()?.to_string();
         let (told, met) = mpsc::channel();
         let (left, jammed) = (AtomicU64::new(after), Mutex::new(false));
-        let fate = Arc::new(Fate { left, jams, jammed, mended: Condvar::new() });
+        let fate = Arc::new(Fate { left, jams, counts_sent, jammed, mended: Condvar::new() });
         let (there, carried) = (address.to_owned(), Arc::clone(&fate));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (there, fate, told) = (there.clone(), Arc::clone(&carried), told.clone());
                 // A registry that is down hangs up.
-                thread::spawn(move || TcpStream::connect(there).and_then(|to| carry(&stream, &to, &fate, &told)));
+                thread::spawn(move || TcpStream::connect(there).and_then(|to| carry(&stream, &to, fate, told)));
             }
         });
         Ok(Self { address: here, fate, met })
@@ -262,26 +284,34 @@ impl Fate {
     }
 }
 
-fn carry(from: &TcpStream, to: &TcpStream, fate: &Fate, told: &mpsc::Sender<()>) -> std::io::Result<()> {
-    let (mut asking, mut asked) = (from.try_clone()?, to.try_clone()?);
+fn carry(from: &TcpStream, to: &TcpStream, fate: Arc<Fate>, told: mpsc::Sender<()>) -> std::io::Result<()> {
+    let (asking, asked) = (from.try_clone()?, to.try_clone()?);
+    let (its_fate, its_told) = (Arc::clone(&fate), told.clone());
     thread::spawn(move || {
-        std::io::copy(&mut asking, &mut asked).ok();
+        pass(&asking, &asked, its_fate.counts_sent.then_some(&*its_fate), &its_told).ok();
         asked.shutdown(Shutdown::Write).ok();
     });
-    let (mut answering, mut answered) = (to.try_clone()?, from.try_clone()?);
+    pass(to, from, (!fate.counts_sent).then_some(&*fate), &told)?;
+    from.shutdown(Shutdown::Both)
+}
+
+/// Bytes one way, to their end or until fate is met.
+fn pass(mut from: &TcpStream, mut to: &TcpStream, fate: Option<&Fate>, told: &mpsc::Sender<()>) -> std::io::Result<()> {
     let mut piece = [0; 16 * 1024];
     loop {
-        let count = answering.read(&mut piece)?;
+        let count = from.read(&mut piece)?;
         if count == 0 {
-            return answered.shutdown(Shutdown::Both);
+            return Ok(());
         }
-        fate.wait_while_jammed();
-        answered.write_all(&piece[..count])?;
-        if fate.is_met(count as u64) {
+        if let Some(fate) = fate {
+            fate.wait_while_jammed();
+        }
+        to.write_all(&piece[..count])?;
+        if let Some(fate) = fate.filter(|fate| fate.is_met(count as u64)) {
             told.send(()).ok();
             if !fate.jams {
-                answered.shutdown(Shutdown::Both)?;
-                return answering.shutdown(Shutdown::Both);
+                to.shutdown(Shutdown::Both)?;
+                return from.shutdown(Shutdown::Both);
             }
         }
     }

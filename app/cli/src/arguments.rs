@@ -53,6 +53,8 @@ enum Command {
     Update(containers::update::Arguments),
     /// Show in what the files of a container differ from its image's.
     Diff(containers::diff::Arguments),
+    /// Copy files into a container, or out of it.
+    Cp(containers::cp::Arguments),
     /// Write a container's own files to an archive.
     Export(containers::export::Arguments),
     /// Make an image of what a container has made of its own.
@@ -118,6 +120,7 @@ impl Arguments {
             Command::Unpause(arguments) => containers::pause::unpause(arguments).await,
             Command::Update(arguments) => containers::update::run(arguments).await,
             Command::Diff(arguments) => containers::diff::run(arguments, format).await,
+            Command::Cp(arguments) => containers::cp::run(arguments).await,
             Command::Export(arguments) => containers::export::run(arguments).await,
             Command::Commit(arguments) => containers::commit::run(arguments).await,
             Command::Prune(arguments) => containers::prune::run(arguments, format).await,

@@ -125,6 +125,9 @@ pub enum ImagesError {
     /// A layer cannot be unpacked or read back.
     #[error(transparent)]
     Layer(#[from] LayerError),
+    /// A thread that builds a layer.
+    #[error("a builder of layers failed")]
+    Builder,
     /// A Dockerfile instruction of an import.
     #[error("{0}")]
     Change(String),
@@ -188,7 +191,7 @@ impl ImagesError {
             Self::Full { .. } => Kind::Full,
             Self::Cancelled(_) => Kind::Cancelled,
             Self::Layer(error) => error.kind(),
-            Self::Catalogue(_) => Kind::Internal,
+            Self::Catalogue(_) | Self::Builder => Kind::Internal,
             Self::Io { source, .. } => io_kind(source),
         }
     }

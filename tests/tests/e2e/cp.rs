@@ -4,6 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use anyhow::{Result, ensure};
 use cove_tests::{
+    command,
     image::{self, BUSYBOX},
     world::World,
 };
@@ -19,6 +20,7 @@ crate::tests![
     a_link_that_comes_and_goes_is_no_way_out,
     nothing_of_the_container_is_run,
     the_kernels_own_files_are_not_copied,
+    cove_copies_as_docker_does,
 ];
 
 /// A folder with a file, a link and a folder in it.
@@ -244,4 +246,94 @@ fn the_kernels_own_files_are_not_copied(world: &World) -> Result<()> {
     ensure!(!names.iter().any(|name| name.starts_with("/proc/") && name.len() > 6), "/proc was walked");
     world.docker(&["rm", "-f", &name])?.ok()?;
     Ok(())
+}
+
+/// What `docker cp` and `cove cp` do alike: both do all of it, in folders of their own, and the same is there afterwards.
+fn cove_copies_as_docker_does(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let (of_docker, of_cove) = (copied_by(world, "docker")?, copied_by(world, "cove")?);
+    ensure!(of_docker == of_cove, "docker:\n{of_docker}\ncove:\n{of_cove}");
+    ensure!(of_docker.contains("/in/renamed/deep/f 644 0 deep") && of_docker.contains("out/file deep"), "{of_docker}");
+    Ok(())
+}
+
+fn copied_by(world: &World, client: &str) -> Result<String> {
+    let folder = sample(world)?;
+    let here = |rest: &str| format!("{}/{rest}", folder.path().display());
+    std::os::unix::fs::symlink("d", here("link"))?;
+    fs::create_dir(here("out"))?;
+    let id = world.says(&["run", "-d", "-u", "1000", BUSYBOX, "sleep", "1000"])?;
+    let make = "mkdir /in; ln -s /in /to; mkdir -p /made/d; echo -n f > /made/d/f; ln -s d/f /made/l";
+    world.says(&["exec", "-u", "0", &id, "sh", "-c", make])?;
+    let name = &id[..12];
+    let there = |path: &str| format!("{name}:{path}");
+    let cp = |arguments: &[&str], input: &[u8]| {
+        let arguments = [&["cp"], arguments].concat();
+        match client {
+            "cove" => command::run(world.cove_command(&arguments), input),
+            _ => world.docker_with(&arguments, input),
+        }
+    };
+    let done = |arguments: &[&str]| cp(arguments, b"")?.ok();
+    // In: a folder under its name, as another, and its content; files; by links of either side; with another owner.
+    for (from, to) in [
+        ("d", "/in"),
+        ("d", "/in/renamed"),
+        ("d/.", "/in/content"),
+        ("d/.", "/in/d"),
+        ("d/x", "/in/d/deep/f2"),
+        ("d/x", "/to"),
+        ("link/", "/in/by-link"),
+        ("link", "/in/link"),
+    ] {
+        ensure!(done(&[&here(from), &there(to)])?.stderr.is_empty(), "it speaks where no terminal is");
+    }
+    done(&["-q", "-L", &here("link"), &there("/in/followed")])?;
+    done(&["-a", &here("d/x"), &there("/in/owned")])?;
+    // Out, the same ways.
+    for (from, to) in [
+        ("/made/d", "out"),
+        ("/made/d", "out/renamed"),
+        ("/made/d/.", "out/content"),
+        ("/made/d/f", "out/d/f2"),
+        ("/made/l", "out"),
+        ("/in/d/deep/f", "out/file"),
+    ] {
+        done(&[&there(from), &here(to)])?;
+    }
+    done(&["-L", &there("/made/l"), &here("out/followed")])?;
+    fs::create_dir(here("out/into"))?;
+    done(&["-L", &there("/made/l"), &here("out/into")])?;
+    // As a tar, out and in again.
+    let tar = done(&[&there("/in/d"), "-"])?.bytes;
+    world.says(&["exec", "-u", "0", name, "mkdir", "/in/tar"])?;
+    cp(&["-", &there("/in/tar")], &tar)?.ok()?;
+    for (arguments, code, words) in [
+        (&[here("d"), there("/in/d/x")][..], 1, "cannot copy directory"),
+        (&[here("d/x"), there("/in/absent/")], 1, "no such directory"),
+        (&[here("absent"), there("/in")], 1, "no such file or directory"),
+        (&[there("/in/absent"), here("out")], 1, "Could not find the file /in/absent in container"),
+        (&[there("/in/d"), here("absent/x")], 1, "invalid output path: directory"),
+        (&[there("/in/d"), here("out/file")], 1, "cannot copy directory"),
+        (&["-".to_owned(), there("/in/d/x")], 1, "must be a directory"),
+        (&[here("d"), here("out")], 1, "must specify at least one container source"),
+        (&[there("/in"), there("/made")], 1, "copying between containers is not supported"),
+        (&[String::new(), there("/made")], 1, "source can not be empty"),
+        (&[format!("absent-{client}:/x"), here("out")], 1, "No such container: absent-"),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let refused = cp(&arguments, &tar)?.exits(code)?;
+        ensure!(refused.stderr.to_lowercase().contains(&words.to_lowercase()), "{arguments:?}: {refused}");
+    }
+    let look = "cd /; find /in | sort | while read f; do [ -d $f ] && stat -c '%n %a %u' $f || echo \"$f $(stat -c '%a %u' $f; \
+                readlink $f) $(cat $f)\"; done";
+    let mut seen = world.says(&["exec", "-u", "0", name, "sh", "-c", look])?;
+    let mut outside = std::process::Command::new("sh");
+    outside
+        .current_dir(folder.path())
+        .args(["-c", "find out | sort | while read f; do echo \"$f $(cat $f 2>/dev/null)\"; done"]);
+    seen += &command::run(outside, b"")?.ok()?.stdout;
+    world.docker(&["rm", "-f", name])?.ok()?;
+    Ok(seen)
 }

@@ -18,6 +18,7 @@ crate::tests![
     a_locked_registry_opens_for_who_has_logged_in,
     what_a_registry_refuses_is_said_in_dockers_words,
     a_registry_that_dies_under_a_pull_is_waited_for,
+    a_push_whose_connection_breaks_goes_on,
     a_pull_that_is_given_up_leaves_nothing,
     a_mirror_is_asked_before_docker_hub,
     cove_pulls_and_pushes_with_words_of_its_own,
@@ -127,6 +128,14 @@ fn of_an_index_the_machines_own_image_is_taken(world: &World) -> Result<()> {
         .docker(&["pull", "--platform", "linux/s390x", &name])?
         .exits(1)?
         .complains("no matching manifest for linux/s390x in the manifest list entries")?;
+    world.docker(&["pull", &name])?.ok()?;
+    ensure!(world.says(&["inspect", "-f", "{{.Architecture}}", &name])? == "amd64", "theirs stayed");
+    // What goes back is that image, byte for byte; the index stays where it is, as with dockerd.
+    let copy = registry.name("copy:1");
+    world.docker(&["tag", &name, &copy])?.ok()?;
+    world.docker(&["push", &copy])?.ok()?;
+    ensure!(registry.digest("copy:1")? == registry.digest_for("both:1", "amd64")?, "another digest went back");
+    world.docker(&["rmi", &copy])?.ok()?;
     let seen = curl(world, &format!("/distribution/{name}/json"))?;
     ensure!(seen["Platforms"].as_array().map(Vec::len) == Some(2), "{seen}");
     ensure!(seen["Descriptor"]["digest"] == registry.digest("both:1")?.as_str(), "{seen}");
@@ -231,6 +240,25 @@ fn a_registry_that_dies_under_a_pull_is_waited_for(world: &World) -> Result<()> 
     let (code, lines) = pulling.end()?;
     ensure!(code == 0, "{lines:#?}");
     ensure!(world.says(&["run", "--rm", &name])? == "whole", "its file is not what it was");
+    world.docker(&["rmi", &name])?.ok()?;
+    Ok(())
+}
+
+fn a_push_whose_connection_breaks_goes_on(world: &World) -> Result<()> {
+    let _use = world.shared();
+    world.only_cove();
+    let registry = Registry::open()?;
+    let wire = Wire::that_breaks_sending(&registry.address, 3 << 20)?;
+    let name = format!("{}/broke:1", wire.address);
+    world.docker_with(&["load"], &archive(&name, "sent", 8 << 20, "amd64")?)?.ok()?;
+    let id = world.says(&["inspect", "-f", "{{.Id}}", &name])?;
+    let pushed = world.docker(&["push", &name])?.ok()?;
+    wire.has_met_its_fate()?;
+    ensure!(pushed.stdout.contains(": Retrying in 1 second"), "it was not told that it broke\n{pushed}");
+    ensure!(pushed.stdout.contains(&format!("1: digest: {} size: ", registry.digest("broke:1")?)), "{pushed}");
+    world.docker(&["rmi", &name])?.ok()?;
+    world.docker(&["pull", &name])?.ok()?;
+    ensure!(world.says(&["inspect", "-f", "{{.Id}}", &name])? == id, "another image came back");
     world.docker(&["rmi", &name])?.ok()?;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod mounts;
 mod spec;
 
 pub(crate) mod commit;
+pub(crate) mod cp;
 pub(crate) mod diff;
 pub(crate) mod exec;
 pub(crate) mod export;

@@ -1,6 +1,8 @@
 //! How far a transfer is. It is a state that is overwritten, not a list of events: who looks on slowly misses numbers, and
 //! never a step.
 
+use std::time::Duration;
+
 use cove_proto::v1::{LayerPhase, LayerProgress};
 use tokio::{sync::watch, task::JoinHandle};
 use tonic::Status;
@@ -20,6 +22,11 @@ pub struct Layer {
     pub retry: u32,
     /// Where it was mounted from.
     pub from: String,
+}
+
+/// A wait as [`Layer::retry`] has it.
+pub(super) fn retry(wait: Duration) -> u32 {
+    u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
 /// A transfer; `B` is how it began and `D` how it ends.

@@ -14,14 +14,12 @@ use http::{StatusCode, header::CONTENT_RANGE, header::RANGE};
 use reqwest::Response;
 use sha2::{Digest as _, Sha256};
 
+use super::failures::Failures;
 use crate::{
     error::RegistryError,
     repository::{Repository, refusal},
     transport,
 };
-
-/// However often something came in between: a registry that breaks off more often than this does not work.
-const MOST_FAILURES: u32 = 100;
 
 /// A blob that comes.
 pub struct Download {
@@ -34,8 +32,7 @@ pub struct Download {
     answer: Option<Response>,
     /// What an answer repeats that had come before.
     to_skip: u64,
-    in_a_row: u32,
-    failures: u32,
+    failures: Failures,
     wait: Option<Duration>,
     is_checked: bool,
 }
@@ -65,8 +62,7 @@ impl Download {
             hash: Sha256::new(),
             answer: None,
             to_skip: 0,
-            in_a_row: 0,
-            failures: 0,
+            failures: Failures::default(),
             wait: None,
             is_checked: false,
         }
@@ -95,7 +91,7 @@ impl Download {
             return Err(RegistryError::WrongSize { digest: self.digest.clone(), wanted: self.size, found });
         }
         self.at = found;
-        self.in_a_row = 0;
+        self.failures.went_on();
         self.hash.update(&piece);
         Ok(piece)
     }
@@ -145,15 +141,8 @@ impl Download {
     /// How long to wait before it is tried again, if it is.
     fn again(&mut self, error: RegistryError) -> Result<Duration, RegistryError> {
         self.answer = None;
-        self.in_a_row += 1;
-        self.failures += 1;
-        let patience = self.repository.patience();
-        let Some(wish) = error.passing() else { return Err(error) };
-        if self.in_a_row >= patience.attempts || self.failures >= MOST_FAILURES {
-            return Err(error);
-        }
-        tracing::debug!(digest = %self.digest, at = self.at, %error, "a download is tried again");
-        let wait = patience.wait(self.in_a_row, wish);
+        tracing::debug!(digest = %self.digest, at = self.at, %error, "a download broke");
+        let wait = self.failures.again(self.repository.patience(), error)?;
         self.wait = Some(wait);
         Ok(wait)
     }

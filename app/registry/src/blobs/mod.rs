@@ -2,15 +2,18 @@
 //!
 //! * [`Download`] — from a registry, in pieces; goes on where a connection broke, and ends well only if the content is what
 //!   its digest says.
-//! * [`upload`] — to a registry: what is there already is not sent, what another of its repositories has is mounted.
+//! * [`upload`] — to a registry: what is there already is not sent, what another of its repositories has is mounted; goes
+//!   on where a connection broke, if the registry says where that is.
+//! * `failures` — how often either may break.
 
 mod download;
+mod failures;
 pub mod upload;
 
 use cove_names::Digest;
 
 pub use self::download::{Download, Step};
-pub use self::upload::{Mounted, Source};
+pub use self::upload::{Source, Told};
 use crate::{error::RegistryError, repository::Repository};
 
 /// No configuration of an image comes near this; dockerd's limit is the manifest's.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    convert::Infallible,
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -42,6 +42,19 @@ pub(crate) enum Fault {
     TooMuch,
 }
 
+/// What goes wrong with an upload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum UploadFault {
+    /// The connection breaks when so many bytes have come, and they are kept.
+    CutAfter(usize),
+    /// The same, and the upload is not known any more.
+    ForgottenAfter(usize),
+    /// The blob is taken, and the connection breaks before that is said.
+    NotSaid,
+    /// Something else was received than was sent.
+    Garbled,
+}
+
 /// Whom it knows.
 #[derive(Debug, Clone)]
 pub(crate) enum Door {
@@ -57,6 +70,11 @@ pub(crate) struct State {
     pub(crate) blobs: Mutex<HashMap<String, Vec<u8>>>,
     pub(crate) manifests: Mutex<HashMap<String, (String, Vec<u8>)>>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
+    upload_faults: Mutex<VecDeque<UploadFault>>,
+    /// What has come of the upload, while there is one.
+    upload: Mutex<Option<Vec<u8>>>,
+    /// All bytes of blobs that were sent.
+    pub(crate) sent: Mutex<usize>,
     pub(crate) asked: Mutex<Vec<String>>,
     tokens: Mutex<u32>,
 }
@@ -64,7 +82,7 @@ pub(crate) struct State {
 #[derive(Debug, Clone)]
 pub(crate) struct Fake(pub(crate) Arc<State>);
 
-type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 impl Fake {
     pub(crate) async fn new() -> Self {
@@ -75,6 +93,9 @@ impl Fake {
             blobs: Mutex::default(),
             manifests: Mutex::default(),
             faults: Mutex::default(),
+            upload_faults: Mutex::default(),
+            upload: Mutex::default(),
+            sent: Mutex::default(),
             asked: Mutex::default(),
             tokens: Mutex::default(),
         }));
@@ -124,6 +145,10 @@ impl Fake {
         self.0.faults.lock().unwrap().extend(faults);
     }
 
+    pub(crate) fn fails_uploads(&self, faults: &[UploadFault]) {
+        self.0.upload_faults.lock().unwrap().extend(faults);
+    }
+
     /// What was asked, in order, without the pings.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.0.asked.lock().unwrap().clone()
@@ -133,7 +158,7 @@ impl Fake {
         *self.0.tokens.lock().unwrap()
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    async fn answer(self, request: Request<Incoming>) -> io::Result<Response<Body>> {
         let path = request.uri().path().to_owned();
         if path == "/token" {
             return Ok(self.token(&request));
@@ -147,7 +172,7 @@ impl Fake {
         let range = request.headers().get(header::RANGE).map_or("", |range| range.to_str().unwrap());
         self.0.asked.lock().unwrap().push(format!("{} {path} {range}", request.method()).trim().to_owned());
         if path.contains("/blobs/uploads/") {
-            return Ok(self.upload(request).await);
+            return self.upload(request).await;
         }
         let Some((_, what)) = path.rsplit_once('/') else { return Ok(plain(404, "")) };
         Ok(match (request.method(), path.contains("/manifests/")) {
@@ -221,36 +246,79 @@ impl Fake {
         }
     }
 
-    async fn upload(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn upload(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
         let query = request.uri().query().unwrap_or("").to_owned();
         let value = |name: &str| {
             let found = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
             found.unwrap_or("").replace("%3A", ":")
         };
-        let accepted = |location: &str| {
-            Response::builder().status(202).header(header::LOCATION, location).body(full(Bytes::new())).unwrap()
-        };
-        match *request.method() {
+        Ok(match *request.method() {
             Method::POST if self.0.blobs.lock().unwrap().contains_key(&value("mount")) => plain(201, ""),
-            Method::POST => accepted("/v2/a/b/blobs/uploads/1?state=x"),
-            Method::PATCH => match request.into_body().collect().await {
-                Ok(body) => {
-                    self.0.blobs.lock().unwrap().insert("upload".into(), body.to_bytes().to_vec());
-                    accepted("/v2/a/b/blobs/uploads/1?state=y")
-                }
-                Err(_broken) => plain(400, ""),
-            },
-            _ => {
-                let bytes = self.0.blobs.lock().unwrap().remove("upload").unwrap_or_default();
-                if Digest::of(&bytes).to_string() != value("digest") {
-                    return plain(
-                        400,
-                        r#"{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match"}]}"#,
-                    );
-                }
-                self.blob(&bytes);
-                plain(201, "")
+            Method::POST => {
+                *self.0.upload.lock().unwrap() = Some(Vec::new());
+                self.upload_is(202)
             }
+            Method::GET => self.upload_is(204),
+            Method::PATCH => {
+                self.take(request.into_body()).await?;
+                self.upload_is(202)
+            }
+            _ => return self.finish(&value("digest")),
+        })
+    }
+
+    /// Where the upload is, and how much of it.
+    fn upload_is(&self, status: u16) -> Response<Body> {
+        let Some(bytes) = self.0.upload.lock().unwrap().as_ref().map(Vec::len) else {
+            return plain(404, r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"blob upload unknown"}]}"#);
+        };
+        Response::builder()
+            .status(status)
+            .header(header::LOCATION, format!("/v2/a/b/blobs/uploads/1?state={bytes}"))
+            .header(header::RANGE, format!("0-{}", bytes.saturating_sub(1)))
+            .body(full(Bytes::new()))
+            .unwrap()
+    }
+
+    /// Takes what comes of an upload.
+    async fn take(&self, mut body: Incoming) -> io::Result<()> {
+        let cut = |queue: &VecDeque<UploadFault>| match queue.front() {
+            Some(UploadFault::CutAfter(bytes) | UploadFault::ForgottenAfter(bytes)) => Some(*bytes),
+            _ => None,
+        };
+        let mut left = cut(&self.0.upload_faults.lock().unwrap()).unwrap_or(usize::MAX);
+        while let Some(frame) = body.frame().await {
+            let data = frame.map_err(io::Error::other)?.into_data().unwrap_or_default();
+            let data = &data[..data.len().min(left)];
+            left -= data.len();
+            *self.0.sent.lock().unwrap() += data.len();
+            if let Some(upload) = &mut *self.0.upload.lock().unwrap() {
+                upload.extend_from_slice(data);
+            }
+            if left == 0 {
+                if let Some(UploadFault::ForgottenAfter(_)) = self.0.upload_faults.lock().unwrap().pop_front() {
+                    *self.0.upload.lock().unwrap() = None;
+                }
+                return Err(io::Error::other("cut"));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, digest: &str) -> io::Result<Response<Body>> {
+        let fault = self.0.upload_faults.lock().unwrap().pop_front();
+        let mut bytes = self.0.upload.lock().unwrap().take().unwrap_or_default();
+        if let Some(UploadFault::Garbled) = fault {
+            bytes.reverse();
+        }
+        if Digest::of(&bytes).to_string() != digest {
+            let said = r#"{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match"}]}"#;
+            return Ok(plain(400, said));
+        }
+        self.blob(&bytes);
+        match fault {
+            Some(UploadFault::NotSaid) => Err(io::Error::other("cut")),
+            _ => Ok(plain(201, "")),
         }
     }
 
@@ -299,7 +367,7 @@ impl Fake {
 /// A part of a blob, which may break off.
 fn part(blob: &[u8], from: usize, promised: usize, cut: Option<usize>) -> Response<Body> {
     let bytes = Bytes::copy_from_slice(&blob[from..from + cut.unwrap_or(promised).min(promised)]);
-    let broken = cut.map(|_| Err(std::io::Error::other("cut")));
+    let broken = cut.map(|_| Err(io::Error::other("cut")));
     // What was sent goes out before the connection breaks.
     let pause = stream::once(tokio::time::sleep(std::time::Duration::from_millis(20))).filter_map(|()| async { None });
     let pieces = stream::iter([Ok(Frame::data(bytes))]).chain(pause).chain(stream::iter(broken));

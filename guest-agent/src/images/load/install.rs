@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use super::{LoadedImage, Spool};
 use crate::images::catalogue::{Change, ImageRecord, LayerRecord, OriginRecord};
@@ -17,6 +19,9 @@ use crate::images::store::{Pin, sync_folder};
 use crate::images::tag::{now_nanos, put_tag};
 use crate::images::temporary::Temporary;
 use crate::images::{ImageStore, ImagesError};
+
+/// How many layers of an archive are built at once: what dockerd fetches at once of a registry.
+const AT_ONCE: usize = 3;
 
 /// An image to install.
 pub(crate) struct NewImage {
@@ -38,6 +43,13 @@ pub(crate) struct Installation {
     /// Layers that are new, by chain id.
     built: BTreeMap<String, NewLayer>,
     images: Vec<Ready>,
+}
+
+/// A layer that is to be built.
+struct Wanted<'a> {
+    chain: &'a str,
+    diff_id: &'a Digest,
+    member: &'a str,
 }
 
 /// An image whose layers are all there.
@@ -74,10 +86,14 @@ impl Installation {
             missing_bytes += if self.lacks(chain)? { spool.size(member)? } else { 0 };
         }
         self.check_space(missing_bytes)?;
+        let mut wanted = Vec::new();
         for ((chain, diff_id), member) in chains.iter().zip(document.diff_ids()).zip(members) {
             if self.lacks(chain)? {
-                self.take(chain, build_layer(&self.store, spool.open(member)?, Some(diff_id), spool.size(member)?)?);
+                wanted.push(Wanted { chain, diff_id, member });
             }
+        }
+        for (chain, layer) in build_all(&self.store, spool, wanted)? {
+            self.take(chain, layer);
         }
         self.put(image)
     }
@@ -250,6 +266,32 @@ impl Ready {
         }
         Ok(())
     }
+}
+
+/// Builds layers of an archive, several at once: each has a thread that decompresses and hashes and one that unpacks, and
+/// neither fills a processor all the time.
+fn build_all<'a>(
+    store: &ImageStore,
+    spool: &Spool,
+    wanted: Vec<Wanted<'a>>,
+) -> Result<Vec<(&'a str, NewLayer)>, ImagesError> {
+    let queue = Mutex::new(wanted.into_iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let build_some = || {
+        let mut built = Vec::new();
+        while let Some(Wanted { chain, diff_id, member }) = next() {
+            let layer =
+                spool.open(member).and_then(|source| build_layer(store, source, Some(diff_id), spool.size(member)?));
+            // After a failure there is nothing left to do for the others either.
+            built.push((chain, layer.inspect_err(|_| while next().is_some() {})?));
+        }
+        Ok(built)
+    };
+    thread::scope(|scope| {
+        let builders: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(build_some)).collect();
+        let built = builders.into_iter().map(|builder| builder.join().unwrap_or_else(|_| Err(ImagesError::Builder)));
+        Ok(built.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    })
 }
 
 /// Builds a layer from its tar, which may be compressed and has at least `known_bytes`.

@@ -147,6 +147,47 @@ fn a_layer_that_is_not_what_was_said_is_refused_and_may_come_again() {
     bring(&receipt, &test.store, &blobs, 0).unwrap();
 }
 
+/// What may become of a KiB on the way or on a registry's disk.
+fn corrupted(blob: &[u8], at: usize) -> [Vec<u8>; 4] {
+    let end = (at + 1024).min(blob.len());
+    let (mut flipped, mut zeroed) = (blob.to_vec(), blob.to_vec());
+    flipped[at] ^= 0xff;
+    zeroed[at..end].iter_mut().enumerate().for_each(|(at, byte)| *byte = u8::from(at == 0 && *byte == 0));
+    [flipped, zeroed, blob[..at].to_vec(), [&blob[..at], &blob[end..]].concat()]
+}
+
+#[test]
+fn a_layer_that_is_corrupt_at_any_kib_is_refused_and_nothing_of_it_is_seen() {
+    // Noise, so that it is as large when it is packed; with folders and a link, so that not all of it is one file.
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_le_bytes()[3]
+    };
+    let mut file = |name| TarEntry::file(name, (0..8 << 10).map(|_| noise()).collect::<Vec<u8>>());
+    let layer = tar(&[TarEntry::folder("d/"), file("d/a"), file("d/b"), TarEntry::hard_link("l", "d/a"), file("c")]);
+    for (name, pack) in [("tar", <[u8]>::to_vec as Pack), ("gzip", gzip), ("zstd", zstd)] {
+        let test = TestStore::new();
+        let (sound, blobs) = packed(&TestImage::new(&[], std::slice::from_ref(&layer)), &[pack]);
+        let blob = &blobs[0];
+        assert!(blob.len() > 24 << 10, "{name} has {} bytes", blob.len());
+        for at in (0..blob.len()).step_by(1024) {
+            for (how, bytes) in corrupted(blob, at).into_iter().enumerate() {
+                // The registry vouches for it: what it says of its bytes is true of these.
+                let mut image = sound.clone();
+                (image.layers[0].digest, image.layers[0].size_bytes) = (Digest::of(&bytes), bytes.len() as u64);
+                let receipt = test.store.receive(image).unwrap();
+                let error = bring(&receipt, &test.store, &[bytes], 0).unwrap_err();
+                assert_eq!(error.kind(), Kind::Invalid, "{name}, {how} at {at}: {error}");
+                assert!(test.on_disk().is_empty(), "{name}, {how} at {at}: something stays");
+                receipt.commit(&["x".to_owned()], &[], false).unwrap_err();
+                assert!(test.store.list(&Default::default()).unwrap().is_empty(), "{name}, {how} at {at}: it is seen");
+            }
+        }
+        receive(&test, (sound, blobs), "whole");
+    }
+}
+
 #[test]
 fn an_image_that_is_there_is_known_and_gains_names_and_repositories() {
     let test = TestStore::new();

@@ -25,7 +25,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-const USAGE: &str = "usage: bench --dist FOLDER --peer FOLDER [--busybox PROGRAM] [--runs N] [--row N] [--image-mib N]";
+const USAGE: &str = "usage: bench --dist FOLDER --peer FOLDER [--busybox PROGRAM] [--runs N] [--row N] [--image-mib N] \
+                     [--only containers|engine|images]";
 
 /// What the bench is given.
 #[derive(Debug)]
@@ -42,6 +43,19 @@ struct Arguments {
     row: usize,
     /// Size of the large image.
     image_mib: usize,
+    /// What is measured, where it is not all.
+    only: Option<Measured>,
+}
+
+/// A part of what is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measured {
+    /// Lives of single containers.
+    Containers,
+    /// Output, memory, many containers at once.
+    Engine,
+    /// Pull and load.
+    Images,
 }
 
 fn main() -> ExitCode {
@@ -68,7 +82,7 @@ impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
         let (mut dist, mut peer) = (None, None);
         let mut busybox = PathBuf::from("/bin/busybox");
-        let (mut runs, mut row, mut image_mib) = (30, 200, 500);
+        let (mut runs, mut row, mut image_mib, mut only) = (30, 200, 500, None);
         while let Some(option) = words.next() {
             let value = words.next().context(USAGE)?;
             match option.as_str() {
@@ -78,11 +92,28 @@ impl Arguments {
                 "--runs" => runs = count(&option, &value)?,
                 "--row" => row = count(&option, &value)?,
                 "--image-mib" => image_mib = count(&option, &value)?,
+                "--only" => only = Some(Measured::named(&value)?),
                 _ => bail!(USAGE),
             }
         }
         let (dist, peer) = (dist.context(USAGE)?, peer.context(USAGE)?);
-        Ok(Self { dist, peer, busybox, runs, row, image_mib })
+        Ok(Self { dist, peer, busybox, runs, row, image_mib, only })
+    }
+
+    /// Whether this part is to be measured.
+    fn wants(&self, part: Measured) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+}
+
+impl Measured {
+    fn named(name: &str) -> Result<Self> {
+        match name {
+            "containers" => Ok(Self::Containers),
+            "engine" => Ok(Self::Engine),
+            "images" => Ok(Self::Images),
+            _ => bail!(USAGE),
+        }
     }
 }
 

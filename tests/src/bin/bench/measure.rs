@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use cove_tests::registry::Registry;
 
 use crate::{
-    Arguments, busybox,
+    Arguments, Measured, busybox,
     cove::Cove,
     docker::{Docker, Lap},
     images,
@@ -119,29 +119,47 @@ pub(crate) fn all(arguments: &Arguments) -> Result<Figures> {
     let mut rows = Rows::default();
     rows.push(Row::new("first boot, with a new data disk, s", vec![first_boot.as_secs_f64()], Vec::new()));
     rows.push(Row::new("boot to first answer, s", vec![boot.as_secs_f64()], vec![peer_boot.as_secs_f64()]));
+    if arguments.wants(Measured::Containers) {
+        containers(arguments, &mut cove, &mut peer, &mut rows)?;
+    }
+    if arguments.wants(Measured::Engine) {
+        engines(&mut cove, &mut peer, &mut rows)?;
+        let daemon = mebibytes(cove_process.daemon_resident_bytes()?);
+        rows.push(Row::new("coved on the host, MiB", vec![daemon], Vec::new()));
+    }
+    if arguments.wants(Measured::Images) {
+        step(&format!("an image of {} MiB", arguments.image_mib));
+        let registry = Registry::open()?;
+        let in_peer = peer_process.lead_to(&registry.address)?;
+        let engines = [(&mut cove.docker, registry.address.clone()), (&mut peer.docker, in_peer)];
+        rows.extend(images::measure(arguments.image_mib, &registry, engines)?);
+    }
+    Ok(Figures { peer_version, rows: rows.0 })
+}
+
+/// The lives of single containers.
+fn containers(arguments: &Arguments, cove: &mut Engine<'_>, peer: &mut Engine<'_>, rows: &mut Rows) -> Result<()> {
     for (network, runs) in [("none", arguments.runs), ("host", arguments.runs), ("bridge", arguments.row)] {
         step(&format!("{runs} containers each, network {network}"));
-        rows.extend(laps(&mut cove, &mut peer, network, runs)?);
+        rows.extend(laps(cove, peer, network, runs)?);
     }
     step("execs and stats");
     let exec = |engine: &mut Engine<'_>| engine.docker.exec(&engine.sleeper);
-    rows.push(in_turns("exec of true: create to exit, ms", arguments.runs, &mut cove, &mut peer, exec)?);
+    rows.push(in_turns("exec of true: create to exit, ms", WARM_UP, arguments.runs, cove, peer, exec)?);
     let stats = |engine: &mut Engine<'_>| engine.docker.stats(&engine.sleeper);
-    rows.push(in_turns("stats, once, ms", arguments.runs, &mut cove, &mut peer, stats)?);
-    step(&format!("{CROWD} containers at once, {CROWDS} times"));
-    rows.push(in_turns("50 containers at once: create to removed, all, ms", CROWDS, &mut cove, &mut peer, crowd)?);
+    rows.push(in_turns("stats, once, ms", WARM_UP, arguments.runs, cove, peer, stats)?);
+    Ok(())
+}
+
+/// What an engine bears: output, many containers, many of them at once.
+fn engines(cove: &mut Engine<'_>, peer: &mut Engine<'_>, rows: &mut Rows) -> Result<()> {
     step("logs");
-    rows.extend(logs(&mut cove, &mut peer)?);
+    rows.extend(logs(cove, peer)?);
     step("memory");
-    rows.extend(memory(&mut cove, &mut peer)?);
-    let daemon = mebibytes(cove_process.daemon_resident_bytes()?);
-    rows.push(Row::new("coved on the host, MiB", vec![daemon], Vec::new()));
-    step(&format!("an image of {} MiB", arguments.image_mib));
-    let registry = Registry::open()?;
-    let in_peer = peer_process.lead_to(&registry.address)?;
-    let engines = [(&mut cove.docker, registry.address.clone()), (&mut peer.docker, in_peer)];
-    rows.extend(images::measure(arguments.image_mib, &registry, engines)?);
-    Ok(Figures { peer_version, rows: rows.0 })
+    rows.extend(memory(cove, peer)?);
+    step(&format!("{CROWD} containers at once, {CROWDS} times"));
+    rows.push(in_turns("50 containers at once: create to removed, all, ms", 0, CROWDS, cove, peer, crowd)?);
+    Ok(())
 }
 
 /// The machine boots for the first call that needs it.
@@ -154,15 +172,16 @@ fn time_of_first_call(cove: &mut Docker) -> Result<Duration> {
 /// Has both do the same, one after the other.
 fn in_turns(
     name: &str,
+    warm_up: usize,
     times: usize,
     cove: &mut Engine<'_>,
     peer: &mut Engine<'_>,
     turn: impl Fn(&mut Engine<'_>) -> Result<Duration>,
 ) -> Result<Row> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for run in 0..WARM_UP + times {
+    for run in 0..warm_up + times {
         let (cove, peer) = (turn(cove).context("Cove")?, turn(peer).context("peer")?);
-        if run >= WARM_UP {
+        if run >= warm_up {
             ours.push(millis(cove));
             theirs.push(millis(peer));
         }

@@ -78,14 +78,18 @@ async fn look(transfers: &Transfers, repository: Repository, wanted: &Wanted) ->
     Ok(Found::There(Box::new(repository), Box::new(fetched)))
 }
 
-/// The image, if the reference leads to this digest here as well, and for the platform that is wanted. An agent that cannot
-/// say will be asked again.
+/// The image, if the reference leads to this digest here as well, and for the platform that is wanted: the machine's, unless
+/// it is said or there is no other. An agent that cannot say will be asked again.
 async fn here(transfers: &Transfers, wanted: &Wanted, digest: &Digest) -> Option<v1::Image> {
     let name = &wanted.reference;
     let image = transfers.local(&name.canonical()).await.ok().flatten()?;
     let known = name.with_digest(digest.clone()).familiar();
     let theirs = Platform { architecture: image.arch.clone(), os: image.os.clone(), variant: image.variant.clone() };
-    let fits = wanted.platform.as_ref().is_none_or(|platform| platform.runs(&theirs));
+    let is_alone = Digest::of(&image.manifest) == *digest;
+    let fits = match &wanted.platform {
+        Some(platform) => platform.runs(&theirs),
+        None => is_alone || transfers.platform().is_ok_and(|platform| platform.runs(&theirs)),
+    };
     (fits && image.digests.contains(&known)).then_some(image)
 }
 

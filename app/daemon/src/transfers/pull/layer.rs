@@ -12,7 +12,10 @@ use tonic::{Status, Streaming};
 use super::{Begun, Done, fetch::hung_up};
 use crate::{
     rpc::error,
-    transfers::{agent::Agent, progress::Book},
+    transfers::{
+        agent::Agent,
+        progress::{self, Book},
+    },
 };
 
 /// Pieces that may wait for the agent.
@@ -60,8 +63,7 @@ async fn fetch(
                 book.reach(index, LayerPhase::Downloading, bytes);
             }
             Step::Waiting(wait) => {
-                let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).max(1);
-                book.change(index, |layer| layer.retry = seconds);
+                book.change(index, |layer| layer.retry = progress::retry(wait));
             }
         }
     }

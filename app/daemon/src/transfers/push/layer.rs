@@ -4,14 +4,17 @@ use cove_names::{Digest, Reference};
 use cove_proto::v1::{Image, LayerPhase, RemoteLayer};
 use cove_registry::{
     RegistryError, Repository,
-    blobs::{Mounted, Source, upload::Upload},
+    blobs::{Source, Told},
 };
 
 use super::{
     Done,
     sources::{Copied, Made},
 };
-use crate::transfers::{Transfers, progress::Book};
+use crate::transfers::{
+    Transfers,
+    progress::{self, Book},
+};
 
 /// An image on its way.
 pub(super) struct Going<'a> {
@@ -52,7 +55,7 @@ impl Going<'_> {
         let here = self.repository.name();
         let others = self.origins().filter(|other| other.domain() == here.domain() && other.path() != here.path());
         for other in others {
-            if let Mounted::Yes = self.repository.open(Some((digest, other.path()))).await? {
+            if self.repository.mount(digest, other.path()).await? {
                 let from = other.path().to_owned();
                 self.change(index, |layer| (layer.phase, layer.from) = (LayerPhase::Mounted, from));
                 return Ok(true);
@@ -80,43 +83,25 @@ impl Going<'_> {
         Ok(false)
     }
 
-    /// Makes it anew of what the agent has. What breaks on the way is tried again from the start.
+    /// Makes it anew of what the agent has.
     async fn make(&self, index: usize) -> Result<(Digest, u64), RegistryError> {
         let diff_id = self.image.layer_diff_ids.get(index).cloned().unwrap_or_default();
-        let patience = self.repository.patience();
-        let mut failures = 0;
-        loop {
-            self.enter(index, LayerPhase::Pushing);
-            let mut source = Made::of(self.transfers, &self.image.id, &diff_id).await?;
-            match self.upload(index, &mut source).await {
-                Ok(sent) => {
-                    self.sent().insert(diff_id, sent.clone());
-                    self.enter(index, LayerPhase::Pushed);
-                    return Ok(sent);
-                }
-                Err(failed) => {
-                    failures += 1;
-                    let Some(wish) = failed.passing().filter(|_| failures < patience.attempts) else {
-                        return Err(failed);
-                    };
-                    let wait = patience.wait(failures, wish);
-                    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).max(1);
-                    self.change(index, |layer| layer.retry = seconds);
-                    tokio::time::sleep(wait).await;
-                }
-            }
-        }
+        self.enter(index, LayerPhase::Pushing);
+        let mut source = Made::of(self.transfers, &self.image.id, &diff_id);
+        let sent = self.upload(index, &mut source).await?;
+        self.sent().insert(diff_id, sent.clone());
+        self.enter(index, LayerPhase::Pushed);
+        Ok(sent)
     }
 
     async fn upload(&self, index: usize, source: &mut impl Source) -> Result<(Digest, u64), RegistryError> {
-        let upload: Upload = match self.repository.open(None).await? {
-            Mounted::Open(upload) => upload,
-            Mounted::Yes => {
-                return Err(RegistryError::Malformed("the registry mounted what was to be sent".to_owned()));
-            }
+        let told = |told| {
+            self.change(index, |layer| match told {
+                Told::Sent(sent) => (layer.current, layer.retry) = (sent, 0),
+                Told::Waiting(wait) => layer.retry = progress::retry(wait),
+            });
         };
-        let told = |sent| self.change(index, |layer| (layer.current, layer.retry) = (sent, 0));
-        self.repository.send(upload, source, told).await
+        self.repository.upload(source, told).await
     }
 
     /// Repositories that have what the image came with.

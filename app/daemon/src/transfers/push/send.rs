@@ -6,7 +6,7 @@ use cove_proto::v1::{
 };
 use cove_registry::{
     RegistryError, Repository,
-    blobs::{Mounted, upload::Whole},
+    blobs::upload::Whole,
     manifests::{DOCKER_LAYER, DOCKER_MANIFEST, put},
     repository::Access,
 };
@@ -79,10 +79,8 @@ impl Going<'_> {
 
     async fn config(&self) -> Result<Digest, RegistryError> {
         let digest = Digest::of(&self.image.config_json);
-        if self.repository.has(&digest).await?.is_none()
-            && let Mounted::Open(upload) = self.repository.open(None).await?
-        {
-            self.repository.send(upload, &mut Whole::of(self.image.config_json.clone()), drop).await?;
+        if self.repository.has(&digest).await?.is_none() {
+            self.repository.upload(&mut Whole::of(self.image.config_json.clone()), drop).await?;
         }
         Ok(digest)
     }

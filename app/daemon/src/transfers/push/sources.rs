@@ -14,6 +14,8 @@ use crate::transfers::Transfers;
 
 /// From another registry.
 pub(super) struct Copied {
+    origin: Repository,
+    blob: (Digest, u64),
     download: Download,
     failed: bool,
 }
@@ -25,10 +27,12 @@ impl Copied {
         let credentials = transfers.registries().kept_credentials(origin.domain()).await.ok()?;
         let ask = |repository: Repository| async move {
             let has = repository.has(digest).await?.is_some();
-            Ok(has.then(|| repository.download(digest, size)))
+            Ok(has.then_some(repository))
         };
         let found = transfers.registries().first_that(origin, Access::Pull, &credentials, &settings, ask).await;
-        Some(Self { download: found.ok().flatten()?, failed: false })
+        let origin = found.ok().flatten()?;
+        let download = origin.download(digest, size);
+        Some(Self { origin, blob: (digest.clone(), size), download, failed: false })
     }
 
     /// Whether it was the origin that failed.
@@ -51,27 +55,49 @@ impl Source for Copied {
             }
         }
     }
+
+    fn restart(&mut self) {
+        self.download = self.origin.download(&self.blob.0, self.blob.1);
+    }
 }
 
-/// From the agent, which makes it anew.
-pub(super) struct Made(Streaming<SendLayerResponse>);
+/// From the agent, which makes it anew, and of the same layer always the same.
+pub(super) struct Made<'a> {
+    transfers: &'a Transfers,
+    request: SendLayerRequest,
+    pieces: Option<Streaming<SendLayerResponse>>,
+}
 
-impl Made {
-    pub(super) async fn of(transfers: &Transfers, image: &str, diff_id: &str) -> Result<Self, RegistryError> {
+impl<'a> Made<'a> {
+    pub(super) fn of(transfers: &'a Transfers, image: &str, diff_id: &str) -> Self {
         let request = SendLayerRequest {
             image: image.to_owned(),
             diff_id: diff_id.to_owned(),
             compression: LayerCompression::Gzip.into(),
         };
-        let pieces = transfers.agent.images().send_layer(request).await.map_err(|status| unread(&status))?;
-        Ok(Self(pieces.into_inner()))
+        Self { transfers, request, pieces: None }
+    }
+
+    async fn piece(&mut self) -> Result<Option<SendLayerResponse>, Status> {
+        let pieces = match &mut self.pieces {
+            Some(pieces) => pieces,
+            None => {
+                let begun = self.transfers.agent.images().send_layer(self.request.clone()).await?;
+                self.pieces.insert(begun.into_inner())
+            }
+        };
+        pieces.message().await
     }
 }
 
-impl Source for Made {
+impl Source for Made<'_> {
     async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
-        let piece = self.0.message().await.map_err(|status| unread(&status))?;
+        let piece = self.piece().await.map_err(|status| unread(&status))?;
         Ok(piece.map(|piece| piece.data.into()))
+    }
+
+    fn restart(&mut self) {
+        self.pieces = None;
     }
 }
 
