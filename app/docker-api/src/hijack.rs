@@ -13,6 +13,7 @@ use cove_proto::v1;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::frames::Framing;
 
@@ -21,6 +22,11 @@ const STDIN_CHUNK: usize = 32 * 1024;
 
 /// How long a client may go on sending after the end of output, so that it reads the end rather than a reset.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long the head of a response is alone on its way. docker-py reads it through the buffer of Python's http.client and
+/// what follows past that buffer, so that it loses what comes along; nothing tells that a client has read. dockerd has
+/// never anything to say so soon.
+const HEAD_ALONE: Duration = Duration::from_millis(5);
 
 /// What a connection becomes once it is not HTTP any more.
 pub(crate) struct Hijack {
@@ -34,6 +40,8 @@ pub(crate) struct Hijack {
 pub(crate) struct Duplex {
     reader: Box<dyn AsyncRead + Send + Unpin>,
     writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Nothing is written before.
+    not_before: Instant,
     /// Comes when the client has closed both directions.
     gone: BoxFuture<'static, ()>,
 }
@@ -83,7 +91,8 @@ impl Hijack {
         writer.write_all(&self.head).await?;
         writer.flush().await?;
         let reader = Box::new(io::Cursor::new(early).chain(reader));
-        (self.then)(Duplex { reader, writer: Box::new(writer), gone }).await
+        let not_before = Instant::now() + HEAD_ALONE;
+        (self.then)(Duplex { reader, writer: Box::new(writer), not_before, gone }).await
     }
 }
 
@@ -98,7 +107,7 @@ impl Duplex {
         framing: Framing,
     ) -> io::Result<()> {
         let upload = upload(&mut self.reader, stdin, self.gone);
-        let download = download(&mut self.writer, &mut output, framing);
+        let download = download(&mut self.writer, self.not_before, &mut output, framing);
         tokio::select! {
             ended = download => ended?,
             gone = upload => return Err(gone),
@@ -109,6 +118,7 @@ impl Duplex {
     /// Writes one message and ends.
     pub(crate) async fn say(mut self, framing: Framing, text: &str) -> io::Result<()> {
         let message = format!("{text}\r\n").into_bytes();
+        tokio::time::sleep_until(self.not_before).await;
         self.writer.write_all(&framing.encode(v1::StdioStream::Stdout, message)).await?;
         self.finish().await
     }
@@ -165,11 +175,14 @@ async fn upload(
 /// Writes output until its end.
 async fn download<M: Output>(
     writer: &mut (dyn AsyncWrite + Send + Unpin),
+    not_before: Instant,
     output: &mut tonic::Streaming<M>,
     framing: Framing,
 ) -> io::Result<()> {
     loop {
-        match output.message().await {
+        let message = output.message().await;
+        tokio::time::sleep_until(not_before).await;
+        match message {
             Ok(Some(message)) => {
                 let (stream, data) = message.into_piece();
                 writer.write_all(&framing.encode(stream, data)).await?;

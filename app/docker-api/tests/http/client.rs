@@ -81,6 +81,14 @@ impl Client {
         String::from_utf8(self.read_until(b"\r\n\r\n").await).unwrap()
     }
 
+    /// Reads what has come.
+    pub(crate) async fn read_some(&mut self) -> String {
+        let mut some = vec![0; 4096];
+        let length = self.stream.read(&mut some).await.unwrap();
+        some.truncate(length);
+        String::from_utf8(some).unwrap()
+    }
+
     /// Reads all that comes.
     pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();

@@ -1,5 +1,7 @@
 //! Attach and exec: heads, frames, half-close and what goes wrong.
 
+use std::time::Duration;
+
 use crate::client::{Client, upgrade};
 
 const ATTACH: &str = "/v1.51/containers/c2/attach?stream=1&stdin=1&stdout=1&stderr=1";
@@ -26,6 +28,16 @@ async fn input_in_the_packet_of_the_request_is_not_lost() {
     client.send(upgrade(ATTACH, "") + "early\n").await;
     client.read_head().await;
     assert_eq!(client.read_until(b"early\n").await, b"\x01\0\0\0\0\0\0\x06early\n");
+}
+
+/// docker-py reads the head through a buffer and what follows past it.
+#[tokio::test(start_paused = true)]
+async fn output_does_not_come_along_with_the_head() {
+    let mut client = Client::new();
+    client.send(upgrade(ATTACH, "") + "early\n").await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(client.read_some().await.ends_with("\r\n\r\n"));
+    assert!(client.read_some().await.ends_with("early\n"));
 }
 
 #[tokio::test]
