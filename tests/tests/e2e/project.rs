@@ -209,7 +209,7 @@ fn git_works_in_a_folder_of_this_computer(world: &World) -> Result<()> {
         folder.path(),
         "cd second; git status --porcelain; git commit -qam two; git push -q; git log --oneline | wc -l",
     )?;
-    ensure!(said == "M a/b/7\n D a/b/8\n2", "{said}");
+    ensure!(said == " M a/b/7\n D a/b/8\n2", "{said}");
     Ok(())
 }
 
