@@ -168,7 +168,7 @@ fn a_layer_that_is_corrupt_at_any_kib_is_refused_and_nothing_of_it_is_seen() {
     let layer = tar(&[TarEntry::folder("d/"), file("d/a"), file("d/b"), TarEntry::hard_link("l", "d/a"), file("c")]);
     for (name, pack) in [("tar", <[u8]>::to_vec as Pack), ("gzip", gzip), ("zstd", zstd)] {
         let test = TestStore::new();
-        let (sound, blobs) = packed(&TestImage::new(&[], &[layer.clone()]), &[pack]);
+        let (sound, blobs) = packed(&TestImage::new(&[], std::slice::from_ref(&layer)), &[pack]);
         let blob = &blobs[0];
         assert!(blob.len() > 24 << 10, "{name} has {} bytes", blob.len());
         for at in (0..blob.len()).step_by(1024) {
