@@ -44,6 +44,7 @@ const BLOCKING_THREADS: usize = 64;
 /// # Errors
 /// Whatever kept it from serving.
 pub fn run() -> anyhow::Result<()> {
+    crate::sys::memory::give_large_back();
     log_to_console();
     let control = descriptors::inherited(inherited::CONTROL).context("the connection to PID 1")?;
     let listener = descriptors::inherited(inherited::RPC).context("the agent's port")?;

@@ -6,6 +6,7 @@
 //! * [`filter`] — seccomp.
 //! * [`device_program`] — the cgroup's device filter, bpf(2).
 //! * [`loopback`] — the loopback interface of a network namespace.
+//! * [`memory`] — when memory goes back to the kernel.
 //! * [`mount`] — mount_setattr.
 //! * [`wait`] — waitid without a signal type in between.
 //! * [`keys`] — session keyrings.
@@ -21,6 +22,7 @@ pub mod execute;
 pub mod filter;
 pub mod keys;
 pub mod loopback;
+pub mod memory;
 pub mod mount;
 pub mod send_signal;
 pub mod wait;
