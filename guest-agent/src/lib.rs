@@ -57,3 +57,4 @@ pub mod sys;
 pub mod user_namespaces;
 pub mod users;
 pub mod volumes;
+mod within;

@@ -28,7 +28,7 @@ impl Containers {
             return Err(ContainersError::InvalidName { name: name.to_owned() });
         }
         spec::check(&spec, self.0.cpus)?;
-        let reservation = Reservation::new(&self.0, name)?;
+        let reservation = Reservation::of(&self.0, name).await?;
         detached(make(Arc::clone(&self.0), reservation, spec)).await
     }
 }
@@ -104,6 +104,21 @@ struct Reservation {
 }
 
 impl Reservation {
+    /// Whose the name is while his container is being made, others are told that there is none. So a conflict is not said
+    /// before it is there: who hears of one finds the other.
+    async fn of(engine: &Arc<Engine>, name: &str) -> Result<Self, ContainersError> {
+        let mut changes = engine.changes.subscribe();
+        loop {
+            match Self::new(engine, name) {
+                Err(ContainersError::NameInUse { by, .. }) if !engine.index().is_there(&by) => {
+                    // The engine, which has the other end, is there.
+                    let _ = changes.changed().await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
     fn new(engine: &Arc<Engine>, name: &str) -> Result<Self, ContainersError> {
         let id = names::new_id()?;
         let mut index = engine.index();
@@ -126,6 +141,7 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.kept {
             self.engine.index().give_back(&self.name);
+            self.engine.changed();
         }
     }
 }

@@ -198,6 +198,11 @@ impl Index {
         self.by_id.values().cloned().collect()
     }
 
+    /// Whether the container of this id is there, and not only being made.
+    pub(super) fn is_there(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     pub(super) fn is_taken(&self, name: &str) -> bool {
         self.ids_by_name.contains_key(name)
     }

@@ -15,15 +15,14 @@ use std::{
 };
 
 use rustix::{
-    fs::{FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2, readlinkat},
+    fs::{FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, readlinkat},
     io::Errno,
 };
 
+use crate::within::openat2;
+
 /// As many symbolic links as the kernel follows itself.
 const MAX_LINKS: usize = 40;
-
-/// How often a lookup is tried during which somebody renames things: runc's patience.
-const MAX_TRIES: usize = 128;
 
 /// What is made where there is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,14 +48,7 @@ pub fn find(root: impl AsFd, path: impl AsRef<Path>) -> Result<OwnedFd, Errno> {
 /// EXDEV for such a link, ENOENT when there is nothing.
 pub fn find_beneath(root: impl AsFd, path: impl AsRef<Path>) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    for _ in 0..MAX_TRIES {
-        match openat2(&root, path.as_ref(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
-            // Something was renamed meanwhile, and the kernel cannot tell whether it mattered.
-            Err(Errno::AGAIN) => {}
-            found => return found,
-        }
-    }
-    Err(Errno::AGAIN)
+    openat2(root, path.as_ref(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
 }
 
 /// Opens a folder right below `root` that is no symbolic link, and makes it if there is nothing: where the kernel's own

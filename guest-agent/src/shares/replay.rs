@@ -10,10 +10,12 @@ use cove_proto::v1::{HostChange, HostChangeKind};
 use rustix::{
     fs::{
         AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, mkdirat,
-        mknodat, openat, openat2, renameat, symlinkat, unlinkat, utimensat,
+        mknodat, openat, renameat, symlinkat, unlinkat, utimensat,
     },
     io::Errno,
 };
+
+use crate::within::openat2;
 use std::{
     ffi::OsStr,
     os::{fd::OwnedFd, unix::ffi::OsStrExt as _},

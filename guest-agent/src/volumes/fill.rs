@@ -6,9 +6,11 @@
 use std::{fs, io, os::fd::AsFd, sync::Arc};
 
 use rustix::{
-    fs::{CWD, Dir, Mode, OFlags, RenameFlags, ResolveFlags, fstat, futimens, openat, openat2, renameat_with, syncfs},
+    fs::{CWD, Dir, Mode, OFlags, RenameFlags, ResolveFlags, fstat, futimens, openat, renameat_with, syncfs},
     io::Errno,
 };
+
+use crate::within::openat2;
 
 use super::{
     Volumes,

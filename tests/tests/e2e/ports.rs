@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cove_tests::{
-    command::{DEADLINE, kill},
+    command::{DEADLINE, Stranger, kill},
     image::{self, BUSYBOX},
     outside::Borrowed,
     world::World,
@@ -386,7 +386,10 @@ fn the_next_daemon_opens_the_same_ports(world: &World) -> Result<()> {
     world.only_cove();
     let server = Server::start(world, "outliving", &["-p", "127.0.0.1::7"])?;
     let at = server.at("7")?;
-    kill(fact(world, "/daemon/pid")?);
+    let pid = fact(world, "/daemon/pid")?;
+    let daemon = Stranger::hold(pid)?;
+    kill(pid);
+    daemon.ends()?;
     // The next one is started by whoever needs it; docker starts none.
     world.cove(&["ps"])?.ok()?;
     ensure!(server.at("7")? == at, "the port has changed");

@@ -8,18 +8,15 @@ use std::{
 };
 
 use rustix::{
-    fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat, openat2, readlinkat},
+    fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat, readlinkat},
     io::Errno,
 };
 
 use super::FilesError;
-use crate::{rootfs::target, user_namespaces::Owners};
+use crate::{rootfs::target, user_namespaces::Owners, within::openat2};
 
 /// File systems of the kernel's own, which are not a container's files: procfs, sysfs, cgroup2, devpts, mqueue.
 const KERNELS_OWN: [u64; 5] = [0x9fa0, 0x6265_6572, 0x6367_7270, 0x1cd1, 0x1980_0202];
-
-/// How often a lookup is tried during which somebody renames things.
-const MAX_TRIES: usize = 128;
 
 /// As many symbolic links as the kernel follows itself.
 const MAX_LINKS: usize = 40;
@@ -63,16 +60,10 @@ impl Root {
 
     fn open(&self, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        for _ in 0..MAX_TRIES {
-            // An empty path is no path to the kernel, and the root to dockerd.
-            let asked = if path.is_empty() { "/" } else { path };
-            match openat2(&self.place, asked, flags | OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
-                Err(Errno::AGAIN) => {}
-                Ok(place) if self.is_hidden(&place)? => return Err(Errno::NOENT),
-                found => return found,
-            }
-        }
-        Err(Errno::AGAIN)
+        // An empty path is no path to the kernel, and the root to dockerd.
+        let asked = if path.is_empty() { "/" } else { path };
+        let place = openat2(&self.place, asked, flags | OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)?;
+        if self.is_hidden(&place)? { Err(Errno::NOENT) } else { Ok(place) }
     }
 
     /// The folder at a path below the folder `base`, made if there is none.

@@ -9,13 +9,14 @@ use std::{
 };
 
 use cove_proto::v1::MountKind;
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat};
 
 use crate::{
     containers::{ContainersError, Engine, Record, blocking, user_namespaces},
     shares::{Owner, Wanted},
     user_namespaces::ROOT,
     users,
+    within::openat2,
 };
 
 /// Where they are mounted in the guest, by the number of the mount.

@@ -83,9 +83,9 @@ mod tests {
     #[test]
     fn a_name_before_a_colon_is_a_container() {
         let is = |container, path| Some(InContainer { container, path });
-        assert_eq!(container("c:/etc/x"), is("c", "/etc/x"));
-        assert_eq!(container("c:a:b"), is("c", "a:b"));
-        assert_eq!(container("c:"), is("c", ""));
+        assert_eq!(container("web:/etc/x"), is("web", "/etc/x"));
+        assert_eq!(container("web:a:b"), is("web", "a:b"));
+        assert_eq!(container("web:"), is("web", ""));
         for local in ["/a:b", "./a:b", "../a:b", "file", "-", ":x"] {
             assert_eq!(container(local), None, "{local}");
         }
