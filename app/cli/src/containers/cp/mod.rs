@@ -63,7 +63,7 @@ struct InContainer<'a> {
 
 /// The container and the path of "NAME:PATH". With a drive or a dot before the colon it is a path of this computer.
 fn container(word: &str) -> Option<InContainer<'_>> {
-    if Path::new(word).is_absolute() || word.starts_with('.') {
+    if Path::new(word).has_root() || word.starts_with('.') {
         return None;
     }
     word.split_once(':').filter(|(name, _)| !name.is_empty()).map(|(container, path)| InContainer { container, path })
