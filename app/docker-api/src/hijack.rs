@@ -179,10 +179,9 @@ async fn download<M: Output>(
     output: &mut tonic::Streaming<M>,
     framing: Framing,
 ) -> io::Result<()> {
+    tokio::time::sleep_until(not_before).await;
     loop {
-        let message = output.message().await;
-        tokio::time::sleep_until(not_before).await;
-        match message {
+        match output.message().await {
             Ok(Some(message)) => {
                 let (stream, data) = message.into_piece();
                 writer.write_all(&framing.encode(stream, data)).await?;
